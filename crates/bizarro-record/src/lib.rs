@@ -1,0 +1,2 @@
+//! What a run is made of, as data.
+#![no_std]
