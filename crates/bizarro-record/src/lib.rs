@@ -1,2 +1,25 @@
-//! What a run is made of, as data.
+//! What a run of Bizarro is made of, as data.
+//!
+//! This crate owns the vocabulary that the kernel, the runtime, the explorer and the reports share:
+//! the description of a world ([`world`]), the plan of a run ([`plan`]), the request/reply exchanges
+//! seen in it ([`exchange`]), what happened ([`event`]) and how it ended ([`record`]).
+//!
+//! It must not know who simulates, who explores or who draws: there is no behaviour here beyond
+//! reading and writing these values as text.
 #![no_std]
+
+extern crate alloc;
+
+pub mod event;
+pub mod exchange;
+pub mod plan;
+pub mod record;
+pub mod time;
+pub mod world;
+
+pub use event::{Event, Stamped, Stream};
+pub use exchange::{Exchange, ExchangeId, Step};
+pub use plan::{Effect, Injection, Plan, Schedule, SpecError};
+pub use record::{Ending, FORMAT, Property, PropertyKind, RunRecord, Stats};
+pub use time::Nanos;
+pub use world::{Assertion, HostSpec, LinkSpec, Mount, Role, RunRequest, WorldSpec};

@@ -1,0 +1,104 @@
+//! The hypercall between a guest's facade and the simulator's shared object.
+//!
+//! The shared object exports one C function under the name [`SYMBOL`]. A program that was started
+//! without it (an ordinary process on Linux) does not find the symbol, and [`call`] says so: that is
+//! what makes `always!` and its kin no-ops outside a world.
+//!
+//! Inputs and outputs are byte strings; what they hold is documented at each [`Op`]. This crate is the
+//! one small place with unsafe code beside the runtime.
+#![no_std]
+
+use core::ffi::{CStr, c_char, c_void};
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+/// Name of the exported function. The number is the version of the ABI: a shared object of another
+/// version does not export it, so that a mismatch is found at once.
+pub const SYMBOL: &CStr = c"bizarro_call_v1";
+
+/// What is asked of the simulator. Values are part of the ABI and never reused.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Op {
+    /// Outside a world: fork and run one world. Input: postcard of `RunRequest`. Returns the child's
+    /// wait status.
+    Run = 1,
+    /// A property was looked at. Input: postcard of `Assertion`. Returns 0.
+    Assert = 2,
+    /// An operation of a history begins. Input: postcard of `(history name, value bytes)`.
+    /// Returns the operation's number.
+    Invoke = 3,
+    /// An operation of a history ends. Input: postcard of `(op number, outcome, value bytes)`. Returns 0.
+    Return = 4,
+    /// A note for the run's timeline. Input: UTF-8. Returns 0.
+    Note = 5,
+    /// A thread panicked. Input: UTF-8 message and place. Returns 0.
+    Panic = 6,
+    /// Where a killed process was. Input: UTF-8, one frame per line. Returns 0.
+    Backtrace = 7,
+    /// The record of the run so far, for checks at its end. Output: postcard of `RunRecord`.
+    /// Returns its length; where that is more than the output holds, nothing was written.
+    Record = 8,
+    /// True virtual time in nanoseconds since the world started. Returns it.
+    Now = 9,
+}
+
+impl Op {
+    /// The operation of this number.
+    pub fn from_number(n: u32) -> Option<Op> {
+        [
+            Op::Run,
+            Op::Assert,
+            Op::Invoke,
+            Op::Return,
+            Op::Note,
+            Op::Panic,
+            Op::Backtrace,
+            Op::Record,
+            Op::Now,
+        ]
+        .into_iter()
+        .find(|op| *op as u32 == n)
+    }
+}
+
+/// The exported function: operation, input and its length, output and its capacity; returns what the
+/// operation says, or a negative errno.
+pub type Entry = unsafe extern "C" fn(u32, *const u8, usize, *mut u8, usize) -> isize;
+
+unsafe extern "C" {
+    fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
+}
+
+/// Not looked up yet.
+const UNKNOWN: *mut c_void = usize::MAX as *mut c_void;
+static ENTRY: AtomicPtr<c_void> = AtomicPtr::new(UNKNOWN);
+
+fn entry() -> Option<Entry> {
+    let mut found = ENTRY.load(Ordering::Relaxed);
+    if found == UNKNOWN {
+        // SAFETY: the name is a C string, and a null handle is RTLD_DEFAULT: search every loaded object (dlsym(3)).
+        found = unsafe { dlsym(core::ptr::null_mut(), SYMBOL.as_ptr()) };
+        ENTRY.store(found, Ordering::Relaxed);
+    }
+    if found.is_null() {
+        return None;
+    }
+    // SAFETY: only Bizarro's shared object exports this name, as a function of exactly this type.
+    Some(unsafe { core::mem::transmute::<*mut c_void, Entry>(found) })
+}
+
+/// Whether this process was started by Bizarro.
+pub fn present() -> bool {
+    entry().is_some()
+}
+
+/// Asks the simulator. `None` where there is none: the process runs on Linux itself.
+///
+/// The result is what the operation returns, or a negative errno (`-EINVAL`: not allowed here or not understood).
+pub fn call(op: Op, input: &[u8], output: &mut [u8]) -> Option<isize> {
+    let entry = entry()?;
+    // SAFETY: both pointers come from slices with the lengths given, and the simulator keeps neither.
+    Some(unsafe {
+        entry(op as u32, input.as_ptr(), input.len(), output.as_mut_ptr(), output.len())
+    })
+}

@@ -1,0 +1,1 @@
+//! A file system per host, in memory.

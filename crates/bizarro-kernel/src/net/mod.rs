@@ -1,0 +1,1 @@
+//! The network between hosts: links, TCP, UDP, Unix sockets, names and exchanges.

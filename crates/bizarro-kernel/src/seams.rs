@@ -1,0 +1,109 @@
+//! The seams: every byte of the guest, every choice, every effect, and the little that may come from
+//! outside pass through these traits. The kernel knows nothing else of the world that runs it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bizarro_record::{Effect, Event, ExchangeId, Nanos, Step};
+
+use crate::errno::Errno;
+
+/// Every byte of the guest.
+///
+/// An address that the guest does not own gives `EFAULT`.
+pub trait GuestMemory {
+    /// Copies guest bytes at `addr` into `into`.
+    fn read(&self, addr: u64, into: &mut [u8]) -> Result<(), Errno>;
+    /// Copies `from` to the guest's bytes at `addr`.
+    fn write(&mut self, addr: u64, from: &[u8]) -> Result<(), Errno>;
+    /// Maps, unmaps and protects the guest's pages.
+    fn pages(&mut self) -> &mut dyn Pages;
+}
+
+/// The guest's page tables. Lengths are multiples of the page size.
+pub trait Pages {
+    /// Maps `length` zeroed private bytes for `host`: at `at` where it is given (replacing what is
+    /// there), else where there is room. `prot` is mmap(2)'s.
+    fn map(&mut self, host: u16, at: Option<u64>, length: u64, prot: i32) -> Result<u64, Errno>;
+    /// Whether any page of the range is mapped.
+    fn is_mapped(&self, host: u16, addr: u64, length: u64) -> bool;
+    /// munmap(2).
+    fn unmap(&mut self, host: u16, addr: u64, length: u64) -> Result<(), Errno>;
+    /// mprotect(2).
+    fn protect(&mut self, host: u16, addr: u64, length: u64, prot: i32) -> Result<(), Errno>;
+    /// mremap(2): grows or shrinks, moving where `may_move` and needed; gives the new address.
+    fn remap(
+        &mut self,
+        host: u16,
+        addr: u64,
+        old: u64,
+        new: u64,
+        moving: Moving,
+    ) -> Result<u64, Errno>;
+    /// madvise(2), for the advice values that change what the guest reads (MADV_DONTNEED, MADV_FREE) or nothing.
+    fn advise(&mut self, host: u16, addr: u64, length: u64, advice: i32) -> Result<(), Errno>;
+    /// brk(2): sets the break where `to` is valid, and gives the break.
+    fn brk(&mut self, host: u16, to: u64) -> u64;
+}
+
+/// Whether mremap(2) may move the mapping.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Moving {
+    /// It must stay.
+    Never,
+    /// MREMAP_MAYMOVE.
+    Allowed,
+    /// MREMAP_FIXED: to this address.
+    To(u64),
+}
+
+/// Every choice: whatever could have gone otherwise is asked here, so that replay, search, shrinking
+/// and the self-check are other deciders and nothing else.
+pub trait Decider {
+    /// Which of `runnable` (two or more) tasks runs next, by position in the queue.
+    fn next_task(&mut self, runnable: usize) -> usize;
+    /// Whether the task that is about to make a system call is preempted first.
+    fn preempt(&mut self) -> bool;
+    /// Random bits for what the guest sees as random (getrandom(2), ports, sequence numbers).
+    fn random(&mut self) -> u64;
+    /// A value in `low..=high`, for latencies and the like.
+    fn within(&mut self, low: u64, high: u64) -> u64;
+    /// Whether a thing that happens `ppm` times in a million happens now.
+    fn chance(&mut self, ppm: u32) -> bool;
+    /// Whether a fault strikes this step of this exchange now. Asked at most once per exchange and step.
+    fn fault(&mut self, exchange: &ExchangeId, step: Step) -> Option<Effect>;
+}
+
+/// Every effect that a reader of the run may want to see.
+pub trait Observer {
+    /// Something happened at virtual time `at` on `host`, done by the task `tid` (0: by none).
+    fn event(&mut self, at: Nanos, host: u16, tid: u32, event: Event);
+    /// A system call ended; `line` is what strace would print. Only called while [`Observer::traces`].
+    fn call(&mut self, at: Nanos, host: u16, tid: u32, line: &str);
+    /// Whether [`Observer::call`] wants to be called.
+    fn traces(&self) -> bool;
+}
+
+/// What a path outside the world is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum OutsideNode {
+    /// A regular file of this size in bytes and these permission bits.
+    File {
+        /// Bytes.
+        size: u64,
+        /// Permission bits.
+        mode: u32,
+    },
+    /// A directory and the names in it, sorted.
+    Directory(Vec<String>),
+    /// A symbolic link and its target.
+    Symlink(String),
+}
+
+/// The real directories that a test declared, read-only. Nothing else of the machine can be reached.
+pub trait Outside {
+    /// What is at the real absolute path `path`.
+    fn look(&mut self, path: &str) -> Result<OutsideNode, Errno>;
+    /// The whole content of the real file at `path`.
+    fn read(&mut self, path: &str) -> Result<Vec<u8>, Errno>;
+}

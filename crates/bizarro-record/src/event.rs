@@ -1,0 +1,139 @@
+//! What happened in a run, one value per thing that a reader may want to see.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Injection;
+use crate::time::Nanos;
+
+/// Which of a program's outputs a line was written to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stream {
+    /// Descriptor 1.
+    Stdout,
+    /// Descriptor 2.
+    Stderr,
+}
+
+/// An event with the virtual time and the host at which it happened.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Stamped {
+    /// True virtual time, not the host's own clock.
+    pub at: Nanos,
+    /// Index of the host in the world.
+    pub host: u16,
+    /// Thread id of the task that acted, or 0 where none did.
+    pub tid: u32,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Event {
+    /// The host's program was started; 1 for the first time.
+    Started {
+        /// How many times it has been started.
+        incarnation: u32,
+    },
+    /// The host's program ended by itself with this status.
+    Exited {
+        /// Exit status, as `wait(2)` would report it.
+        status: i32,
+    },
+    /// The host's process was killed by a signal of its own making.
+    Killed {
+        /// Signal number.
+        signal: i32,
+        /// What the process was doing, one frame per line, where it could be told.
+        backtrace: String,
+    },
+    /// A thread panicked.
+    Panicked {
+        /// Message and place.
+        message: String,
+    },
+    /// The process was killed by a fault.
+    Crashed,
+    /// The whole host stands still until the given time.
+    Paused {
+        /// When it goes on.
+        until: Nanos,
+    },
+    /// A line of output.
+    Output {
+        /// Stdout or stderr.
+        stream: Stream,
+        /// The line, without its newline.
+        line: String,
+    },
+    /// A planned fault struck.
+    Struck {
+        /// Which one.
+        injection: Injection,
+    },
+    /// Bytes left this host.
+    Sent {
+        /// Identifies the message in this run.
+        message: u64,
+        /// Index of the receiving host.
+        to: u16,
+        /// How many bytes.
+        bytes: u32,
+        /// What it carries: `POST /move #3`, `syn`, `fin`, or empty.
+        label: String,
+    },
+    /// Bytes arrived at this host.
+    Delivered {
+        /// The message that was sent.
+        message: u64,
+    },
+    /// Bytes were lost on the way to this host.
+    Dropped {
+        /// The message that was sent.
+        message: u64,
+    },
+    /// The program asked for something that is not simulated.
+    Unsupported {
+        /// The call as strace would print it.
+        call: String,
+    },
+    /// An operation of a history began.
+    Invoked {
+        /// Name of the history.
+        history: String,
+        /// Number of the operation in the run.
+        op: u64,
+        /// The operation, in the program's own encoding.
+        value: Vec<u8>,
+    },
+    /// An operation of a history ended.
+    Returned {
+        /// Number of the operation in the run.
+        op: u64,
+        /// `ok`, `fail` or `unknown`.
+        outcome: OpOutcome,
+        /// The result, in the program's own encoding.
+        value: Vec<u8>,
+    },
+    /// A note of the program or of the test, shown in the run's timeline.
+    Note {
+        /// The text.
+        text: String,
+    },
+}
+
+/// How an operation of a history ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OpOutcome {
+    /// It took effect.
+    Ok,
+    /// It certainly did not take effect.
+    Fail,
+    /// It may have taken effect, or may yet.
+    Unknown,
+}

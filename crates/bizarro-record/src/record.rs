@@ -1,0 +1,135 @@
+//! What a run leaves behind.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+use crate::event::Stamped;
+use crate::exchange::Exchange;
+use crate::plan::Plan;
+use crate::time::Nanos;
+
+/// Version of the record's format; a record of another version is refused.
+pub const FORMAT: u32 = 1;
+
+/// How a run ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ending {
+    /// Every workload ended.
+    Completed,
+    /// The virtual deadline passed first.
+    Deadline {
+        /// What each task was doing.
+        tasks: Vec<TaskState>,
+    },
+    /// Every task waits for something that can never happen.
+    Deadlock {
+        /// What each task waits for.
+        tasks: Vec<TaskState>,
+    },
+    /// A task used real time without a system call.
+    Spinning {
+        /// The task and where it was.
+        task: TaskState,
+        /// One frame per line.
+        backtrace: String,
+    },
+    /// The world process itself died or had to be killed.
+    Lost {
+        /// What the supervisor saw.
+        reason: String,
+    },
+}
+
+/// What a task was doing when the run ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TaskState {
+    /// Name of its host.
+    pub host: String,
+    /// Its thread id.
+    pub tid: u32,
+    /// Its name, as `prctl(PR_SET_NAME)` set it.
+    pub name: String,
+    /// What it waits for: `futex(0x7f…)`, `epoll_wait(5)`, or `running`.
+    pub waits_for: String,
+}
+
+/// When a property has to be true.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PropertyKind {
+    /// Safety: whenever it is looked at.
+    Always,
+    /// At least once over all runs, so that a pass is not vacuous.
+    Sometimes,
+    /// The place is reached at least once over all runs.
+    Reachable,
+    /// The place is never reached.
+    Unreachable,
+    /// Liveness: at the end, after all faults.
+    Eventually,
+    /// Checked once when the run is over.
+    AtEnd,
+}
+
+/// What a run saw of a property.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Property {
+    /// When it has to be true.
+    pub kind: PropertyKind,
+    /// Its name, unique in the test.
+    pub name: String,
+    /// `file:line` of the assertion, or empty.
+    pub place: String,
+    /// How often it was looked at and true.
+    pub passes: u64,
+    /// How often it was looked at and false.
+    pub failures: u64,
+    /// When, where (index of the host) and with what detail it was false for the first time.
+    pub first_failure: Option<(Nanos, u16, String)>,
+}
+
+/// Counts of one run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Stats {
+    /// Virtual time at the end.
+    pub virtual_time: Nanos,
+    /// System calls made by guests.
+    pub syscalls: u64,
+    /// Of these, how many came through the trap (the others came through a hook).
+    pub traps: u64,
+    /// Switches between tasks.
+    pub switches: u64,
+    /// Tasks made.
+    pub tasks: u64,
+    /// Real nanoseconds from fork to the end. Not part of the fingerprint.
+    pub wall_ns: u64,
+}
+
+/// A run as it was.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// [`FORMAT`] of the writer.
+    pub format: u32,
+    /// Identifies the test binary and the simulator: a record of another build cannot be repeated.
+    pub build: String,
+    /// Name of the test.
+    pub test: String,
+    /// What was planned.
+    pub plan: Plan,
+    /// Hash of all effects: equal for equal runs.
+    pub fingerprint: u64,
+    /// How it ended.
+    pub ending: Ending,
+    /// Names of the hosts, by index.
+    pub hosts: Vec<String>,
+    /// Every exchange, in the order of their requests.
+    pub exchanges: Vec<Exchange>,
+    /// Every property that was looked at.
+    pub properties: Vec<Property>,
+    /// What happened, in order.
+    pub events: Vec<Stamped>,
+    /// Counts.
+    pub stats: Stats,
+}

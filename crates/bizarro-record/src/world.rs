@@ -1,0 +1,151 @@
+//! The description of a world: what a test says about its hosts before anything runs.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::net::Ipv4Addr;
+use serde::{Deserialize, Serialize};
+
+use crate::time::Nanos;
+
+/// What a host's program is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// Serves until the run ends.
+    Program,
+    /// The run ends when every workload has ended.
+    Workload,
+}
+
+/// A real directory that the host may read, at a path of its own.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Mount {
+    /// Absolute path of the real directory.
+    pub source: String,
+    /// Absolute path at which the guest finds it, read-only.
+    pub target: String,
+}
+
+/// A simulated machine and its program.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HostSpec {
+    /// Name, unique in the world; also its DNS name.
+    pub name: String,
+    /// IPv4 address, unique in the world.
+    pub address: Ipv4Addr,
+    /// CPUs that `sched_getaffinity(2)` reports.
+    pub cpus: u32,
+    /// What its CLOCK_REALTIME is ahead of (or, negative, behind) the true time, in nanoseconds.
+    pub clock_offset: i64,
+    /// Bytes of memory its processes may use.
+    pub memory_limit: u64,
+    /// What the program is for.
+    pub role: Role,
+    /// Address, in the test binary, of `extern "C" fn(data: usize) -> i32`; 0 where the program is the process itself.
+    pub entry: usize,
+    /// Passed to `entry`.
+    pub data: usize,
+    /// Environment, as `NAME=value`.
+    pub env: Vec<String>,
+    /// Real directories that the guest may read.
+    pub mounts: Vec<Mount>,
+    /// Files that its disk holds from the start: path and content.
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+/// How packets travel between two hosts, both ways.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct LinkSpec {
+    /// The two hosts, or `None` for every pair that is not named.
+    pub between: Option<(String, String)>,
+    /// Shortest latency, one way.
+    pub latency_min: Nanos,
+    /// Longest latency, one way; drawn evenly between the two.
+    pub latency_max: Nanos,
+    /// Bytes per second; 0 for no limit.
+    pub bandwidth: u64,
+    /// Lost packets in a million.
+    pub loss_ppm: u32,
+}
+
+/// A world: hosts, links and limits of a run.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WorldSpec {
+    /// Name of the test.
+    pub test: String,
+    /// The hosts, in the order of their declaration.
+    pub hosts: Vec<HostSpec>,
+    /// The links; a pair that no link names uses the unnamed one.
+    pub links: Vec<LinkSpec>,
+    /// Virtual time at which a run that has not ended is called stuck.
+    pub deadline: Nanos,
+    /// Virtual time that each system call costs.
+    pub syscall_cost: Nanos,
+    /// True time at which the world starts, in nanoseconds since 1970 (UTC).
+    pub epoch: u64,
+}
+
+impl WorldSpec {
+    /// A world without hosts: links of 0.4 to 0.6 ms, a deadline of ten virtual minutes,
+    /// 200 ns a system call, starting on 2026-01-01.
+    pub fn new(test: &str) -> WorldSpec {
+        WorldSpec {
+            test: String::from(test),
+            hosts: Vec::new(),
+            links: Vec::new(),
+            deadline: Nanos::from_secs(600),
+            syscall_cost: Nanos(200),
+            epoch: 1_767_225_600_000_000_000,
+        }
+    }
+}
+
+impl Default for LinkSpec {
+    fn default() -> LinkSpec {
+        LinkSpec {
+            between: None,
+            latency_min: Nanos::from_micros(400),
+            latency_max: Nanos::from_micros(600),
+            bandwidth: 0,
+            loss_ppm: 0,
+        }
+    }
+}
+
+/// What the facade asks of the shared object: one run of a world.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct RunRequest {
+    /// The world.
+    pub world: WorldSpec,
+    /// The plan.
+    pub plan: crate::plan::Plan,
+    /// Address of `extern "C" fn(data: usize)`, called in the forked process when the run has ended and
+    /// before its record is written; checks report through `Assert`. 0 for none.
+    pub finish: usize,
+    /// Passed to `finish`.
+    pub finish_data: usize,
+    /// Address of `extern "C" fn()`, called on the task that is about to be killed by a signal;
+    /// reports through `Backtrace`. 0 for none.
+    pub crashed: usize,
+    /// Descriptor of the real kernel that the record is written to.
+    pub record_fd: i32,
+    /// Descriptor of the real kernel that gets a line per system call, or -1.
+    pub trace_fd: i32,
+    /// Real milliseconds that a task may use without a system call before it is called spinning.
+    pub spin_limit_ms: u32,
+}
+
+/// A property was looked at.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Assertion<'a> {
+    /// When it has to be true.
+    pub kind: crate::record::PropertyKind,
+    /// Its name, unique in the test.
+    pub name: &'a str,
+    /// `file:line`.
+    pub place: &'a str,
+    /// Whether it is true.
+    pub holds: bool,
+    /// What was seen, for the reader of a failure.
+    pub detail: &'a str,
+}
