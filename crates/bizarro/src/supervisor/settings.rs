@@ -20,6 +20,8 @@ pub const JOBS: &str = "BIZARRO_JOBS";
 pub const WATCHDOG: &str = "BIZARRO_WATCHDOG";
 /// Set by `cargo bizarro`, which shows what the supervisor tells it.
 pub const DRIVEN: &str = "BIZARRO_DRIVEN";
+/// Its value where the matrix is what the user wants to see.
+pub const DRIVEN_FOR_MATRIX: &str = "matrix";
 /// Set beside it: columns of the terminal.
 pub const WIDTH: &str = "BIZARRO_WIDTH";
 /// Set beside it: `1` where the terminal has colours.

@@ -10,7 +10,7 @@ use bizarro_record::Plan;
 use bizarro_report::{Colour, Exit, Look};
 
 use super::Conclusion;
-use super::settings::{COLOUR, DRIVEN, WIDTH};
+use super::settings::{COLOUR, DRIVEN, DRIVEN_FOR_MATRIX, WIDTH};
 use super::signal::Signal;
 use super::watchdog::is_readable;
 
@@ -20,28 +20,47 @@ pub(crate) enum Voice {
     /// libtest, or nextest through it.
     Libtest,
     /// `cargo bizarro`, on a terminal that looks so.
-    Driver(Look),
+    Driver(Look, Detail),
+}
+
+/// How much is said of what held.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Detail {
+    /// A line; findings are told in full.
+    Findings,
+    /// Everything: the matrix itself was asked for.
+    All,
 }
 
 impl Voice {
     /// Whom the environment names.
     pub(crate) fn of_environment() -> Voice {
-        if std::env::var_os(DRIVEN).is_none() {
-            return Voice::Libtest;
-        }
+        let detail = match std::env::var(DRIVEN).as_deref() {
+            Err(_) => return Voice::Libtest,
+            Ok(DRIVEN_FOR_MATRIX) => Detail::All,
+            Ok(_) => Detail::Findings,
+        };
         let width = std::env::var(WIDTH).ok().and_then(|text| text.parse().ok());
         let colour = match std::env::var(COLOUR).as_deref() {
             Ok("1") => Colour::Always,
             _ => Colour::Never,
         };
-        Voice::Driver(Look { width: width.unwrap_or(Look::PLAIN.width), colour })
+        Voice::Driver(Look { width: width.unwrap_or(Look::PLAIN.width), colour }, detail)
+    }
+
+    /// How much it is to say.
+    pub(crate) fn detail(self) -> Detail {
+        match self {
+            Voice::Libtest => Detail::Findings,
+            Voice::Driver(_, detail) => detail,
+        }
     }
 
     /// How what it says is to look.
     pub(crate) fn look(self) -> Look {
         match self {
             Voice::Libtest => Look::PLAIN,
-            Voice::Driver(look) => look,
+            Voice::Driver(look, _) => look,
         }
     }
 
@@ -50,7 +69,7 @@ impl Voice {
     pub(crate) fn stopping(self) -> fn() -> bool {
         match self {
             Voice::Libtest => || false,
-            Voice::Driver(_) => || is_readable(&io::stdin(), Duration::ZERO).unwrap_or(true),
+            Voice::Driver(..) => || is_readable(&io::stdin(), Duration::ZERO).unwrap_or(true),
         }
     }
 
@@ -67,7 +86,7 @@ impl Voice {
             Voice::Libtest if exit == Exit::Held => {}
             // What is to be read was said; the hook would add where in Bizarro this line stands.
             Voice::Libtest => resume_unwind(Box::new(text)),
-            Voice::Driver(_) => {
+            Voice::Driver(..) => {
                 // A driver that is gone does not mind.
                 let _ = io::stdout().flush();
                 std::process::exit(exit.code().into());
@@ -76,7 +95,7 @@ impl Voice {
     }
 
     fn signal(self, signal: &Signal) {
-        if let Voice::Driver(_) = self {
+        if let Voice::Driver(..) = self {
             println!("{signal}");
         }
     }
