@@ -121,3 +121,82 @@ impl Findings {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::try_plan;
+    use crate::matrix::Repeat;
+    use crate::toy::{Player, Toy};
+    use bizarro_record::{Effect, Injection, Step};
+    use proptest::prelude::*;
+
+    /// Runs of the naive player with up to two faults, numbered.
+    fn trials(plans: &[Plan]) -> Vec<(usize, Place, Trial)> {
+        let mut toy = Toy::new(Player::Naive);
+        let baseline = toy.play(&Plan::default());
+        plans
+            .iter()
+            .enumerate()
+            .map(|(index, plan)| {
+                let trial = try_plan(&mut toy, plan, &baseline, Repeat::Baseline).unwrap();
+                (index, Place::Schedule, trial)
+            })
+            .collect()
+    }
+
+    fn found(trials: Vec<(usize, Place, Trial)>) -> Vec<Finding> {
+        let mut findings = Findings::default();
+        for (index, place, trial) in trials {
+            findings.add(index, place, trial);
+        }
+        findings.into_sorted()
+    }
+
+    fn plans() -> impl Strategy<Value = Vec<Plan>> {
+        let faults: Vec<(Step, Effect)> = Step::ALL
+            .into_iter()
+            .flat_map(|step| Effect::of(step).iter().map(move |effect| (step, *effect)))
+            .collect();
+        let injection = (1u32..4, any::<bool>(), prop::sample::select(faults)).prop_map(
+            |(ordinal, moves, (step, effect))| {
+                let name = if moves { "POST /move" } else { "GET /findAll" };
+                let at = format!("player>board {name} #{ordinal}").parse().unwrap();
+                Injection { at, step, effect }
+            },
+        );
+        let plan = prop::collection::vec(injection, 0..3)
+            .prop_map(|injections| Plan { injections, ..Plan::default() });
+        prop::collection::vec(plan, 1..12)
+    }
+
+    proptest! {
+        #[test]
+        fn the_order_in_which_runs_end_does_not_matter(
+            (plans, order) in plans().prop_flat_map(|plans| {
+                let numbers: Vec<usize> = (0..plans.len()).collect();
+                (Just(plans), Just(numbers).prop_shuffle())
+            })
+        ) {
+            let in_order = found(trials(&plans));
+            let mut numbered: Vec<_> = trials(&plans).into_iter().map(Some).collect();
+            let shuffled = order.iter().map(|index| numbered[*index].take().unwrap()).collect();
+            prop_assert_eq!(found(shuffled), in_order);
+        }
+
+        #[test]
+        fn every_failing_run_is_in_one_finding_whose_representative_is_the_simplest(plans in plans()) {
+            let failing = trials(&plans)
+                .into_iter()
+                .filter(|(_, _, trial)| trial.verdict.outcome.is_failure())
+                .count();
+            let findings = found(trials(&plans));
+            prop_assert_eq!(findings.iter().map(|f| f.plans.len()).sum::<usize>(), failing);
+            for finding in findings {
+                let simplest = finding.plans.iter().map(|plan| plan.injections.len()).min();
+                let first = finding.plans.iter().find(|p| Some(p.injections.len()) == simplest);
+                prop_assert_eq!(Some(finding.plan()), first);
+            }
+        }
+    }
+}

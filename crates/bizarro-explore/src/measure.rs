@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Served again means the end of the first exchange of the same client and server that completed with
 /// a status below 500 (or of a protocol that has none) and was requested after the strike, or was
 /// struck and arrived undamaged nevertheless. A client that asks no more has recovered when the
-/// workload ends.
+/// workload ends, unless it panicked, was killed or ended without success.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Recovery {
@@ -77,7 +77,12 @@ fn recovery(record: &RunRecord) -> Option<Recovery> {
         .filter_map(|exchange| exchange.completed)
         .filter(|completed| *completed >= strike)
         .min();
-    let ended = (record.ending == Ending::Completed).then_some(record.stats.virtual_time);
+    let client = record.hosts.iter().position(|name| *name == injection.at.client);
+    let fell = record
+        .events
+        .iter()
+        .any(|s| Some(usize::from(s.host)) == client && s.at >= strike && is_accident(&s.event));
+    let ended = (record.ending == Ending::Completed && !fell).then_some(record.stats.virtual_time);
     Some(match served.or(ended) {
         Some(at) => Recovery::After(at - strike),
         None => Recovery::Never,

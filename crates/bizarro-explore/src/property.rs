@@ -34,8 +34,8 @@ pub struct Folded {
     pub runs_broken: u64,
 }
 
-/// What many runs saw of all properties, in order of kind of discovery: by name, so that the order of
-/// the runs does not matter.
+/// What many runs saw of all properties, sorted by name, so that the order of the runs does not
+/// matter.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub struct Properties {
     /// How many runs were looked at.
@@ -83,6 +83,78 @@ impl Properties {
                 known.runs_broken += new.runs_broken;
             }
             Err(index) => self.folded.insert(index, new.clone()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::toy::{Player, Toy};
+    use bizarro_record::Plan;
+    use proptest::prelude::*;
+
+    const KINDS: [PropertyKind; 6] = [
+        PropertyKind::Always,
+        PropertyKind::Sometimes,
+        PropertyKind::Reachable,
+        PropertyKind::Unreachable,
+        PropertyKind::Eventually,
+        PropertyKind::AtEnd,
+    ];
+
+    /// A run that looked at some properties: kind (which is also the name), passes and failures.
+    fn run(looks: &[(usize, u64, u64)]) -> RunRecord {
+        let mut record = Toy::new(Player::Careful).play(&Plan::default());
+        record.properties = looks
+            .iter()
+            .map(|(kind, passes, failures)| Property {
+                kind: KINDS[*kind],
+                name: format!("{:?}", KINDS[*kind]),
+                place: String::new(),
+                passes: *passes,
+                failures: *failures,
+                first_failure: None,
+            })
+            .collect();
+        record
+    }
+
+    fn looks() -> impl Strategy<Value = Vec<Vec<(usize, u64, u64)>>> {
+        let one_run =
+            prop::collection::btree_map(0usize..6, (0u64..3, 0u64..3), 0..6).prop_map(|looks| {
+                looks.into_iter().map(|(kind, (p, f))| (kind, p, f)).collect::<Vec<_>>()
+            });
+        prop::collection::vec(one_run, 0..8)
+    }
+
+    proptest! {
+        #[test]
+        fn parts_merge_to_the_whole(runs in looks(), cut in 0usize..8) {
+            let fold = |runs: &[Vec<(usize, u64, u64)>]| {
+                let mut properties = Properties::default();
+                for looks in runs {
+                    properties.add(&run(looks));
+                }
+                properties
+            };
+            let (first, second) = runs.split_at(cut.min(runs.len()));
+            let mut merged = fold(second);
+            merged.merge(&fold(first));
+            prop_assert_eq!(merged, fold(&runs));
+        }
+
+        #[test]
+        fn unmet_is_what_no_run_saw(runs in looks()) {
+            let mut properties = Properties::default();
+            for looks in &runs {
+                properties.add(&run(looks));
+            }
+            for (index, kind) in [(1, "Sometimes"), (2, "Reachable")] {
+                let of_kind = || runs.iter().flatten().filter(|(kind, ..)| *kind == index);
+                let naive = of_kind().count() > 0 && of_kind().all(|(_, passes, _)| *passes == 0);
+                prop_assert_eq!(properties.unmet().any(|p| p.name == kind), naive);
+            }
         }
     }
 }

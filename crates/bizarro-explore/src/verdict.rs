@@ -1,5 +1,7 @@
 //! The judgement of one run.
 
+use std::collections::BTreeSet;
+
 use bizarro_record::record::TaskState;
 use bizarro_record::{Ending, Event, Injection, Nanos, Property, PropertyKind, RunRecord};
 use serde::{Deserialize, Serialize};
@@ -196,18 +198,17 @@ fn stated(record: &RunRecord, property: &Property) -> Option<Violation> {
 fn accidents(record: &RunRecord) -> Vec<Violation> {
     const STATUS_OF_PANIC: i32 = 101;
     const SIGABRT: i32 = 6;
-    let mut panicked = vec![false; record.hosts.len()];
+    let mut panicked: BTreeSet<u16> = BTreeSet::new();
     let mut found = Vec::new();
     for stamped in &record.events {
-        let host = usize::from(stamped.host);
-        let after_panic = panicked.get(host).copied().unwrap_or(false);
+        let after_panic = panicked.contains(&stamped.host);
         let (promise, fact) = match &stamped.event {
             Event::Panicked { message } => {
-                panicked[host] = true;
+                panicked.insert(stamped.host);
                 (Promise::NoPanic, message.clone())
             }
             Event::Started { .. } => {
-                panicked[host] = false;
+                panicked.remove(&stamped.host);
                 continue;
             }
             Event::Killed { signal, .. } if !(after_panic && *signal == SIGABRT) => {
@@ -221,7 +222,8 @@ fn accidents(record: &RunRecord) -> Vec<Violation> {
             }
             _ => continue,
         };
-        found.push(by_default(promise, fact, stamped.at, record.hosts.get(host).cloned()));
+        let host = record.hosts.get(usize::from(stamped.host)).cloned();
+        found.push(by_default(promise, fact, stamped.at, host));
     }
     found
 }

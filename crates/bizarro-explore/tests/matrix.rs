@@ -216,6 +216,7 @@ fn recovery_and_blast_radius_are_measured_against_the_baseline() {
     // The player panics at the first reply and asks for nothing more.
     let noise = impact(Step::ValidateReply, Effect::Garbage);
     assert_eq!((noise.blast.exchanges, noise.blast.hosts), (6, 1));
+    assert_eq!(noise.recovery, Some(Recovery::Never));
 
     let stuck = explored(Toy::new(Player::Patient), 1);
     let lost = stuck.cells[5].variants[0].impact.unwrap();
