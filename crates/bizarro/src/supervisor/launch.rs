@@ -20,7 +20,7 @@ use nix::unistd::Pid;
 use super::protocol::fd;
 
 /// The simulator, as the build script made it.
-pub(crate) static SHARED_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/libbizarro.so"));
+static SHARED_OBJECT: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/libbizarro.so"));
 
 /// What to start. The shared object and its variable are added.
 #[derive(Debug)]

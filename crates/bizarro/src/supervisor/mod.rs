@@ -4,6 +4,7 @@
 //! This module is public for `cargo bizarro` and promises nothing to others.
 #![doc(hidden)]
 
+mod build_id;
 pub mod doctor;
 mod explore;
 mod launch;
@@ -124,7 +125,8 @@ mod tests {
 
     #[test]
     fn a_marker_holds_the_full_name() {
-        let marker = concat!("bizarro-test\u{1}", "pacman", "::", "naive", "\u{1}");
+        // Put together here, so that this binary holds no marker.
+        let marker: &'static str = format!("{MARKER}pacman::naive\u{1}").leak();
         assert_eq!(name_in(marker), "pacman::naive");
     }
 }

@@ -1,15 +1,14 @@
 //! Makes runs of a test in a world process, and starts another one where that died.
 
-use std::hash::{DefaultHasher, Hasher};
-use std::io::{self, Read};
-use std::sync::{Arc, OnceLock};
+use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bizarro_explore::{Runner, RunnerError};
 use bizarro_record::{Ending, FORMAT, Plan, RunRecord, Stats, WorldSpec};
 
+use super::build_id::build_id;
 use super::doctor;
-use super::launch::SHARED_OBJECT;
 use super::process::{Afterwards, StartError, WorldProcess};
 use super::protocol::Trace;
 use crate::check::{Check, Eventually};
@@ -175,24 +174,6 @@ fn cannot_start(how: &str) -> RunnerError {
     ))
 }
 
-/// Identifies this test binary and the simulator in it.
-fn build_id() -> io::Result<&'static str> {
-    static ID: OnceLock<String> = OnceLock::new();
-    if let Some(id) = ID.get() {
-        return Ok(id);
-    }
-    let mut hasher = DefaultHasher::new();
-    hasher.write(SHARED_OBJECT);
-    let mut binary = std::fs::File::open("/proc/self/exe")?;
-    let mut chunk = vec![0; 1 << 20];
-    loop {
-        match binary.read(&mut chunk)? {
-            0 => return Ok(ID.get_or_init(|| format!("{:016x}", hasher.finish()))),
-            count => hasher.write(&chunk[..count]),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -240,11 +221,5 @@ mod tests {
             },
             "its links or limits are not the same",
         );
-    }
-
-    #[test]
-    fn a_build_is_the_same_as_itself() {
-        assert_eq!(build_id().unwrap(), build_id().unwrap());
-        assert_eq!(build_id().unwrap().len(), 16);
     }
 }

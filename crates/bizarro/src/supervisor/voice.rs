@@ -73,8 +73,12 @@ impl Voice {
         }
     }
 
+    /// What libtest has said so far may be the beginning of a line.
     pub(crate) fn begin(self) {
-        self.signal(&Signal::Begin);
+        if let Voice::Driver(..) = self {
+            println!();
+            self.signal(&Signal::Begin);
+        }
     }
 
     /// Says the conclusion and ends: the process, for a driver; else the test, by a panic where it
