@@ -20,7 +20,7 @@ use crate::world::World;
 const PANICKED: i32 = 101;
 
 /// Real milliseconds that a task may use without a system call.
-const SPIN_LIMIT_MS: u32 = 1000;
+pub(crate) const SPIN_LIMIT_MS: u32 = 1000;
 
 /// Serves the supervisor until it closes the pipe of commands, and ends the process.
 ///

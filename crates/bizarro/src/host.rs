@@ -13,7 +13,7 @@ use crate::mistake::Mistake;
 use crate::world::World;
 
 /// What a host's processes may use where the test does not say: 1 GiB.
-const MEMORY_LIMIT: u64 = 1 << 30;
+pub(crate) const MEMORY_LIMIT: u64 = 1 << 30;
 /// As many CPUs as `sched_setaffinity(2)`'s usual mask holds.
 const CPUS_MAX: u32 = 1024;
 

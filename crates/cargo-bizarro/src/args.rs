@@ -9,6 +9,8 @@ use bizarro::supervisor::settings::{
 use bizarro_record::Plan;
 use clap::{Args, Parser, Subcommand};
 
+use crate::exec::Exec;
+
 /// The failure matrix of your distributed system, from the command line.
 #[derive(Clone, PartialEq, Eq, Debug, Parser)]
 #[command(name = "cargo bizarro", bin_name = "cargo bizarro", version, after_help = EXIT_CODES)]
@@ -59,6 +61,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         build: Build,
     },
+    /// Run an unmodified program, dynamically linked, as the only host of a world.
+    Exec(Exec),
     /// Look whether worlds can run on this machine, and say what to do where they cannot.
     Doctor,
 }

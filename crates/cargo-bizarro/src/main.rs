@@ -5,6 +5,7 @@ mod args;
 mod built;
 mod doctor;
 mod drive;
+mod exec;
 mod interrupt;
 mod names;
 mod scan;
@@ -64,6 +65,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
             let test = built::test(&build, &test)?;
             drive::all(&[test], &args::for_replay(&plan, trace))
         }
+        Command::Exec(wanted) => exec::run(&wanted),
         Command::Doctor => Ok(doctor::report()),
     }
 }

@@ -6,6 +6,8 @@
 
 mod build_id;
 pub mod doctor;
+mod elf;
+pub mod exec;
 mod explore;
 mod launch;
 mod process;

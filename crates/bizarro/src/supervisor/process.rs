@@ -199,7 +199,8 @@ impl WorldProcess {
     }
 }
 
-fn read_all(file: &File, from: u64) -> io::Result<String> {
+/// The text in a file from a position on; where the file's own position is does not matter.
+pub(crate) fn read_all(file: &File, from: u64) -> io::Result<String> {
     let length = file.metadata()?.len().saturating_sub(from);
     let mut bytes = vec![0; length as usize];
     file.read_exact_at(&mut bytes, from)?;
