@@ -1,7 +1,7 @@
 //! The board as a plain value: where the pieces stand, what has been changed, in which order.
 //!
-//! Nothing here does I/O. A change is made in two steps so that it can be written to disk in between:
-//! [`Board::plan`] says what a request would change, [`Board::apply`] changes it.
+//! Nothing here does I/O. A change is made in two steps so that it can be written to disk in
+//! between: [`Board::plan`] says what a request would change, [`Board::apply`] changes it.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -240,7 +240,8 @@ impl Board {
         }))
     }
 
-    /// Makes a planned change, or repeats a recorded one when the board is rebuilt from its journal.
+    /// Makes a planned change, or repeats a recorded one when the board is rebuilt from its
+    /// journal.
     pub fn apply(&mut self, change: Applied) {
         match change.action {
             Action::Move(_) => {

@@ -1,4 +1,5 @@
-//! Settings of the programs: defaults for a host of its own, defaults for one machine, environment variables.
+//! Settings of the programs: defaults for a host of its own, defaults for one machine, environment
+//! variables.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -50,7 +51,8 @@ impl ServerConfig {
         }
     }
 
-    /// For one machine: loopback only, and a new directory for each process, so that each starts a new game.
+    /// For one machine: loopback only, and a new directory for each process, so that each starts a
+    /// new game.
     pub fn for_one_machine() -> ServerConfig {
         let (listen, data) = ("127.0.0.1:8080".into(), own_temp_dir("board"));
         ServerConfig { listen, data, ..ServerConfig::for_host() }
@@ -87,17 +89,20 @@ pub struct ClientConfig {
 /// How long the careful player waits, and for what.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// For the reply of the first attempt (`PACMAN_TIMEOUT_MS`); doubled after every attempt without a reply.
+    /// For the reply of the first attempt (`PACMAN_TIMEOUT_MS`); doubled after every attempt
+    /// without a reply.
     pub first_reply: Duration,
     /// For a reply, at most.
     pub longest_reply: Duration,
-    /// Between the first and the second attempt, at most (`PACMAN_PAUSE_MS`); doubled after every attempt.
+    /// Between the first and the second attempt, at most (`PACMAN_PAUSE_MS`); doubled after every
+    /// attempt.
     pub first_pause: Duration,
     /// Between two attempts, at most.
     pub longest_pause: Duration,
     /// For one operation, with all its attempts (`PACMAN_DEADLINE_MS`).
     pub deadline: Duration,
-    /// Attempts made before the deadline counts: a player that was itself stopped for minutes has not tried.
+    /// Attempts made before the deadline counts: a player that was itself stopped for minutes has
+    /// not tried.
     pub attempts_min: u32,
 }
 

@@ -1,4 +1,5 @@
-//! The game that is played: a fixed layout, a fixed joystick, and what a right game looks like afterwards.
+//! The game that is played: a fixed layout, a fixed joystick, and what a right game looks like
+//! afterwards.
 
 use crate::board::{Action, Applied, Direction, Kind, Piece, Position};
 
@@ -10,8 +11,8 @@ pub const PACMAN: &str = "pacman";
 pub const BLINKY: &str = "Blinky";
 /// Where Pac-Man starts.
 pub const START: Position = Position { x: 13, y: 23 };
-/// The joystick, frame by frame. No beginning of it and no repetition within it reaches a ghost's field in
-/// another way, so a move applied twice or left out always shows in the journal.
+/// The joystick, frame by frame. No beginning of it and no repetition within it reaches a ghost's
+/// field in another way, so a move applied twice or left out always shows in the journal.
 pub const JOYSTICK: [Direction; 4] =
     [Direction::Left, Direction::Left, Direction::Up, Direction::Up];
 
@@ -28,13 +29,14 @@ pub fn layout() -> Vec<(String, Piece)> {
     pieces
 }
 
-/// The changes that a whole game consists of, in order: every frame of the joystick, then the removal.
+/// The changes that a whole game consists of, in order: every frame of the joystick, then the
+/// removal.
 pub fn intended() -> Vec<Action> {
     JOYSTICK.into_iter().map(Action::Move).chain([Action::Remove]).collect()
 }
 
-/// Safety: what the board has applied so far is the beginning of the intended game, each change once, in order,
-/// from the field where the one before it ended.
+/// Safety: what the board has applied so far is the beginning of the intended game, each change
+/// once, in order, from the field where the one before it ended.
 ///
 /// `applied` is the journal, oldest record first ([`crate::journal::read`] or `GET /journal`).
 ///
@@ -67,7 +69,8 @@ pub fn check_so_far(applied: &[Applied]) -> Result<(), String> {
     Ok(())
 }
 
-/// Safety and completion: every intended change was applied exactly once and in order, and nothing else was.
+/// Safety and completion: every intended change was applied exactly once and in order, and nothing
+/// else was.
 ///
 /// # Errors
 /// A sentence that names the first change that is wrong or missing.

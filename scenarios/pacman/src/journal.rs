@@ -1,12 +1,14 @@
 //! The board on disk: one file, one line for each applied change, in order.
 //!
-//! A line is the CRC-32 of a record in eight hexadecimal digits, a space, the record as JSON, a newline. A change
-//! is in force when its line is on the disk (`fdatasync` returned), not before. The file is never compacted: a
-//! game is short, and whoever wants to know what the board did reads it.
+//! A line is the CRC-32 of a record in eight hexadecimal digits, a space, the record as JSON, a
+//! newline. A change is in force when its line is on the disk (`fdatasync` returned), not before.
+//! The file is never compacted: a game is short, and whoever wants to know what the board did reads
+//! it.
 //!
-//! What happens when the disk fails: the file is cut back to its last good line, durably, and only then is the
-//! change reported as not made. After a failed fsync nobody knows what the disk holds (fsync(2)), so if the cut
-//! fails too, the truthful report is "in doubt", and no further change is tried until a cut has succeeded.
+//! What happens when the disk fails: the file is cut back to its last good line, durably, and only
+//! then is the change reported as not made. After a failed fsync nobody knows what the disk holds
+//! (fsync(2)), so if the cut fails too, the truthful report is "in doubt", and no further change is
+//! tried until a cut has succeeded.
 //!
 //! INVARIANT: bytes behind `good` belong to at most one record, the one that was last attempted.
 
@@ -46,13 +48,13 @@ enum State {
 }
 
 impl Journal {
-    /// Opens the journal in directory `dir`, creating both where they are missing, and reads what is in it. What
-    /// a crash left of a last, unfinished line is cut off; everything that was read is made durable before it is
-    /// returned, for it may have been written but not yet synced when the process died.
+    /// Opens the journal in directory `dir`, creating both where they are missing, and reads what
+    /// is in it. What a crash left of a last, unfinished line is cut off; everything that was read
+    /// is made durable before it is returned, for it may have been written but not yet synced when
+    /// the process died.
     ///
-    /// # Errors
-    /// Those of the file system; `InvalidData` when a line before the last is damaged, because then changes that
-    /// were answered would be lost silently.
+    /// # Errors Those of the file system; `InvalidData` when a line before the last is damaged,
+    /// because then changes that were answered would be lost silently.
     pub fn open(dir: &Path) -> io::Result<(Journal, Vec<Applied>)> {
         fs::create_dir_all(dir)?;
         let mut file = OpenOptions::new()
@@ -109,8 +111,8 @@ impl Journal {
     }
 }
 
-/// The changes in the journal of directory `dir`, oldest first; none if there is no journal yet. An unfinished
-/// last line is left out, and the file stays as it is.
+/// The changes in the journal of directory `dir`, oldest first; none if there is no journal yet. An
+/// unfinished last line is left out, and the file stays as it is.
 ///
 /// # Errors
 /// Those of the file system; `InvalidData` when a line before the last is damaged.
@@ -132,8 +134,9 @@ fn encode(change: &Applied) -> Vec<u8> {
     format!("{:08x} {json}\n", crc32fast::hash(json.as_bytes())).into_bytes()
 }
 
-/// The good lines at the beginning of `bytes` and their length. What follows them is taken for the torn last line
-/// when no good record is in it. Damage within the last line looks the same as a torn one and is taken for that.
+/// The good lines at the beginning of `bytes` and their length. What follows them is taken for the
+/// torn last line when no good record is in it. Damage within the last line looks the same as a
+/// torn one and is taken for that.
 fn decode(bytes: &[u8]) -> io::Result<(Vec<Applied>, u64)> {
     let (mut records, mut good) = (Vec::new(), 0);
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {

@@ -1,12 +1,13 @@
-//! Networked Pac-Man, the running example of "Challenges with distributed systems" (Amazon Builders' Library):
-//! a board kept by one server, and players who reach it over HTTP.
+//! Networked Pac-Man, the running example of "Challenges with distributed systems" (Amazon
+//! Builders' Library): a board kept by one server, and players who reach it over HTTP.
 //!
-//! The crate is an ordinary program. It does not know that it may be run on simulated hosts, and nothing in it
-//! is there for that purpose.
+//! The crate is an ordinary program. It does not know that it may be run on simulated hosts, and
+//! nothing in it is there for that purpose.
 //!
-//! Map: [`game`] says what is played and what a right game looks like; [`board`] is the state of the board as a
-//! plain value; [`journal`] keeps it on disk; [`protocol`] and [`seal`] are what goes over the wire; [`server`]
-//! is the board's program; [`client`] holds the two players, the naive one and the careful one.
+//! Map: [`game`] says what is played and what a right game looks like; [`board`] is the state of
+//! the board as a plain value; [`journal`] keeps it on disk; [`protocol`] and [`seal`] are what
+//! goes over the wire; [`server`] is the board's program; [`client`] holds the two players, the
+//! naive one and the careful one.
 
 pub mod board;
 pub mod client;

@@ -1,4 +1,5 @@
-//! Logs of both programs: to the standard error, at the level that `RUST_LOG` names (`info` if it names none).
+//! Logs of both programs: to the standard error, at the level that `RUST_LOG` names (`info` if it
+//! names none).
 
 use std::io::IsTerminal;
 

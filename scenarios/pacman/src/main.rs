@@ -1,5 +1,5 @@
-//! `pacman server`, `pacman client naive`, `pacman client careful`, for one machine: loopback, and a new directory
-//! for each process. Environment variables and options change that, options last.
+//! `pacman server`, `pacman client naive`, `pacman client careful`, for one machine: loopback, and
+//! a new directory for each process. Environment variables and options change that, options last.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

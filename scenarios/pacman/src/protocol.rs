@@ -3,13 +3,15 @@
 //! There are two ways to speak to the board, with the same four calls:
 //!
 //! - `/find`, `/findAll`, `/move`, `/remove`: plain HTTP, as the document draws it.
-//! - the same under `/v2`: every request must be sealed ([`crate::seal`]), and every change must carry a key.
+//! - the same under `/v2`: every request must be sealed ([`crate::seal`]), and every change must
+//!   carry a key.
 //!
-//! Why `/v2` is a separate path and not a header that says "I am sealing": a flipped bit in that header's name
-//! would silently turn the check off. Turning `/v2/move` into `/move` takes several bytes at once, and the
-//! seal, which `/move` verifies wherever it finds one, would have to be lost in the same breath. Why the key is
-//! in the body and not in an `Idempotency-Key` header: so that no damage to a header separates an order from
-//! its key; and a damaged name of the field is refused, because unknown fields are.
+//! Why `/v2` is a separate path and not a header that says "I am sealing": a flipped bit in that
+//! header's name would silently turn the check off. Turning `/v2/move` into `/move` takes several
+//! bytes at once, and the seal, which `/move` verifies wherever it finds one, would have to be lost
+//! in the same breath. Why the key is in the body and not in an `Idempotency-Key` header: so that
+//! no damage to a header separates an order from its key; and a damaged name of the field is
+//! refused, because unknown fields are.
 
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -138,7 +140,8 @@ pub enum ErrorCode {
     CorruptMessage,
     /// Not now: throttled, or the disk failed. Nothing was applied.
     RetryableError,
-    /// The user or the piece is not there, or the user was silent so long that the board gave it up.
+    /// The user or the piece is not there, or the user was silent so long that the board gave it
+    /// up.
     UserNotFound,
     /// The disk failed in a way that leaves open whether the change will be there after a restart.
     OutcomeUnknown,

@@ -1,14 +1,16 @@
 //! End-to-end checksums: what the sender meant against what the receiver understood.
 //!
-//! TCP's checksum has 16 bits and ends at every middlebox. A seal is a CRC-32 over the parts of a message that
-//! have a meaning, each preceded by its length so that no byte can wander from one part into the next. It is
-//! computed by the receiver over the very values it goes on to use. CRC-32 finds every error of up to 32
-//! neighbouring bits; it is no defence against somebody who forges.
+//! TCP's checksum has 16 bits and ends at every middlebox. A seal is a CRC-32 over the parts of a
+//! message that have a meaning, each preceded by its length so that no byte can wander from one
+//! part into the next. It is computed by the receiver over the very values it goes on to use.
+//! CRC-32 finds every error of up to 32 neighbouring bits; it is no defence against somebody who
+//! forges.
 //!
-//! A request carries `x-pacman-seal: NONCE-SUM`, where the sum covers method, target (path and query), nonce and
-//! body. A reply carries `x-pacman-seal: SUM` over the request's whole seal as it arrived, the status and the
-//! body. The nonce differs in every attempt, so a reply is valid for one attempt only: one that answers an
-//! earlier attempt, or whose status line was damaged, is not believed.
+//! A request carries `x-pacman-seal: NONCE-SUM`, where the sum covers method, target (path and
+//! query), nonce and body. A reply carries `x-pacman-seal: SUM` over the request's whole seal as it
+//! arrived, the status and the body. The nonce differs in every attempt, so a reply is valid for
+//! one attempt only: one that answers an earlier attempt, or whose status line was damaged, is not
+//! believed.
 
 /// The header that carries the seal, both ways.
 pub const HEADER: &str = "x-pacman-seal";
@@ -26,7 +28,8 @@ pub fn request_holds(seal: &str, method: &str, target: &str, body: &[u8]) -> boo
     nonce.is_some_and(|nonce| seal == request(method, target, nonce, body))
 }
 
-/// The seal of a reply to a request whose seal arrived as `request_seal` (empty where there was none).
+/// The seal of a reply to a request whose seal arrived as `request_seal` (empty where there was
+/// none).
 pub fn reply(request_seal: &str, status: u16, body: &[u8]) -> String {
     format!("{:08x}", sum(&[request_seal.as_bytes(), &status.to_be_bytes(), body]))
 }

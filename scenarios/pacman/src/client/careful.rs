@@ -1,9 +1,9 @@
 //! The careful player: the same game, with each of the five outcomes of each call handled.
 //!
-//! Why it is safe to send a change again after any outcome: it carries a key, and the board applies it at most
-//! once under that key, before and after a restart of either side. Why it is safe to believe a reply: it is
-//! sealed for this very attempt. Why the player goes on where it was when it is killed: what comes next is on its
-//! disk before it is begun.
+//! Why it is safe to send a change again after any outcome: it carries a key, and the board applies
+//! it at most once under that key, before and after a restart of either side. Why it is safe to
+//! believe a reply: it is sealed for this very attempt. Why the player goes on where it was when it
+//! is killed: what comes next is on its disk before it is begun.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,8 @@ use crate::game::{JOYSTICK, PACMAN};
 use crate::log;
 use crate::protocol::{FoundAll, Location, Move, Remove};
 
-/// The careful player as a host's program: settings from the environment, defaults of [`ClientConfig::for_host`].
+/// The careful player as a host's program: settings from the environment, defaults of
+/// [`ClientConfig::for_host`].
 #[tokio::main]
 pub async fn main() -> std::process::ExitCode {
     log::to_stderr();
@@ -27,18 +28,18 @@ pub async fn main() -> std::process::ExitCode {
     })
 }
 
-/// Plays one game to its end, or goes on with the one whose progress is in `config.data`. A game that is over
-/// there is only reported.
+/// Plays one game to its end, or goes on with the one whose progress is in `config.data`. A game
+/// that is over there is only reported.
 ///
-/// # Errors
-/// The board refuses, does not answer in time, or contradicts itself; the player's own disk fails for long.
+/// # Errors The board refuses, does not answer in time, or contradicts itself; the player's own
+/// disk fails for long.
 pub async fn play(config: &ClientConfig, watch: &mut impl Watch) -> Result<Slain, GameError> {
     let wire = Wire::new(&config.board).map_err(GameError::Client)?;
     let keeper = Keeper::new(&config.data);
     let patience = config.patience;
     let loaded = retry_disk(patience, || keeper.load()).await?;
     let progress = loaded.unwrap_or_else(Progress::new);
-    let (user, player) = (config.user.clone(), User::default());
+    let (user, player) = (config.user.clone(), User);
     let mut game = Game { wire, keeper, patience, user, player, progress, watch };
     loop {
         game.save().await?;
@@ -117,8 +118,8 @@ impl<W: Watch> Game<'_, W> {
         Ok(())
     }
 
-    /// A move that is confirmed must have led where the joystick pointed. If not, somebody else plays with the
-    /// same piece, or the board has lost its memory; going on would make it worse.
+    /// A move that is confirmed must have led where the joystick pointed. If not, somebody else
+    /// plays with the same piece, or the board has lost its memory; going on would make it worse.
     fn as_meant(&self, what: Operation, to: Direction, moved: Location) -> Result<(), GameError> {
         let expected = self.progress.at.step(to);
         if expected == Some(moved.at()) {
@@ -159,8 +160,8 @@ impl<W: Watch> Game<'_, W> {
                 }
                 // The server has not done it: sending it again is what anybody would do.
                 Outcome::PostFailed(_) | Outcome::Retryable(_) => {}
-                // The server may have done it: sending it again is safe because a look changes nothing, and a
-                // change has a key.
+                // The server may have done it: sending it again is safe because a look changes
+                // nothing, and a change has a key.
                 Outcome::Unknown(_) => {
                     in_doubt = true;
                     waits.longer_for_replies();
@@ -205,7 +206,8 @@ impl Waits {
             && self.begun.elapsed() >= self.patience.deadline
     }
 
-    /// Exponential, and random between half and whole, so that players who failed together do not return together.
+    /// Exponential, and random between half and whole, so that players who failed together do not
+    /// return together.
     async fn pause(&mut self) {
         tokio::time::sleep(self.pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
         self.pause = (self.pause * 2).min(self.patience.longest_pause);

@@ -1,4 +1,5 @@
-//! The two players, and what they have in common: the user, the result of a game, and a way to be watched.
+//! The two players, and what they have in common: the user, the result of a game, and a way to be
+//! watched.
 
 pub mod careful;
 pub mod naive;
@@ -146,21 +147,14 @@ impl Watch for Narrator {
     }
 }
 
-/// The user at the joystick; all there is to be told is who slew Pac-Man.
-#[derive(Debug, Default)]
-pub struct User {
-    slain_by: Option<String>,
-}
+/// The user at the joystick, who sits beside the player's program and not beyond the network.
+#[derive(Debug)]
+pub struct User;
 
 impl User {
-    /// Pac-Man met this ghost.
-    pub fn slay_by(&mut self, ghost: &str) {
-        self.slain_by = Some(ghost.to_owned());
-    }
-
-    /// The ghost that Pac-Man met.
-    pub fn slain_by(&self) -> Option<&str> {
-        self.slain_by.as_deref()
+    /// Tells the user that Pac-Man met this ghost.
+    pub fn slay_by(&self, ghost: &str) {
+        tracing::info!(ghost, "Pac-Man is slain");
     }
 }
 
@@ -169,7 +163,8 @@ pub(crate) fn host_config() -> Result<ClientConfig, GameError> {
     ClientConfig::for_host().with_env().map_err(GameError::Config)
 }
 
-/// Prints how a game ended. 0: Pac-Man was slain as meant; 1: the game failed; 2: a setting is wrong.
+/// Prints how a game ended. 0: Pac-Man was slain as meant; 1: the game failed; 2: a setting is
+/// wrong.
 pub fn report(result: Result<Slain, GameError>) -> ExitCode {
     match result {
         Ok(slain) => {

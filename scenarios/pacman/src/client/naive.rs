@@ -1,5 +1,5 @@
-//! The naive player: the document's game step, with each call to the board turned into an HTTP request and, because
-//! networks fail, sent again when something goes wrong.
+//! The naive player: the document's game step, with each call to the board turned into an HTTP
+//! request and, because networks fail, sent again when something goes wrong.
 
 use std::time::Duration;
 
@@ -19,7 +19,8 @@ const ATTEMPTS: u32 = 5;
 /// Between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// The naive player as a host's program: settings from the environment, defaults of [`ClientConfig::for_host`].
+/// The naive player as a host's program: settings from the environment, defaults of
+/// [`ClientConfig::for_host`].
 #[tokio::main]
 pub async fn main() -> std::process::ExitCode {
     log::to_stderr();
@@ -41,7 +42,7 @@ pub async fn play(config: &ClientConfig, watch: &mut impl Watch) -> Result<Slain
         Client::builder().no_proxy().timeout(TIMEOUT).build().map_err(GameError::Client)?;
     let mut game = Game {
         board: Board { client, url: config.board.clone(), user: config.user.clone(), watch },
-        user: User::default(),
+        user: User,
         moves: 0,
     };
     let start = game.board.find(PACMAN).await?;

@@ -1,6 +1,7 @@
-//! The five outcomes of a request (the document's `switch error`): what does the client know about the server?
+//! The five outcomes of a request (the document's `switch error`): what does the client know about
+//! the server?
 
-use axum::http::StatusCode;
+use reqwest::StatusCode;
 
 use crate::protocol::{ErrorBody, ErrorCode};
 
@@ -34,8 +35,9 @@ impl<T> Outcome<T> {
 
 /// Classifies an error of reqwest.
 ///
-/// A connection that was never made carried nothing, nor did a request that could not be built. Of everything
-/// else, a timeout or a reset as much as an unreadable reply, only the absence of a reply is known.
+/// A connection that was never made carried nothing, nor did a request that could not be built. Of
+/// everything else, a timeout or a reset as much as an unreadable reply, only the absence of a
+/// reply is known.
 pub fn of_error<T>(error: &reqwest::Error) -> Outcome<T> {
     if error.is_connect() || error.is_builder() {
         Outcome::PostFailed(chain(error))
@@ -44,8 +46,8 @@ pub fn of_error<T>(error: &reqwest::Error) -> Outcome<T> {
     }
 }
 
-/// Classifies an answer other than 200 whose seal holds. An answer that the protocol does not know, or under the
-/// wrong status, says nothing that can be relied on.
+/// Classifies an answer other than 200 whose seal holds. An answer that the protocol does not know,
+/// or under the wrong status, says nothing that can be relied on.
 pub fn of_refusal<T>(status: StatusCode, body: &[u8]) -> Outcome<T> {
     let body: ErrorBody = match serde_json::from_slice(body) {
         Ok(body) => body,
@@ -55,7 +57,8 @@ pub fn of_refusal<T>(status: StatusCode, body: &[u8]) -> Outcome<T> {
         return Outcome::Unknown(format!("status {status} does not go with {:?}", body.error));
     }
     match body.error {
-        // The message was right when it was sent; the board says that it was damaged on the way and not applied.
+        // The message was right when it was sent; the board says that it was damaged on the way and
+        // not applied.
         ErrorCode::CorruptMessage | ErrorCode::RetryableError => Outcome::Retryable(body.reason),
         ErrorCode::InvalidMessage | ErrorCode::UserNotFound => Outcome::Fatal(body.reason),
         ErrorCode::OutcomeUnknown => Outcome::Unknown(body.reason),

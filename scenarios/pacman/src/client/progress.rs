@@ -1,8 +1,8 @@
-//! What the careful player knows, on its own disk: it is written before each operation begins, so that a player
-//! who was killed begins again with the operation it was at, under the same key.
+//! What the careful player knows, on its own disk: it is written before each operation begins, so
+//! that a player who was killed begins again with the operation it was at, under the same key.
 //!
-//! The file is replaced as a whole: written aside, synced, renamed, the directory synced (rename(2), fsync(2)). Its
-//! first line is the CRC-32 of the rest.
+//! The file is replaced as a whole: written aside, synced, renamed, the directory synced
+//! (rename(2), fsync(2)). Its first line is the CRC-32 of the rest.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

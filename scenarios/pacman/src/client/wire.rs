@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use axum::http::StatusCode;
-use reqwest::{Client, Method, Request, redirect};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Client, Method, Request, StatusCode, redirect};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -71,7 +71,8 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// To the board at `url`. Redirects are not followed: the board sends none, so one would be a damaged reply.
+    /// To the board at `url`. Redirects are not followed: the board sends none, so one would be a
+    /// damaged reply.
     ///
     /// # Errors
     /// The HTTP client cannot be made.
@@ -97,7 +98,8 @@ impl Wire {
         Ok(Answer { request_seal, status, seal, body: reply.bytes().await?.to_vec() })
     }
 
-    /// The seal covers the target as it will be sent, which is the address after the client has parsed it.
+    /// The seal covers the target as it will be sent, which is the address after the client has
+    /// parsed it.
     fn sealed(&self, call: &Call, patience: Duration) -> reqwest::Result<(Request, String)> {
         let url = format!("{}{}", self.board, call.path);
         let request = self.client.request(call.method.clone(), url).query(&call.query);
@@ -108,6 +110,11 @@ impl Wire {
             None => url.path().to_owned(),
         };
         let seal = seal::request(call.method.as_str(), &target, fastrand::u64(..), &call.body);
+        if call.method == Method::POST {
+            request
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
         let value = seal.parse().expect("hexadecimal digits make a header");
         request.headers_mut().insert(seal::HEADER, value);
         Ok((request, seal))
@@ -123,8 +130,8 @@ struct Answer {
 }
 
 impl Answer {
-    /// Whatever a reply says, it is believed only under a seal for this very attempt, an error as little as a
-    /// success: any status can be a damaged one.
+    /// Whatever a reply says, it is believed only under a seal for this very attempt, an error as
+    /// little as a success: any status can be a damaged one.
     fn outcome<T: Reply>(self) -> Outcome<T> {
         if self.seal != seal::reply(&self.request_seal, self.status.as_u16(), &self.body) {
             return Outcome::Unknown(format!("the seal of a reply ({}) is broken", self.status));

@@ -1,4 +1,5 @@
-//! Who may ask, and how often: the keep-alive table and the throttle. Both are told what time it is.
+//! Who may ask, and how often: the keep-alive table and the throttle. Both are told what time it
+//! is.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -14,14 +15,15 @@ pub struct KeepAlive {
 }
 
 impl KeepAlive {
-    /// A table of `users`, all heard from just now. Who is silent for longer than `limit` is given up.
+    /// A table of `users`, all heard from just now. Who is silent for longer than `limit` is given
+    /// up.
     pub fn new(limit: Duration, users: &[&str], now: Instant) -> KeepAlive {
         let heard = users.iter().map(|user| ((*user).to_owned(), now)).collect();
         KeepAlive { limit, heard }
     }
 
-    /// Notes that `user` was heard from. `false` when the board does not know the user, or has given it up, which
-    /// is final: only a new start of the server fills the table again.
+    /// Notes that `user` was heard from. `false` when the board does not know the user, or has
+    /// given it up, which is final: only a new start of the server fills the table again.
     pub fn refresh(&mut self, user: &str, now: Instant) -> bool {
         let limit = self.limit;
         self.heard.retain(|_, heard| now.saturating_duration_since(*heard) <= limit);
@@ -50,7 +52,8 @@ struct Bucket {
 }
 
 impl Throttle {
-    /// Allows `burst` requests at once and `per_second` requests a second in the long run, to each user.
+    /// Allows `burst` requests at once and `per_second` requests a second in the long run, to each
+    /// user.
     pub fn new(burst: u32, per_second: u32) -> Throttle {
         let (burst, per_second) = (f64::from(burst), f64::from(per_second));
         Throttle { burst, per_second, buckets: BTreeMap::new() }

@@ -1,5 +1,5 @@
-//! The four calls, each in the document's order: validate, throttle, look the user up and refresh the keep-alive
-//! table, then do what is asked.
+//! The four calls, each in the document's order: validate, throttle, look the user up and refresh
+//! the keep-alive table, then do what is asked.
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -55,8 +55,8 @@ impl Shared {
         Ok(())
     }
 
-    /// Changes the board on a thread that may wait for the disk. The change goes on to its end even if the
-    /// connection breaks and this future is dropped.
+    /// Changes the board on a thread that may wait for the disk. The change goes on to its end even
+    /// if the connection breaks and this future is dropped.
     async fn change(self, order: Order) -> Result<Json<Location>, Refusal> {
         let changed = tokio::task::spawn_blocking(move || self.store.change(&order)).await;
         match changed {

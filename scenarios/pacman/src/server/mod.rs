@@ -1,7 +1,7 @@
 //! The board's program.
 //!
-//! It is written to be killed: there is no orderly shutdown, because everything that was answered is on the disk
-//! and everything else was not answered.
+//! It is written to be killed: there is no orderly shutdown, because everything that was answered
+//! is on the disk and everything else was not answered.
 
 mod guard;
 mod handlers;
@@ -22,12 +22,13 @@ use crate::config::ServerConfig;
 pub use guard::{KeepAlive, Throttle};
 pub use store::{Failure, Store};
 
-/// How often the journal is tried at the start before the server gives up, and the pause in between: a disk that
-/// is full now need not be in a moment.
+/// How often the journal is tried at the start before the server gives up, and the pause in
+/// between: a disk that is full now need not be in a moment.
 const OPEN_ATTEMPTS: u32 = 20;
 const OPEN_PAUSE: Duration = Duration::from_millis(500);
 
-/// The server as a host's program: settings from the environment, defaults of [`ServerConfig::for_host`].
+/// The server as a host's program: settings from the environment, defaults of
+/// [`ServerConfig::for_host`].
 #[tokio::main]
 pub async fn main() -> ExitCode {
     crate::log::to_stderr();
@@ -69,8 +70,8 @@ pub struct Server {
 impl Server {
     /// Reads the journal and takes the port.
     ///
-    /// # Errors
-    /// The journal cannot be read or is damaged ([`crate::journal::Journal::open`]), or the port is taken.
+    /// # Errors The journal cannot be read or is damaged ([`crate::journal::Journal::open`]), or
+    /// the port is taken.
     pub async fn bind(config: ServerConfig) -> io::Result<Server> {
         let store = open(&config).await?;
         let state = handlers::Shared::new(Arc::new(store), &config);

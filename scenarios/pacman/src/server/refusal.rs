@@ -51,7 +51,8 @@ impl IntoResponse for Refusal {
         let damaged = self.body.error == ErrorCode::CorruptMessage;
         let mut response = (self.status, Json(self.body)).into_response();
         if damaged {
-            // The damage may be in the length, and then what follows on this connection is not a request.
+            // The damage may be in the length, and then what follows on this connection is not a
+            // request.
             let close = HeaderValue::from_static("close");
             response.headers_mut().insert(header::CONNECTION, close);
         }

@@ -1,4 +1,5 @@
-//! Around every handler: the request's seal is verified before anything looks at the message, the reply is sealed.
+//! Around every handler: the request's seal is verified before anything looks at the message, the
+//! reply is sealed.
 
 use std::time::Duration;
 
@@ -12,8 +13,8 @@ use axum::response::{IntoResponse, Response};
 use super::refusal::Refusal;
 use crate::{protocol, seal};
 
-/// How long the rest of a request may take once its head is there. A damaged length makes the server wait for
-/// bytes that nobody will send.
+/// How long the rest of a request may take once its head is there. A damaged length makes the
+/// server wait for bytes that nobody will send.
 const BODY_WAIT: Duration = Duration::from_secs(10);
 
 /// Verifies the seal of `request`, lets it through, and seals the reply.

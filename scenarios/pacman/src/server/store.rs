@@ -1,4 +1,5 @@
-//! The board in memory and on disk, together: a change is in force on disk first, then seen in memory.
+//! The board in memory and on disk, together: a change is in force on disk first, then seen in
+//! memory.
 
 use std::fmt;
 use std::io;
@@ -33,8 +34,8 @@ impl fmt::Display for Failure {
 
 /// The board and its journal.
 ///
-/// INVARIANT: the board is changed only under the journal's lock, after the journal has the change. So readers
-/// never see a change that a crash could take back, and never wait for the disk.
+/// INVARIANT: the board is changed only under the journal's lock, after the journal has the change.
+/// So readers never see a change that a crash could take back, and never wait for the disk.
 #[derive(Debug)]
 pub struct Store {
     board: RwLock<Board>,
