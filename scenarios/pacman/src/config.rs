@@ -82,15 +82,15 @@ pub struct ClientConfig {
     pub user: String,
     /// The careful player's directory (`PACMAN_DATA`); the naive one keeps nothing.
     pub data: PathBuf,
-    /// How the careful player waits and tries again.
+    /// How long to wait.
     pub patience: Patience,
 }
 
-/// How long the careful player waits, and for what.
+/// How long a player waits, and for what; the naive one waits for replies only.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
-    /// For the reply of the first attempt (`PACMAN_TIMEOUT_MS`); doubled after every attempt
-    /// without a reply.
+    /// For the reply of the first attempt (`PACMAN_TIMEOUT_MS`). The careful player doubles it after
+    /// every attempt that left it in doubt; the naive one knows nothing else.
     pub first_reply: Duration,
     /// For a reply, at most.
     pub longest_reply: Duration,
@@ -109,7 +109,7 @@ pub struct Patience {
 impl Default for Patience {
     fn default() -> Patience {
         Patience {
-            first_reply: Duration::from_secs(2),
+            first_reply: Duration::from_secs(1),
             longest_reply: Duration::from_secs(10),
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_secs(3),

@@ -4,6 +4,14 @@
 //! The crate is an ordinary program. It does not know that it may be run on simulated hosts, and
 //! nothing in it is there for that purpose.
 //!
+//! Each program is a plain function that takes its settings from the environment:
+//!
+//! ```
+//! use std::process::ExitCode;
+//! let programs: [fn() -> ExitCode; 3] =
+//!     [pacman::server::main, pacman::client::naive::main, pacman::client::careful::main];
+//! ```
+//!
 //! Map: [`game`] says what is played and what a right game looks like; [`board`] is the state of
 //! the board as a plain value; [`journal`] keeps it on disk; [`protocol`] and [`seal`] are what
 //! goes over the wire; [`server`] is the board's program; [`client`] holds the two players, the

@@ -12,8 +12,6 @@ use crate::game::{JOYSTICK, PACMAN};
 use crate::log;
 use crate::protocol::{Find, FindAll, Found, FoundAll, Location, Move, Remove};
 
-/// How long a request may take.
-const TIMEOUT: Duration = Duration::from_secs(1);
 /// How often a request is sent before the game is given up.
 const ATTEMPTS: u32 = 5;
 /// Between two attempts.
@@ -38,8 +36,11 @@ pub async fn main() -> std::process::ExitCode {
 /// # Panics
 /// The board's answer is not what was expected.
 pub async fn play(config: &ClientConfig, watch: &mut impl Watch) -> Result<Slain, GameError> {
-    let client =
-        Client::builder().no_proxy().timeout(TIMEOUT).build().map_err(GameError::Client)?;
+    let client = Client::builder()
+        .no_proxy()
+        .timeout(config.patience.first_reply)
+        .build()
+        .map_err(GameError::Client)?;
     let mut game = Game {
         board: Board { client, url: config.board.clone(), user: config.user.clone(), watch },
         user: User,

@@ -1,5 +1,7 @@
 //! Whole games: both players on a sound network, the careful one on a bad one.
 
+use std::time::Duration;
+
 use pacman::client::{End, GameError, Operation, Slain, Watch, careful, naive};
 use pacman::game::{self, check_game, check_so_far};
 
@@ -33,7 +35,9 @@ async fn both_players_play_the_whole_game() {
     for careful in [false, true] {
         let (dir, mut notes) = (tempfile::tempdir().unwrap(), Notes::default());
         let board = Board::start(server_config(dir.path())).await;
-        let config = client_config(&board.url, dir.path());
+        let mut config = client_config(&board.url, dir.path());
+        // However busy this machine is, no request may seem lost: the naive player would repeat it.
+        config.patience.first_reply = Duration::from_secs(60);
         let slain = match careful {
             false => naive::play(&config, &mut notes).await,
             true => careful::play(&config, &mut notes).await,
@@ -65,7 +69,7 @@ async fn a_game_that_is_over_is_reported_again_and_not_played_again() {
 async fn a_board_that_is_not_there_is_given_up_in_the_end() {
     let dir = tempfile::tempdir().unwrap();
     let mut config = client_config("http://127.0.0.1:1", dir.path());
-    config.patience.deadline = std::time::Duration::ZERO;
+    config.patience.deadline = Duration::ZERO;
     let mut notes = Notes::default();
     let error = careful::play(&config, &mut notes).await.unwrap_err();
     assert!(matches!(error, GameError::GaveUp { operation: Operation::Find, .. }), "{error}");
@@ -137,7 +141,9 @@ async fn the_naive_player_moves_twice_when_the_reply_is_lost() {
     let board = Board::start(server_config(dir.path())).await;
     let plan = Plan { way: Way::ToPlayer, nth: 1, trouble: Trouble::Reset };
     let proxy = Proxy::start(&board.url, plan).await;
-    let played = naive::play(&client_config(&proxy.url, dir.path()), &mut ()).await;
+    let mut config = client_config(&proxy.url, dir.path());
+    config.patience.first_reply = Duration::from_secs(60);
+    let played = naive::play(&config, &mut ()).await;
     assert!(matches!(played, Err(GameError::NeverSlain { moves: 4 })), "{played:?}");
     let broken = check_so_far(&board.journal().await).unwrap_err();
     assert_eq!(broken, "change 3 (move left from (11,23)) was applied where move up was meant");

@@ -57,6 +57,7 @@ fn client(kind: &str, board: &str, data: &Path) -> Command {
     let mut command = Command::new(PACMAN);
     command.args([OsStr::new("client"), kind.as_ref(), "--board".as_ref(), board.as_ref()]);
     command.arg("--data").arg(data).env("RUST_LOG", "warn").stdout(Stdio::piped());
+    command.env("PACMAN_TIMEOUT_MS", "60000");
     command
 }
 
