@@ -215,7 +215,7 @@ impl FromStr for Plan {
     type Err = SpecError;
     fn from_str(s: &str) -> Result<Plan, SpecError> {
         let mut plan = Plan::default();
-        for part in s.split(';').map(str::trim).filter(|part| !part.is_empty()) {
+        for part in parts(s).map(str::trim).filter(|part| !part.is_empty()) {
             if part == "baseline" {
             } else if part == "random" {
                 plan.schedule = Schedule::Random;
@@ -229,6 +229,19 @@ impl FromStr for Plan {
         }
         Ok(plan)
     }
+}
+
+/// Splits at `; `. A semicolon alone is part of a name, and so is one before ` #`: a path may hold
+/// semicolons and end with one (RFC 3986, 3.3).
+fn parts(s: &str) -> impl Iterator<Item = &str> {
+    let ends = s.match_indices("; ").map(|(at, _)| at);
+    let ends = ends.filter(|at| !s[at + 2..].starts_with('#')).chain([s.len()]);
+    let mut start = 0;
+    ends.map(move |end| {
+        let part = &s[start..end];
+        start = s.len().min(end + 2);
+        part
+    })
 }
 
 #[cfg(test)]
@@ -247,6 +260,9 @@ mod tests {
         round_trips("baseline");
         round_trips("seed=7");
         round_trips("random");
+        round_trips(
+            "seed=1; a>b GET /cart;v=1 #2 post-request=reset; a>b GET /; #1 post-reply=reset",
+        );
         round_trips("seed=9; random; a>b GET /x?y=1 #12 validate-reply=bit-flip");
         round_trips(
             "player>board POST /move #3 deliver-reply=lost; player>board udp:53 #1 update-server=crash",

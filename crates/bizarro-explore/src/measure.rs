@@ -1,0 +1,135 @@
+//! The two numbers of a fault that matter most in operation: how long until the system recovers, and
+//! how far the damage spreads.
+
+use std::collections::BTreeMap;
+
+use bizarro_record::{Effect, Ending, Event, Exchange, ExchangeId, Injection, Nanos, RunRecord};
+use serde::{Deserialize, Serialize};
+
+/// How long it took from the last strike until the struck client was served again.
+///
+/// Served again means the end of the first exchange of the same client and server that completed with
+/// a status below 500 (or of a protocol that has none) and was requested after the strike, or was
+/// struck and arrived undamaged nevertheless. A client that asks no more has recovered when the
+/// workload ends, unless it panicked, was killed or ended without success.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Recovery {
+    /// Virtual time from the strike.
+    After(Nanos),
+    /// It was not served again before the run ended.
+    Never,
+}
+
+/// How far a fault's damage reached, compared with the baseline.
+///
+/// An exchange of the baseline is affected where the run lacks it, did not complete it although the
+/// baseline did, or completed it with a status of another class (2xx, 4xx, …). A host is affected
+/// where it is the client of an affected exchange, or where its program panicked, was killed or ended
+/// without success.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Blast {
+    /// Affected exchanges of the baseline.
+    pub exchanges: usize,
+    /// Exchanges of the baseline.
+    pub exchanges_total: usize,
+    /// Affected hosts.
+    pub hosts: usize,
+    /// Hosts of the world.
+    pub hosts_total: usize,
+}
+
+/// What a fault did to a run, in numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Impact {
+    /// Time until the client was served again; absent where no fault struck.
+    pub recovery: Option<Recovery>,
+    /// How much later than the baseline the run ended, in virtual nanoseconds; negative where it
+    /// ended earlier.
+    pub delay_ns: i64,
+    /// How far the damage reached.
+    pub blast: Blast,
+}
+
+impl Impact {
+    /// Compares `record` with the fault-free `baseline`.
+    pub fn of(record: &RunRecord, baseline: &RunRecord) -> Impact {
+        let (end, usual) = (record.stats.virtual_time.0, baseline.stats.virtual_time.0);
+        let delay = i128::from(end) - i128::from(usual);
+        Impact {
+            recovery: recovery(record),
+            delay_ns: delay.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64,
+            blast: blast(record, baseline),
+        }
+    }
+}
+
+/// See [`Recovery`].
+fn recovery(record: &RunRecord) -> Option<Recovery> {
+    let (strike, injection) = record.events.iter().rev().find_map(|s| match &s.event {
+        Event::Struck { injection } => Some((s.at, injection)),
+        _ => None,
+    })?;
+    let served = record
+        .exchanges
+        .iter()
+        .filter(|exchange| serves_again(exchange, injection, strike))
+        .filter_map(|exchange| exchange.completed)
+        .filter(|completed| *completed >= strike)
+        .min();
+    let client = record.hosts.iter().position(|name| *name == injection.at.client);
+    let fell = record
+        .events
+        .iter()
+        .any(|s| Some(usize::from(s.host)) == client && s.at >= strike && is_accident(&s.event));
+    let ended = (record.ending == Ending::Completed && !fell).then_some(record.stats.virtual_time);
+    Some(match served.or(ended) {
+        Some(at) => Recovery::After(at - strike),
+        None => Recovery::Never,
+    })
+}
+
+fn serves_again(exchange: &Exchange, struck: &Injection, strike: Nanos) -> bool {
+    let damaged = matches!(
+        struck.effect,
+        Effect::BitFlip | Effect::Truncated | Effect::Garbage | Effect::Empty
+    );
+    exchange.id.client == struck.at.client
+        && exchange.id.server == struck.at.server
+        && exchange.status.is_none_or(|status| status < 500)
+        && if exchange.id == struck.at { !damaged } else { exchange.requested >= strike }
+}
+
+/// See [`Blast`].
+fn blast(record: &RunRecord, baseline: &RunRecord) -> Blast {
+    let seen: BTreeMap<&ExchangeId, &Exchange> =
+        record.exchanges.iter().map(|exchange| (&exchange.id, exchange)).collect();
+    let affected: Vec<&Exchange> = baseline
+        .exchanges
+        .iter()
+        .filter(|usual| seen.get(&usual.id).is_none_or(|exchange| went_worse(exchange, usual)))
+        .collect();
+    let hosts = record.hosts.iter().enumerate().filter(|(index, name)| {
+        affected.iter().any(|exchange| exchange.id.client == **name)
+            || record.events.iter().any(|s| usize::from(s.host) == *index && is_accident(&s.event))
+    });
+    Blast {
+        exchanges: affected.len(),
+        exchanges_total: baseline.exchanges.len(),
+        hosts: hosts.count(),
+        hosts_total: record.hosts.len(),
+    }
+}
+
+fn went_worse(exchange: &Exchange, usual: &Exchange) -> bool {
+    let class = |exchange: &Exchange| exchange.status.map(|status| status / 100);
+    usual.completed.is_some() && exchange.completed.is_none() || class(exchange) != class(usual)
+}
+
+fn is_accident(event: &Event) -> bool {
+    match event {
+        Event::Panicked { .. } | Event::Killed { .. } => true,
+        Event::Exited { status } => *status != 0,
+        _ => false,
+    }
+}

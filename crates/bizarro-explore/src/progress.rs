@@ -1,0 +1,32 @@
+//! What an exploration tells while it runs.
+
+use bizarro_record::Plan;
+
+use crate::verdict::Verdict;
+
+/// A stretch of an exploration.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// The run without faults, twice.
+    Baseline,
+    /// One run for each fault.
+    Matrix,
+    /// One run for each seed.
+    Schedules,
+}
+
+/// Is told how an exploration goes on. Always called on the thread that explores.
+pub trait Progress {
+    /// A phase of `runs` runs begins.
+    fn begin(&mut self, phase: Phase, runs: u64);
+    /// A run has ended. Runs come in the order in which they end, which depends on the machine.
+    fn ran(&mut self, plan: &Plan, verdict: &Verdict);
+}
+
+/// Shows nothing.
+pub struct Silent;
+
+impl Progress for Silent {
+    fn begin(&mut self, _phase: Phase, _runs: u64) {}
+    fn ran(&mut self, _plan: &Plan, _verdict: &Verdict) {}
+}

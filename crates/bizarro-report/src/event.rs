@@ -1,0 +1,49 @@
+//! An event as a line of text.
+
+use bizarro_record::event::OpOutcome;
+use bizarro_record::{Event, Stamped, Stream};
+
+use crate::look::harmless;
+use crate::sentence::effect;
+use crate::words::ordinal;
+
+/// The name of the host of an event.
+pub(crate) fn host<'a>(hosts: &'a [String], stamped: &Stamped) -> &'a str {
+    hosts.get(usize::from(stamped.host)).map_or("?", String::as_str)
+}
+
+/// What happened, without time and host.
+pub(crate) fn text(event: &Event, hosts: &[String]) -> String {
+    let text = match event {
+        Event::Started { incarnation: 1 } => "starts".to_string(),
+        Event::Started { incarnation } => format!("starts for the {} time", ordinal(*incarnation)),
+        Event::Exited { status } => format!("ends with status {status}"),
+        Event::Killed { signal, .. } => format!("is killed by signal {signal} of its own making"),
+        Event::Panicked { message } => format!("panics: {message}"),
+        Event::Crashed => "is killed by the fault".to_string(),
+        Event::Paused { until } => format!("stands still until {until}"),
+        Event::Output { stream: Stream::Stdout, line } => format!("│ {line}"),
+        Event::Output { stream: Stream::Stderr, line } => format!("┆ {line}"),
+        Event::Struck { injection } => format!("fault at {}: {}", injection.at, effect(injection)),
+        Event::Sent { message, to, bytes, label } => {
+            let to = hosts.get(usize::from(*to)).map_or("?", String::as_str);
+            format!("sends {bytes} bytes to {to}, message {message} {label}").trim_end().to_string()
+        }
+        Event::Delivered { message } => format!("receives message {message}"),
+        Event::Dropped { message } => format!("message {message} is lost on the way here"),
+        Event::Unsupported { call } => format!("calls {call}, which is not simulated"),
+        Event::Invoked { history, op, value } => {
+            format!("{history} op {op}: {}", String::from_utf8_lossy(value))
+        }
+        Event::Returned { op, outcome, value } => {
+            let outcome = match outcome {
+                OpOutcome::Ok => "ok",
+                OpOutcome::Fail => "fail",
+                OpOutcome::Unknown => "unknown",
+            };
+            format!("op {op} {outcome} {}", String::from_utf8_lossy(value)).trim_end().to_string()
+        }
+        Event::Note { text } => format!("note: {text}"),
+    };
+    harmless(&text)
+}

@@ -1,0 +1,29 @@
+//! What runs say, for people.
+//!
+//! This crate owns the views: the matrix, a run as a story, the self-check's difference, one-line
+//! summaries, exit codes and record files. A view of the terminal is a pure function from values to a
+//! `String`: how wide and how coloured is said by [`Look`], and nothing asks the terminal.
+//!
+//! It must not know how runs are made or chosen.
+
+mod difference;
+mod event;
+mod exit;
+mod file;
+mod letters;
+mod look;
+mod matrix;
+mod sentence;
+mod story;
+mod summary;
+mod table;
+mod words;
+
+pub use difference::difference;
+pub use exit::Exit;
+pub use file::{FileError, load, save};
+pub use look::{Colour, Look};
+pub use matrix::{matrix, schedules};
+pub use story::story;
+pub use summary::{matrix_line, schedules_line, verdict_text};
+pub use words::replay_command;

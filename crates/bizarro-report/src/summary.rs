@@ -1,0 +1,138 @@
+//! One line, or a few, for a whole exploration or a single run.
+
+use std::time::Duration;
+
+use bizarro_explore::{MatrixReport, Outcome, SchedulesReport, Verdict};
+use bizarro_record::Plan;
+
+use crate::exit::Exit;
+use crate::look::{Ink, Look, harmless};
+use crate::words::{count, replay_command, thousands};
+
+/// `pacman::naive: violated   48 cells · 116 runs · 3.1 s · 12 cells violated, in 3 kinds`
+pub fn matrix_line(report: &MatrixReport, look: Look) -> String {
+    line(&report.test, Exit::of_matrix(report), &matrix_totals(report), look)
+}
+
+/// `pacman::naive: held   50 seeds · 50 different runs · 0.4 s`
+pub fn schedules_line(report: &SchedulesReport, look: Look) -> String {
+    line(&report.test, Exit::of_schedules(report), &schedules_totals(report), look)
+}
+
+fn line(test: &str, exit: Exit, totals: &str, look: Look) -> String {
+    let (ink, word) = match exit {
+        Exit::Held => (Ink::Good, "held"),
+        Exit::Violated => (Ink::Bad, "violated"),
+        Exit::Usage => (Ink::Bad, "not run"),
+        Exit::Inconclusive => (Ink::Doubt, "inconclusive"),
+        Exit::Nondeterminism => (Ink::Bad, "not deterministic"),
+        Exit::OurBug => (Ink::Bad, "a bug of Bizarro"),
+    };
+    format!("{}: {}   {totals}\n", harmless(test), look.paint(ink, word))
+}
+
+/// `112 cells · 1,344 runs · 3.1 s · 9 cells violated, in 3 kinds`
+pub(crate) fn matrix_totals(report: &MatrixReport) -> String {
+    let mut parts = vec![
+        count(report.cells.len() as u64, "cell"),
+        count(report.runs, "run"),
+        seconds(report.wall),
+    ];
+    let kinds = report.findings.iter().filter(|finding| finding.is_failure()).count();
+    match report.cells_broken() {
+        _ if report.cells.is_empty() => {
+            parts.push("no cell was tried, for the baseline has to be right first".to_string());
+        }
+        0 if report.cells_in_doubt() == 0 => parts.push("no cell violated".to_string()),
+        0 => {}
+        broken => {
+            let kinds = count(kinds as u64, "kind");
+            parts.push(format!("{} violated, in {kinds}", count(broken as u64, "cell")));
+        }
+    }
+    if report.cells_in_doubt() > 0 {
+        let cells = count(report.cells_in_doubt() as u64, "cell");
+        parts.push(format!("{cells} inconclusive"));
+    }
+    if report.interrupted {
+        parts.push("interrupted".to_string());
+    }
+    parts.join(" · ")
+}
+
+/// `50 seeds · 50 different runs · 0.4 s · 3 runs violated, in 1 kind`
+pub(crate) fn schedules_totals(report: &SchedulesReport) -> String {
+    let mut parts = vec![
+        count(report.seeds, "seed"),
+        format!("{} different {}", thousands(report.distinct), plural(report.distinct, "run")),
+        seconds(report.wall),
+    ];
+    let failing = || report.findings.iter().filter(|finding| finding.is_failure());
+    let broken: usize = failing().map(|finding| finding.plans.len()).sum();
+    let doubtful: usize = report.findings.iter().map(|f| f.plans.len()).sum::<usize>() - broken;
+    if broken > 0 {
+        let kinds = count(failing().count() as u64, "kind");
+        parts.push(format!("{} violated, in {kinds}", count(broken as u64, "run")));
+    }
+    if doubtful > 0 {
+        parts.push(format!("{} inconclusive", count(doubtful as u64, "run")));
+    }
+    if broken + doubtful == 0 {
+        parts.push("all held".to_string());
+    }
+    if report.interrupted {
+        parts.push("interrupted".to_string());
+    }
+    parts.join(" · ")
+}
+
+fn plural(n: u64, noun: &str) -> String {
+    if n == 1 { noun.to_string() } else { format!("{noun}s") }
+}
+
+fn seconds(wall: Duration) -> String {
+    format!("{:.1} s", wall.as_secs_f64())
+}
+
+/// The verdict of a single run: the outcome in a line, then a line for each fact, then the command.
+pub fn verdict_text(test: &str, plan: &Plan, verdict: &Verdict, look: Look) -> String {
+    let ink = match verdict.outcome {
+        Outcome::Held => Ink::Good,
+        Outcome::NotApplicable | Outcome::Inconclusive => Ink::Doubt,
+        _ => Ink::Bad,
+    };
+    let outcome = look.paint(ink, verdict.outcome.words());
+    let mut text = format!("{}: {outcome}\n", harmless(test));
+    let mut add = |paragraph: &str| {
+        for line in look.wrap(&harmless(paragraph), 2) {
+            text += &format!("  {line}\n");
+        }
+    };
+    for violation in &verdict.broken {
+        let place = match (&violation.host, violation.place.as_str()) {
+            (Some(host), "") => format!(", on {host}"),
+            (Some(host), place) => format!(", on {host}, {place}"),
+            (None, "") => String::new(),
+            (None, place) => format!(", {place}"),
+        };
+        add(&format!("✗ {}, at {}{place}", violation.property, violation.at));
+        if !violation.fact.is_empty() {
+            add(&format!("  {}", violation.fact));
+        }
+    }
+    for doubt in &verdict.doubts {
+        add(&format!("{doubt}."));
+    }
+    if verdict.doubts.iter().any(|doubt| doubt.contains("does not simulate")) {
+        add(
+            "The program may fall back by itself; `cargo bizarro syscalls` lists what is simulated.",
+        );
+    }
+    for missed in &verdict.missed {
+        add(&format!("The fault `{missed}` never struck: the run did not come to this step."));
+    }
+    if verdict.outcome != Outcome::Held {
+        text += &format!("  {}\n", replay_command(test, plan));
+    }
+    text
+}
