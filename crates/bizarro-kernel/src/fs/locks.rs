@@ -20,8 +20,8 @@ pub enum Owner {
     Description(u64),
 }
 
-/// What a lock allows to others.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+/// What a lock allows to others; the stronger kind is the greater.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum LockKind {
     /// Others may share it: F_RDLCK, LOCK_SH.
     Shared,
@@ -431,12 +431,6 @@ mod tests {
 
     /// Every byte of a small file on its own: who holds it, and how.
     type Naive = [BTreeMap<Owner, LockKind>; 24];
-
-    impl PartialOrd for LockKind {
-        fn partial_cmp(&self, other: &LockKind) -> Option<core::cmp::Ordering> {
-            (*self as u8).partial_cmp(&(*other as u8))
-        }
-    }
 
     proptest! {
         #[test]

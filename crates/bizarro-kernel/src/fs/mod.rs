@@ -42,8 +42,6 @@ mod types;
 mod xattr;
 
 #[cfg(test)]
-mod native_tests;
-#[cfg(test)]
 mod tests;
 
 pub use devfs::Device;
