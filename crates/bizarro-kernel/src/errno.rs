@@ -58,6 +58,8 @@ pub enum Stop {
     Errno(Errno),
     /// The task waits; what for was said to the scheduler. The kernel runs the call again when it wakes.
     Block,
+    /// The task lets others run first. The kernel runs the call again when its turn comes.
+    Yield,
     /// The program asked for something that is not simulated. Says what, beyond the call itself.
     Unsupported(String),
 }

@@ -1,0 +1,218 @@
+//! The one place through which every change of a disk goes.
+//!
+//! # What survives
+//!
+//! **A crash of a process** loses nothing: the page cache is the kernel's, so whatever a call
+//! reported as done is there for the next process, synced or not. Files without a name go with the
+//! last descriptor, and locks with their owners.
+//!
+//! **A power loss** keeps what was *synced* and may lose, or half lose, the rest. It is injected by
+//! nobody yet; what it will be allowed to do is fixed here, because the marks that it needs are
+//! kept from the start:
+//!
+//! - The content of a file that changed after its last fsync(2) or fdatasync(2): any of the pages
+//!   written since may be there, be as before, or (where the file grew) read as zeroes; a page may
+//!   be torn at a boundary of 512 bytes.
+//! - The size of a file is durable with its content: fdatasync(2) covers a size that is needed to
+//!   read the content back. Times, owner, mode and extended attributes need fsync(2).
+//! - A name (create, link, rename, unlink, mkdir, rmdir) belongs to its directory and is durable
+//!   once the *directory* was synced. Syncing the file alone does not promise its name: fsync(2)
+//!   says so, though some file systems are kinder.
+//! - A rename is one step: the new name shows the old or the new node, never none. The old name may
+//!   still be there.
+//! - Changes of one directory that were not synced are lost from some moment on, never an earlier
+//!   one without the later ones.
+//! - sync(2) makes everything durable. A failed fsync(2) makes nothing durable, and the next one
+//!   does not remember the failure: what was dirty then counts as clean for Linux, so a program
+//!   that ignores EIO, or tries again, may lose data until it writes the file anew from nothing.
+//! - /dev/shm and /run are memory: nothing there survives. /proc, /sys and /dev hold no data.
+//!
+//! # What fails
+//!
+//! [`Fs::fail_next_write`] arms one failure. It strikes the next change that a disk would see, and
+//! only there: `ENOSPC` strikes what needs room (writing, extending, making a name, renaming),
+//! `EIO` also what only touches the medium (cutting off, fsync). Removing names and changing
+//! attributes never fail so. The change that is struck does not happen.
+
+use super::Fs;
+use super::mount::MountId;
+use super::types::Ino;
+use crate::errno::Errno;
+
+/// What kind of change goes to the disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Change {
+    /// Bytes are written or reserved.
+    Write,
+    /// Bytes are cut off or punched out.
+    Cut,
+    /// A name is made.
+    Create,
+    /// A name moves.
+    Rename,
+    /// A name is taken away.
+    Remove,
+    /// Owner, mode, times or extended attributes change.
+    Attributes,
+    /// What changed is made durable.
+    Sync,
+}
+
+impl Change {
+    fn suffers(self, errno: Errno) -> bool {
+        match self {
+            Change::Write | Change::Create | Change::Rename => true,
+            Change::Cut | Change::Sync => errno != Errno::ENOSPC,
+            Change::Remove | Change::Attributes => false,
+        }
+    }
+}
+
+/// How far an inode is durable: positions in the order of all changes of this host's disk.
+#[derive(Clone, Copy, Default, Debug)]
+pub(super) struct Mark {
+    /// Its content (of a directory: its names), or its size, last changed here.
+    pub(super) content: u64,
+    /// Anything else of it last changed here.
+    pub(super) attributes: u64,
+    /// Content is durable up to here.
+    pub(super) content_synced: u64,
+    /// Everything is durable up to here.
+    pub(super) synced: u64,
+    /// A sync failed while content was dirty. Linux counts such pages as clean, so a later sync
+    /// that succeeds does not save them; only emptying the file starts afresh.
+    pub(super) forsaken: bool,
+}
+
+/// The order of changes, and the failure that waits for one.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Journal {
+    changes: u64,
+    armed: Option<Errno>,
+}
+
+/// How durable a node is, should the power fail now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Durable {
+    /// Nothing of it can be lost.
+    Fully,
+    /// Its bytes (names, for a directory) cannot be lost; times, owner or mode can.
+    Content,
+    /// Bytes or names that were written can be lost.
+    No,
+}
+
+impl Fs {
+    /// How many times something was written to this host's disk since it was made.
+    pub fn writes(&self) -> u64 {
+        self.journal.changes
+    }
+
+    /// Makes the next write to the disk fail with `errno`, once. See the module for what it strikes.
+    pub fn fail_next_write(&mut self, errno: Errno) {
+        self.journal.armed = Some(errno);
+    }
+
+    /// The failure that still waits for a write.
+    pub fn failing(&self) -> Option<Errno> {
+        self.journal.armed
+    }
+
+    /// fsync(2): makes content, attributes and (of a directory) names durable.
+    ///
+    /// # Errors
+    /// `EINVAL` for nodes that cannot be synced, `EIO` if that is armed.
+    pub fn fsync(&mut self, ino: Ino) -> Result<(), Errno> {
+        self.sync_one(ino)?;
+        let now = self.journal.changes;
+        if let Some(mark) = self.mark_mut(ino) {
+            mark.content_synced = now;
+            mark.synced = now;
+        }
+        Ok(())
+    }
+
+    /// fdatasync(2): makes content, size and (of a directory) names durable.
+    ///
+    /// # Errors
+    /// As [`Fs::fsync`].
+    pub fn fdatasync(&mut self, ino: Ino) -> Result<(), Errno> {
+        self.sync_one(ino)?;
+        let now = self.journal.changes;
+        if let Some(mark) = self.mark_mut(ino) {
+            mark.content_synced = now;
+        }
+        Ok(())
+    }
+
+    /// sync(2), and syncfs(2) of the disk: makes everything durable. sync(2) reports no error, so
+    /// an armed `EIO` stays armed.
+    pub fn sync_all(&mut self) {
+        self.journal.changes += 1;
+        let now = self.journal.changes;
+        for inode in self.nodes.iter_mut() {
+            inode.mark.content_synced = now;
+            inode.mark.synced = now;
+        }
+    }
+
+    /// What of this node a power loss could take. Nodes that are not on the disk are durable while
+    /// the host has power, and are answered with [`Durable::No`].
+    pub fn durable(&self, ino: Ino) -> Durable {
+        match self.nodes.find(ino) {
+            Some(inode) if self.mounts.is_disk(inode.mount) => {
+                let mark = inode.mark;
+                if mark.forsaken || mark.content > mark.content_synced {
+                    Durable::No
+                } else if mark.attributes > mark.synced || mark.content > mark.synced {
+                    Durable::Content
+                } else {
+                    Durable::Fully
+                }
+            }
+            _ => Durable::No,
+        }
+    }
+
+    fn sync_one(&mut self, ino: Ino) -> Result<(), Errno> {
+        let Some(inode) = self.nodes.find(ino) else { return Err(Errno::EINVAL) };
+        if !inode.is_file() && !inode.is_directory() {
+            return Err(Errno::EINVAL);
+        }
+        let outcome = self.change(inode.mount, Change::Sync);
+        let mark = &mut self.nodes.get_mut(ino).mark;
+        if outcome.is_err() && mark.content > mark.content_synced {
+            mark.forsaken = true;
+        }
+        outcome
+    }
+
+    fn mark_mut(&mut self, ino: Ino) -> Option<&mut Mark> {
+        self.nodes.find(ino)?;
+        Some(&mut self.nodes.get_mut(ino).mark)
+    }
+
+    /// The choke point. Called once for every change, when nothing but the disk can stop it any
+    /// more and before anything is changed.
+    pub(super) fn change(&mut self, mount: MountId, change: Change) -> Result<(), Errno> {
+        if !self.mounts.is_disk(mount) {
+            return Ok(());
+        }
+        if let Some(errno) = self.journal.armed.filter(|errno| change.suffers(*errno)) {
+            self.journal.armed = None;
+            return Err(errno);
+        }
+        self.journal.changes += 1;
+        Ok(())
+    }
+
+    /// Notes that the content (or the names) of `ino` took part in the last change.
+    pub(super) fn content_changed(&mut self, ino: Ino) {
+        self.nodes.get_mut(ino).mark.content = self.journal.changes;
+    }
+
+    /// Notes that the attributes of `ino` took part in the last change.
+    pub(super) fn attributes_changed(&mut self, ino: Ino) {
+        self.nodes.get_mut(ino).mark.attributes = self.journal.changes;
+    }
+}

@@ -1,0 +1,153 @@
+//! Hosts: what belongs to a simulated machine and to the process on it.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bizarro_record::{HostSpec, Nanos};
+
+use crate::fs::{Cred, Fs, Ino};
+use crate::object::Descriptors;
+use crate::signal::ProcessSignals;
+use crate::task::TaskId;
+
+/// Index of a host in its world.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
+pub struct HostId(pub u16);
+
+/// Where a host's program is in its life.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Life {
+    /// Not started yet, or crashed and not started again yet.
+    Down,
+    /// Its program runs.
+    Up,
+    /// Its program ended, with this status, and will not be started again.
+    Ended(i32),
+}
+
+/// One resource limit (getrlimit(2)).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limit {
+    /// What is enforced.
+    pub soft: u64,
+    /// What the soft limit may be raised to.
+    pub hard: u64,
+}
+
+/// No limit (RLIM_INFINITY).
+pub const UNLIMITED: u64 = u64::MAX;
+/// Number of resources that have a limit.
+pub const LIMITS: usize = 16;
+
+/// An interval timer that sends SIGALRM (setitimer(2), ITIMER_REAL).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IntervalTimer {
+    /// When it expires; `None` while it is not armed.
+    pub expires: Option<Nanos>,
+    /// After that, how often; zero for once.
+    pub interval: Nanos,
+    /// Counts settings, so that an old expiry is not taken for a new one.
+    pub generation: u32,
+}
+
+/// The process that a host runs, from one start to its end.
+#[derive(Debug)]
+pub struct Process {
+    /// Its process id.
+    pub pid: u32,
+    /// Its tasks, in the order of their making.
+    pub tasks: Vec<TaskId>,
+    /// Its descriptors.
+    pub descriptors: Descriptors,
+    /// Its working directory.
+    pub cwd: Ino,
+    /// Its file mode creation mask.
+    pub umask: u32,
+    /// Its resource limits, by RLIMIT_ number.
+    pub limits: [Limit; LIMITS],
+    /// Handlers and pending signals.
+    pub signals: ProcessSignals,
+    /// ITIMER_REAL.
+    pub interval: IntervalTimer,
+    /// timer_create(2)'s timers, by number.
+    pub posix_timers: Vec<Option<crate::sys::clock::PosixTimer>>,
+    /// When it was started.
+    pub started: Nanos,
+    /// Ends of the output lines: what was written to stdout and stderr since the last newline.
+    pub partial_output: [Vec<u8>; 2],
+}
+
+/// A simulated machine.
+pub struct Host {
+    /// Its index.
+    pub id: HostId,
+    /// What the test said of it.
+    pub spec: HostSpec,
+    /// Its disk.
+    pub fs: Fs,
+    /// The process it runs.
+    pub process: Process,
+    /// Where its program is in its life.
+    pub life: Life,
+    /// How many times its program has been started.
+    pub incarnation: u32,
+    /// It stands still until then.
+    pub paused_until: Option<Nanos>,
+    /// Runnable tasks that wait for the end of the pause.
+    pub parked: Vec<TaskId>,
+    /// A planned crash strikes at its next system call.
+    pub crash_at_next_call: bool,
+    /// The next process id.
+    pub next_pid: u32,
+}
+
+impl Host {
+    /// What its CLOCK_REALTIME shows at virtual time `now`, in nanoseconds since 1970.
+    pub fn realtime(&self, epoch: u64, now: Nanos) -> u64 {
+        (epoch + now.0).saturating_add_signed(self.spec.clock_offset)
+    }
+
+    /// Who its program is: root, as in most containers.
+    pub fn cred(&self) -> Cred {
+        Cred { uid: 0, gid: 0 }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &String {
+        &self.spec.name
+    }
+}
+
+impl Process {
+    /// A process without tasks, descriptors, handlers.
+    pub fn new(pid: u32, root: Ino, now: Nanos) -> Process {
+        Process {
+            pid,
+            tasks: Vec::new(),
+            descriptors: Descriptors::default(),
+            cwd: root,
+            umask: 0o022,
+            limits: default_limits(),
+            signals: ProcessSignals::default(),
+            interval: IntervalTimer::default(),
+            posix_timers: Vec::new(),
+            started: now,
+            partial_output: [Vec::new(), Vec::new()],
+        }
+    }
+}
+
+/// What a Debian login shell shows with `ulimit -a`, but for the stack and core limits that matter to nobody here.
+fn default_limits() -> [Limit; LIMITS] {
+    let mut limits = [Limit { soft: UNLIMITED, hard: UNLIMITED }; LIMITS];
+    limits[libc::RLIMIT_STACK as usize] = Limit { soft: 8 << 20, hard: UNLIMITED };
+    limits[libc::RLIMIT_CORE as usize] = Limit { soft: 0, hard: UNLIMITED };
+    limits[libc::RLIMIT_NOFILE as usize] = Limit { soft: 1024, hard: 1 << 20 };
+    limits[libc::RLIMIT_MEMLOCK as usize] = Limit { soft: 8 << 20, hard: 8 << 20 };
+    limits[libc::RLIMIT_NPROC as usize] = Limit { soft: 63_000, hard: 63_000 };
+    limits[libc::RLIMIT_SIGPENDING as usize] = Limit { soft: 63_000, hard: 63_000 };
+    limits[libc::RLIMIT_MSGQUEUE as usize] = Limit { soft: 819_200, hard: 819_200 };
+    limits[libc::RLIMIT_NICE as usize] = Limit { soft: 0, hard: 0 };
+    limits[libc::RLIMIT_RTPRIO as usize] = Limit { soft: 0, hard: 0 };
+    limits
+}

@@ -1,0 +1,251 @@
+//! The life of a host's program: started, ended, crashed, paused.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bizarro_record::{Ending, Event, HostSpec, Nanos, Role, Stream, WorldSpec};
+
+use crate::fs::Fs;
+use crate::host::{Host, HostId, Life, Process};
+use crate::kernel::{Command, Kernel, PAUSE, RESTART_AFTER};
+use crate::net::HostFault;
+use crate::object::{Descriptor, Kind, ObjId};
+use crate::task::{Task, TaskId, TaskState, WaitsFor};
+use crate::timers::Timer;
+
+/// The process id of a host's first program. Not 1: programs treat being `init` as special.
+const FIRST_PID: u32 = 100;
+
+impl Host {
+    /// A host whose program has not been started yet.
+    pub fn new(id: HostId, world: &WorldSpec, spec: &HostSpec) -> Host {
+        let fs = Fs::standard(world, spec);
+        let process = Process::new(0, fs.root(), Nanos::ZERO);
+        Host {
+            id,
+            spec: spec.clone(),
+            fs,
+            process,
+            life: Life::Down,
+            incarnation: 0,
+            paused_until: None,
+            parked: Vec::new(),
+            crash_at_next_call: false,
+            next_pid: FIRST_PID,
+        }
+    }
+}
+
+impl Kernel {
+    /// Makes a new process on `host`, without tasks, with the three standard descriptors.
+    pub fn start_process(&mut self, host: HostId) {
+        let now = self.now;
+        let owner = &mut self.hosts[usize::from(host.0)];
+        let pid = owner.next_pid;
+        owner.next_pid += 1;
+        owner.incarnation += 1;
+        owner.life = Life::Up;
+        owner.crash_at_next_call = false;
+        owner.process = Process::new(pid, owner.fs.root(), now);
+        let incarnation = owner.incarnation;
+        for (fd, stream) in [(1, Stream::Stdout), (2, Stream::Stderr)] {
+            let object = self.objects.open(host, Kind::Output(stream), libc::O_WRONLY);
+            self.give_descriptor(host, fd, object);
+        }
+        let stdin = self.open_null(host);
+        self.give_descriptor(host, 0, stdin);
+        self.observer.event(now, host.0, 0, Event::Started { incarnation });
+    }
+
+    fn give_descriptor(&mut self, host: HostId, fd: i32, object: ObjId) {
+        if let Some(object) = self.objects.get_mut(object) {
+            object.refs += 1;
+        }
+        let descriptors = &mut self.hosts[usize::from(host.0)].process.descriptors;
+        descriptors.replace(fd, Descriptor { object, close_on_exec: false });
+    }
+
+    /// Makes a task that stands for the process while the runtime makes its first thread: its thread id
+    /// is 0, it is never preempted, and the first thread that it makes gets the process's id.
+    pub fn begin_boot(&mut self, host: HostId) -> TaskId {
+        let id = self.add_task(host, 0, *b"boot\0\0\0\0\0\0\0\0\0\0\0\0");
+        self.current = id;
+        id
+    }
+
+    /// Ends the boot task.
+    pub fn end_boot(&mut self, boot: TaskId) {
+        if let Some(task) = self.task_by_id_mut(boot) {
+            task.state = TaskState::Gone;
+            let host = task.host;
+            self.hosts[usize::from(host.0)].process.tasks.retain(|id| *id != boot);
+        }
+        self.free_task(boot);
+    }
+
+    /// Makes the process's first task for a thread that exists already, and makes it the current one.
+    pub fn adopt_main(&mut self, host: HostId, name: [u8; 16]) -> TaskId {
+        let pid = self.hosts[usize::from(host.0)].process.pid;
+        let id = self.add_task(host, pid, name);
+        self.current = id;
+        id
+    }
+
+    /// Ends the process of `host`: all tasks are gone, descriptors are closed, locks released.
+    pub fn end_process(&mut self, host: HostId, status: i32) {
+        self.flush_output(host);
+        self.observer.event(self.now, host.0, 0, Event::Exited { status });
+        self.hosts[usize::from(host.0)].life = Life::Ended(status);
+        self.destroy_process(host);
+        let role = self.hosts[usize::from(host.0)].spec.role;
+        if role == Role::Workload && self.workloads_have_ended() {
+            self.end(Ending::Completed);
+        }
+    }
+
+    /// A signal that was neither caught nor blocked ends the process.
+    pub fn kill_process(&mut self, host: HostId, signal: i32, backtrace: String) {
+        self.flush_output(host);
+        self.observer.event(self.now, host.0, 0, Event::Killed { signal, backtrace });
+        self.hosts[usize::from(host.0)].life = Life::Ended(128 + signal);
+        self.destroy_process(host);
+        let role = self.hosts[usize::from(host.0)].spec.role;
+        if role == Role::Workload && self.workloads_have_ended() {
+            self.end(Ending::Completed);
+        }
+    }
+
+    /// A fault kills the process of `host`. It starts again after [`RESTART_AFTER`]; its disk survives.
+    pub fn crash_host(&mut self, host: HostId) {
+        if self.hosts[usize::from(host.0)].life != Life::Up {
+            return;
+        }
+        self.flush_output(host);
+        self.observer.event(self.now, host.0, 0, Event::Crashed);
+        self.hosts[usize::from(host.0)].life = Life::Down;
+        self.destroy_process(host);
+        self.timers.push(self.now + RESTART_AFTER, Timer::Restart(host));
+    }
+
+    /// What every end of a process has in common, however it came about (exit_group(2), "Notes").
+    fn destroy_process(&mut self, host: HostId) {
+        self.fingerprint.mix(0xdead_0000 | u64::from(host.0));
+        self.forget_tasks(host);
+        self.futexes.forget_host(host);
+        let fds: Vec<i32> = self.hosts[usize::from(host.0)]
+            .process
+            .descriptors
+            .iter()
+            .map(|(fd, _)| fd)
+            .collect();
+        for fd in fds {
+            let descriptors = &mut self.hosts[usize::from(host.0)].process.descriptors;
+            if let Ok(descriptor) = descriptors.remove(fd) {
+                self.release_locks_of_closed(host, descriptor.object);
+                self.release(descriptor.object);
+            }
+        }
+        let process = &mut self.hosts[usize::from(host.0)].process;
+        process.interval.expires = None;
+        process.posix_timers.clear();
+        self.command(Command::TearDown(host));
+    }
+
+    /// Carries out what a planned fault does to a host.
+    pub(crate) fn strike(&mut self, fault: HostFault) {
+        match fault {
+            HostFault::Crash(host) => self.crash_host(HostId(host)),
+            HostFault::CrashSoon(host) => {
+                self.hosts[usize::from(host)].crash_at_next_call = true;
+            }
+            HostFault::Pause(host) => self.pause_host(HostId(host)),
+            HostFault::DiskFull(host) => {
+                self.hosts[usize::from(host)].fs.fail_next_write(crate::Errno::ENOSPC);
+            }
+            HostFault::IoError(host) => {
+                self.hosts[usize::from(host)].fs.fail_next_write(crate::Errno::EIO);
+            }
+        }
+    }
+
+    fn pause_host(&mut self, host: HostId) {
+        let until = self.now + PAUSE;
+        self.hosts[usize::from(host.0)].paused_until = Some(until);
+        self.observer.event(self.now, host.0, 0, Event::Paused { until });
+        self.timers.push(until, Timer::Resume(host));
+    }
+
+    pub(crate) fn resume_host(&mut self, host: HostId) {
+        let owner = &mut self.hosts[usize::from(host.0)];
+        owner.paused_until = None;
+        let parked = core::mem::take(&mut owner.parked);
+        self.run_again(parked);
+    }
+
+    /// Records what a process wrote, line by line.
+    pub(crate) fn output(&mut self, stream: Stream, bytes: &[u8]) {
+        let (host, tid) = (self.host_id(), self.task().tid);
+        let which = stream as usize;
+        let mut rest = bytes;
+        while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            let partial = &mut self.hosts[usize::from(host.0)].process.partial_output[which];
+            partial.extend_from_slice(&rest[..end]);
+            let line = String::from_utf8_lossy(partial).into_owned();
+            partial.clear();
+            self.observer.event(self.now, host.0, tid, Event::Output { stream, line });
+            rest = &rest[end + 1..];
+        }
+        self.hosts[usize::from(host.0)].process.partial_output[which].extend_from_slice(rest);
+    }
+
+    fn flush_output(&mut self, host: HostId) {
+        for stream in [Stream::Stdout, Stream::Stderr] {
+            let process = &mut self.hosts[usize::from(host.0)].process;
+            let partial = core::mem::take(&mut process.partial_output[stream as usize]);
+            if !partial.is_empty() {
+                let line = String::from_utf8_lossy(&partial).into_owned();
+                self.observer.event(self.now, host.0, 0, Event::Output { stream, line });
+            }
+        }
+    }
+
+    /// What a task waits for, in words.
+    pub(crate) fn describe_wait(&self, task: &Task) -> String {
+        use alloc::format;
+        if task.state == TaskState::Runnable {
+            return String::from("running");
+        }
+        let what = match task.waits_for {
+            WaitsFor::Nothing => String::from("nothing"),
+            WaitsFor::Futex(addr) => format!("futex {addr:#x}"),
+            WaitsFor::Object(object) => self.describe_object(task.host, object),
+            WaitsFor::Objects => String::from("several descriptors"),
+            WaitsFor::Time => String::from("time to pass"),
+            WaitsFor::Signal => String::from("a signal"),
+            WaitsFor::Lock => String::from("a file lock"),
+        };
+        match task.call.deadline {
+            Some(deadline) => format!("{what}, until {deadline}"),
+            None => what,
+        }
+    }
+
+    fn describe_object(&self, host: HostId, id: ObjId) -> String {
+        use alloc::format;
+        let kind = match self.objects.get(id).map(|object| &object.kind) {
+            Some(Kind::Socket(_)) => "socket",
+            Some(Kind::Pipe(..)) => "pipe",
+            Some(Kind::Event(_)) => "eventfd",
+            Some(Kind::Timer(_)) => "timerfd",
+            Some(Kind::Signal(_)) => "signalfd",
+            Some(Kind::Epoll(_)) => "epoll",
+            Some(Kind::Output(_) | Kind::File(_)) => "file",
+            None => "closed descriptor",
+        };
+        let descriptors = &self.hosts[usize::from(host.0)].process.descriptors;
+        match descriptors.iter().find(|(_, descriptor)| descriptor.object == id) {
+            Some((fd, _)) => format!("{kind} {fd}"),
+            None => String::from(kind),
+        }
+    }
+}

@@ -1,0 +1,356 @@
+//! What goes wrong at the eight steps of an exchange, because the plan says so.
+//!
+//! The decider is asked once per exchange and step, when the step is reached:
+//!
+//! | step | asked | effects |
+//! |---|---|---|
+//! | 1 post-request | the request's first bytes are handed to send | **reset**: send fails with `ECONNRESET`, no byte leaves, the peer gets an RST (UDP: `ECONNREFUSED`) |
+//! | 2 deliver-request | likewise | **lost**: the bytes vanish, and the connection is silent from then on, both ways; nothing is acknowledged (UDP: the datagram vanishes). **crash**: the server is killed when the last byte arrives, before it reads it |
+//! | 3 validate-request | likewise | **bit-flip**, **garbage**: in the bytes of this send. **truncated**: the second half of these bytes is missing, and a FIN comes in its place; what the client sends later is swallowed |
+//! | 4 update-server | the last byte has arrived | **disk-full**, **io-error**, **pause**: now. **crash**: when the server has read the last byte |
+//! | 5 post-reply | the reply's first bytes are handed to send | **reset**: as in step 1. **crash**: the server is killed before a byte leaves |
+//! | 6 deliver-reply | likewise | **lost**: as in step 2. **late**: this and all that the server sends later on this connection takes a minute longer |
+//! | 7 validate-reply | likewise | as in step 3; **empty**: a FIN in place of the reply |
+//! | 8 update-client | the last byte has arrived | **pause**, **disk-full**: now. **crash**: when the client has read the last byte |
+//!
+//! Where a protocol does not say which byte is the last one, it is the last one that was sent when everything
+//! that was sent has arrived. Where the name of an HTTP request does not come with its first bytes, "first"
+//! means the bytes that complete its name.
+
+use alloc::vec::Vec;
+
+use bizarro_record::{Effect, Event, Injection, Nanos, Step};
+
+use super::addr::Endpoint;
+use super::exchange::{Connection, Mark, Piece, Side};
+use super::socket::{Proto, SockId};
+use super::tcp::{HELD, Segment, What};
+use super::{Cx, HostFault, Net};
+use crate::errno::Errno;
+
+/// How much later a message is that is *late*.
+const LATE: Nanos = Nanos::from_secs(60);
+
+/// What becomes of a datagram.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Outcome {
+    Pass,
+    Lose,
+    Delay(Nanos),
+}
+
+/// What a fault does to a message that is about to be sent.
+enum Blow {
+    /// Nothing, or nothing beyond its bytes.
+    Send,
+    /// The send fails, and the connection is reset.
+    Fail,
+    /// The sender dies before a byte leaves.
+    Die,
+    Lose,
+    Delay,
+    /// The bytes are followed by the end of the stream.
+    Sever,
+}
+
+impl Net {
+    /// Sends a buffer on a connection between two hosts, message by message.
+    pub(super) fn tcp_push_observed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: SockId,
+        data: Vec<u8>,
+    ) -> Result<(), Errno> {
+        let (connection, side) = self.tcp_connection(id);
+        let mut pieces = core::mem::take(&mut self.exchanges.pieces);
+        pieces.clear();
+        self.exchanges.sent(connection, side, &data, cx.now, &mut pieces);
+        let pushed = match pieces[..] {
+            [Piece { mark, .. }] => self.tcp_push_piece(cx, id, data, mark),
+            _ => self.tcp_push_pieces(cx, id, &data, &pieces),
+        };
+        self.exchanges.pieces = pieces;
+        pushed
+    }
+
+    fn tcp_push_pieces(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: SockId,
+        data: &[u8],
+        pieces: &[Piece],
+    ) -> Result<(), Errno> {
+        let mut start = 0;
+        for piece in pieces {
+            let part = data[start..start + piece.length].to_vec();
+            match self.tcp_push_piece(cx, id, part, piece.mark) {
+                Ok(()) => start += piece.length,
+                Err(error) if start == 0 => return Err(error),
+                Err(error) => {
+                    // The messages before it were sent: the next call gets the error.
+                    if let Ok(base) = self.base(id) {
+                        base.error = Some(error);
+                    }
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The conversation of a connection, which begins with its first bytes, and the side that `id` is.
+    fn tcp_connection(&mut self, id: SockId) -> (Connection, Side) {
+        let Some((base, tcp)) = self.tcp(id) else { return (Connection::NONE, Side::Client) };
+        let side = if tcp.is_client { Side::Client } else { Side::Server };
+        if tcp.connection != Connection::NONE {
+            return (tcp.connection, side);
+        }
+        let (own, other, peer) = (base.host, tcp.peer_host, tcp.peer);
+        let connection = match side {
+            Side::Client => {
+                let port = tcp.remote.port;
+                self.exchanges.connection(own, other, port)
+            }
+            Side::Server => {
+                let port = tcp.local.port;
+                self.exchanges.connection(other, own, port)
+            }
+        };
+        for end in [id, peer] {
+            if let Some((_, tcp)) = self.tcp(end) {
+                tcp.connection = connection;
+            }
+        }
+        (connection, side)
+    }
+
+    /// The mark for the end of what `id` sends.
+    pub(super) fn exchange_closes(&mut self, id: SockId) -> Mark {
+        let Some((_, tcp)) = self.tcp(id) else { return Mark::NONE };
+        let side = if tcp.is_client { Side::Client } else { Side::Server };
+        let connection = tcp.connection;
+        self.exchanges.closing(connection, side)
+    }
+
+    fn tcp_push_piece(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: SockId,
+        mut data: Vec<u8>,
+        mark: Mark,
+    ) -> Result<(), Errno> {
+        let blow = if mark.is_first() { self.blow(cx, mark, &mut data) } else { Blow::Send };
+        match blow {
+            Blow::Send | Blow::Sever => {}
+            Blow::Fail => {
+                self.tcp_break(cx, id);
+                return Err(Errno::ECONNRESET);
+            }
+            Blow::Die => return Err(Errno::ECONNRESET),
+            Blow::Lose => self.tcp_go_dark(cx, id),
+            Blow::Delay => {
+                if let Some((_, tcp)) = self.tcp(id) {
+                    tcp.late = LATE;
+                }
+            }
+        }
+        if !data.is_empty() {
+            let segment = Segment { data, arrives: HELD, message: 0, mark, what: What::Data };
+            self.tcp_queue(cx, id, segment);
+        }
+        if matches!(blow, Blow::Sever) {
+            self.tcp_sever(cx, id);
+        }
+        Ok(())
+    }
+
+    /// Asks about the three steps that a message passes when it is sent, and strikes its bytes.
+    fn blow(&mut self, cx: &mut Cx<'_>, mark: Mark, data: &mut Vec<u8>) -> Blow {
+        let (client, server) = self.exchanges.hosts_of(mark);
+        let (sender, steps) = match mark.side() {
+            Side::Client => {
+                (client, [Step::PostRequest, Step::DeliverRequest, Step::ValidateRequest])
+            }
+            Side::Server => (server, [Step::PostReply, Step::DeliverReply, Step::ValidateReply]),
+        };
+        let mut blow = Blow::Send;
+        for step in steps {
+            let Some(effect) = self.ask(cx, mark, step) else { continue };
+            match (step, effect) {
+                (Step::DeliverRequest, Effect::Crash) => {
+                    // It is shown when it strikes.
+                    self.exchanges.make_deadly(mark);
+                    continue;
+                }
+                (_, Effect::Reset) => blow = Blow::Fail,
+                (_, Effect::Crash) => {
+                    cx.strikes.push(HostFault::Crash(sender));
+                    blow = Blow::Die;
+                }
+                (_, Effect::Lost) => blow = Blow::Lose,
+                (_, Effect::Late) => blow = Blow::Delay,
+                (_, Effect::BitFlip) => flip_bit(cx, data),
+                (_, Effect::Garbage) => fill_with_noise(cx, data),
+                (_, Effect::Truncated) => {
+                    data.truncate(data.len() / 2);
+                    blow = Blow::Sever;
+                }
+                (_, Effect::Empty) => {
+                    data.clear();
+                    blow = Blow::Sever;
+                }
+                (_, Effect::DiskFull | Effect::IoError | Effect::Pause) => {}
+            }
+            self.show_strike(cx, mark, sender, step, effect);
+            if matches!(blow, Blow::Fail | Blow::Die) {
+                break;
+            }
+        }
+        blow
+    }
+
+    /// Bytes of a message have arrived on a connection.
+    pub(super) fn message_arrived(
+        &mut self,
+        cx: &mut Cx<'_>,
+        from: SockId,
+        to: SockId,
+        mark: Mark,
+    ) {
+        let is_whole = mark.is_last()
+            || mark.is_open() && self.tcp(from).is_none_or(|(_, tcp)| tcp.queued == 0);
+        if !is_whole {
+            return;
+        }
+        if self.delivered(cx, mark) == Delivered::KillsWhenRead
+            && let Some((_, tcp)) = self.tcp(to)
+        {
+            match tcp.rx.back_mut() {
+                Some(segment) => segment.mark = mark,
+                None => self.deadly_message_read(cx, mark),
+            }
+        }
+    }
+
+    /// A datagram has arrived.
+    pub(super) fn datagram_delivered(&mut self, cx: &mut Cx<'_>, mark: Mark) {
+        if self.delivered(cx, mark) == Delivered::KillsWhenRead {
+            self.deadly_message_read(cx, mark);
+        }
+    }
+
+    /// The last byte of a message has arrived.
+    fn delivered(&mut self, cx: &mut Cx<'_>, mark: Mark) -> Delivered {
+        self.exchanges.arrived(mark, cx.now);
+        let (client, server) = self.exchanges.hosts_of(mark);
+        let (host, step) = match mark.side() {
+            Side::Client => (server, Step::UpdateServer),
+            Side::Server => (client, Step::UpdateClient),
+        };
+        if self.exchanges.take_deadly(mark) {
+            cx.strikes.push(HostFault::Crash(host));
+            self.show_strike(cx, mark, host, Step::DeliverRequest, Effect::Crash);
+            return Delivered::Harmless;
+        }
+        let Some(effect) = self.ask(cx, mark, step) else { return Delivered::Harmless };
+        let strike = match effect {
+            Effect::Crash => return Delivered::KillsWhenRead,
+            Effect::Pause => HostFault::Pause(host),
+            Effect::DiskFull => HostFault::DiskFull(host),
+            Effect::IoError => HostFault::IoError(host),
+            _ => return Delivered::Harmless,
+        };
+        cx.strikes.push(strike);
+        self.show_strike(cx, mark, host, step, effect);
+        Delivered::Harmless
+    }
+
+    /// The last byte of a message that its reader dies of was read.
+    pub(super) fn deadly_message_read(&mut self, cx: &mut Cx<'_>, mark: Mark) {
+        let (client, server) = self.exchanges.hosts_of(mark);
+        let (host, step) = match mark.side() {
+            Side::Client => (server, Step::UpdateServer),
+            Side::Server => (client, Step::UpdateClient),
+        };
+        cx.strikes.push(HostFault::CrashSoon(host));
+        self.show_strike(cx, mark, host, step, Effect::Crash);
+    }
+
+    /// A datagram is about to be sent to another host: which message it is, and what becomes of it.
+    pub(super) fn udp_observed(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: SockId,
+        to_host: u16,
+        from: Endpoint,
+        to: Endpoint,
+        data: &mut Vec<u8>,
+    ) -> Result<(Mark, Outcome), Errno> {
+        let connection = self.udp_flow(id, to_host, from, to);
+        let side = self.exchanges.side(connection, from);
+        let mut pieces = core::mem::take(&mut self.exchanges.pieces);
+        pieces.clear();
+        self.exchanges.sent(connection, side, data, cx.now, &mut pieces);
+        let mark = pieces.first().map_or(Mark::NONE, |piece| piece.mark);
+        self.exchanges.pieces = pieces;
+        if !mark.is_first() {
+            return Ok((mark, Outcome::Pass));
+        }
+        match self.blow(cx, mark, data) {
+            Blow::Send | Blow::Sever => Ok((mark, Outcome::Pass)),
+            Blow::Fail => Err(Errno::ECONNREFUSED),
+            Blow::Die => Err(Errno::EPIPE),
+            Blow::Lose => Ok((mark, Outcome::Lose)),
+            Blow::Delay => Ok((mark, Outcome::Delay(LATE))),
+        }
+    }
+
+    fn udp_flow(&mut self, id: SockId, to_host: u16, from: Endpoint, to: Endpoint) -> Connection {
+        let Net { sockets, exchanges, .. } = self;
+        let Some(socket) = sockets.get_mut(id) else { return Connection::NONE };
+        let Proto::Udp(udp) = &mut socket.proto else { return Connection::NONE };
+        match udp.flow {
+            Some((last, connection)) if last == to => connection,
+            _ => {
+                let connection = exchanges.flow((socket.base.host, from), (to_host, to));
+                udp.flow = Some((to, connection));
+                connection
+            }
+        }
+    }
+
+    /// Asks the decider, unless it was asked before.
+    fn ask(&mut self, cx: &mut Cx<'_>, mark: Mark, step: Step) -> Option<Effect> {
+        let id = self.exchanges.ask(mark, step)?;
+        cx.decider.fault(id, step)
+    }
+
+    fn show_strike(&mut self, cx: &mut Cx<'_>, mark: Mark, host: u16, step: Step, effect: Effect) {
+        let at = self.exchanges.id(mark).clone();
+        cx.show(host, Event::Struck { injection: Injection { at, step, effect } });
+    }
+}
+
+/// What a message does to the host that it has arrived at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Delivered {
+    Harmless,
+    KillsWhenRead,
+}
+
+/// Flips one bit of the bytes.
+fn flip_bit(cx: &mut Cx<'_>, data: &mut [u8]) {
+    if data.is_empty() {
+        return;
+    }
+    let at = cx.decider.within(0, data.len() as u64 - 1) as usize;
+    data[at] ^= 1 << cx.decider.within(0, 7);
+}
+
+/// Replaces the bytes by noise.
+fn fill_with_noise(cx: &mut Cx<'_>, data: &mut [u8]) {
+    for part in data.chunks_mut(8) {
+        let noise = cx.decider.random().to_le_bytes();
+        part.copy_from_slice(&noise[..part.len()]);
+    }
+}

@@ -1,0 +1,197 @@
+//! Sending and receiving on a TCP socket.
+
+use super::calls::{Received, Source};
+use super::exchange::Mark;
+use super::options::Opt;
+use super::socket::{RCV_SHUTDOWN, SEND_SHUTDOWN, SockId};
+use super::tcp::{HELD, SEGMENT, Segment, State, What, receive_window};
+use super::{Cx, Net};
+use crate::errno::Errno;
+
+impl Net {
+    /// send(2) of a TCP socket (`tcp_sendmsg`).
+    pub(super) fn tcp_send(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: SockId,
+        source: &mut dyn Source,
+        flags: i32,
+    ) -> Result<usize, Errno> {
+        if flags & (libc::MSG_OOB | libc::MSG_FASTOPEN) != 0 {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        let mut sent = 0;
+        loop {
+            let left = source.left();
+            match self.tcp_may_send(id) {
+                Err(error) if sent == 0 => return Err(error),
+                Err(_) => return Ok(sent),
+                Ok(_) if left == 0 => return Ok(sent),
+                Ok(space) => {
+                    let mut data = self.pool.take(left.min(space).min(SEGMENT));
+                    let length = data.len();
+                    let copied = source.read(&mut data);
+                    let pushed = copied.and_then(|()| self.tcp_push(cx, id, data));
+                    match pushed {
+                        Err(error) if sent == 0 => return Err(error),
+                        Err(_) => return Ok(sent),
+                        Ok(()) => sent += length,
+                    }
+                }
+            }
+        }
+    }
+
+    /// How many bytes the socket takes now (at least one), or what a send says instead.
+    #[inline]
+    fn tcp_may_send(&mut self, id: SockId) -> Result<usize, Errno> {
+        let (base, tcp) = self.tcp(id).ok_or(Errno::EBADF)?;
+        if base.error.is_some() || base.is_shut(SEND_SHUTDOWN) {
+            base.take_error()?;
+            return Err(Errno::EPIPE);
+        }
+        match tcp.state {
+            State::Established | State::CloseWait => {}
+            State::SynSent | State::SynRecv => return Err(Errno::EAGAIN),
+            _ => return Err(Errno::EPIPE),
+        }
+        match tcp.space(&base.options) {
+            0 => {
+                tcp.no_space = true;
+                Err(Errno::EAGAIN)
+            }
+            space => Ok(space),
+        }
+    }
+
+    /// Sends one buffer, after the planned faults had their way with it.
+    #[inline]
+    fn tcp_push(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: SockId,
+        data: alloc::vec::Vec<u8>,
+    ) -> Result<(), Errno> {
+        let (_, tcp) = self.tcp(id).ok_or(Errno::EBADF)?;
+        if tcp.path == super::tcp::Path::Loopback {
+            let segment =
+                Segment { data, arrives: HELD, message: 0, mark: Mark::NONE, what: What::Data };
+            self.tcp_queue(cx, id, segment);
+            return Ok(());
+        }
+        self.tcp_push_observed(cx, id, data)
+    }
+
+    /// recv(2) of a TCP socket (`tcp_recvmsg`).
+    pub(super) fn tcp_recv(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: SockId,
+        sink: &mut dyn FnMut(&[u8]) -> Result<(), Errno>,
+        max: usize,
+        flags: i32,
+    ) -> Result<Received, Errno> {
+        if flags & libc::MSG_ERRQUEUE != 0 {
+            return Err(Errno::EAGAIN);
+        }
+        let Net { sockets, pool, .. } = self;
+        let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
+        let super::Proto::Tcp(tcp) = &mut socket.proto else { return Err(Errno::EBADF) };
+        let base = &mut socket.base;
+        if tcp.state == State::Listen {
+            return Err(Errno::ENOTCONN);
+        }
+        if flags & libc::MSG_OOB != 0 {
+            return Err(Errno::EINVAL);
+        }
+        let wanted = max.min(tcp.rx_bytes);
+        if wanted == 0 && max > 0 {
+            return nothing_to_read(base, tcp).map(|()| Received::default());
+        }
+        let is_open = !tcp.is_done && base.error.is_none() && !base.is_shut(RCV_SHUTDOWN);
+        if flags & libc::MSG_DONTWAIT == 0 && is_open {
+            let target = if flags & libc::MSG_WAITALL != 0 {
+                max
+            } else {
+                max.min(base.options.get(Opt::RcvLowat).max(0) as usize)
+            };
+            // DIVERGENCE: more than half the window is never waited for, because the sender waits too.
+            if wanted < target.min(receive_window(&base.options) / 2) {
+                return Err(Errno::EAGAIN);
+            }
+        }
+        if flags & libc::MSG_PEEK != 0 {
+            return peek(tcp, sink, wanted, flags);
+        }
+        let mut copied = 0;
+        let mut deadly = Mark::NONE;
+        while copied < wanted {
+            let Some(first) = tcp.rx.front() else { break };
+            let rest = &first.data[tcp.rx_offset..];
+            let part = &rest[..rest.len().min(wanted - copied)];
+            if flags & libc::MSG_TRUNC == 0
+                && let Err(error) = sink(part)
+            {
+                if copied == 0 {
+                    return Err(error);
+                }
+                break;
+            }
+            copied += part.len();
+            tcp.rx_offset += part.len();
+            if tcp.rx_offset == first.data.len() {
+                tcp.rx_offset = 0;
+                if let Some(segment) = tcp.rx.pop_front() {
+                    if segment.mark.is_some() {
+                        deadly = segment.mark;
+                    }
+                    pool.give(segment.data);
+                }
+            }
+        }
+        tcp.rx_bytes -= copied;
+        let peer_holds = tcp.peer_holds;
+        if deadly.is_some() {
+            self.deadly_message_read(cx, deadly);
+        }
+        if peer_holds && copied > 0 {
+            self.tcp_window_opened(cx, id);
+        }
+        Ok(Received { bytes: copied, ..Received::default() })
+    }
+}
+
+/// What recv says when there is nothing to read: `Ok` at the end of the stream.
+fn nothing_to_read(base: &mut super::Base, tcp: &super::tcp::Tcp) -> Result<(), Errno> {
+    if tcp.is_done {
+        return Ok(());
+    }
+    base.take_error()?;
+    if base.is_shut(RCV_SHUTDOWN) {
+        return Ok(());
+    }
+    if tcp.state == State::Close { Err(Errno::ENOTCONN) } else { Err(Errno::EAGAIN) }
+}
+
+fn peek(
+    tcp: &super::tcp::Tcp,
+    sink: &mut dyn FnMut(&[u8]) -> Result<(), Errno>,
+    wanted: usize,
+    flags: i32,
+) -> Result<Received, Errno> {
+    let mut copied = 0;
+    let mut offset = tcp.rx_offset;
+    for segment in &tcp.rx {
+        let rest = &segment.data[offset..];
+        let part = &rest[..rest.len().min(wanted - copied)];
+        offset = 0;
+        if flags & libc::MSG_TRUNC == 0 {
+            sink(part)?;
+        }
+        copied += part.len();
+        if copied == wanted {
+            break;
+        }
+    }
+    Ok(Received { bytes: copied, ..Received::default() })
+}

@@ -1,0 +1,200 @@
+//! Memory: mmap(2) and its kin. The pages themselves are the runtime's; files are copied into them.
+
+use alloc::vec;
+
+use crate::errno::{Errno, Stop, SysResult};
+use crate::kernel::Kernel;
+use crate::seams::{GuestMemory, Moving};
+use crate::table::Arg::{Fd, Hex, Int, Ptr, Size};
+use crate::table::{Args, Row, Support, row};
+
+pub(crate) const ROWS: &[Row] = &[
+    row(libc::SYS_mmap, "mmap", &[Ptr, Size, Hex, Hex, Fd, Hex], mmap)
+        .gives_address()
+        .support(Support::Partial("shared writable mappings of files are not simulated")),
+    row(libc::SYS_munmap, "munmap", &[Ptr, Size], munmap),
+    row(libc::SYS_mprotect, "mprotect", &[Ptr, Size, Hex], mprotect),
+    row(libc::SYS_mremap, "mremap", &[Ptr, Size, Size, Hex, Ptr], mremap)
+        .gives_address()
+        .support(Support::Partial("MREMAP_DONTUNMAP is not simulated")),
+    row(libc::SYS_madvise, "madvise", &[Ptr, Size, Int], madvise),
+    row(libc::SYS_brk, "brk", &[Ptr], brk).gives_address(),
+    row(libc::SYS_msync, "msync", &[Ptr, Size, Hex], msync)
+        .support(Support::Accepted("there is no shared mapping of a file")),
+    row(libc::SYS_mincore, "mincore", &[Ptr, Size, Ptr], mincore),
+    row(libc::SYS_mlock, "mlock", &[Ptr, Size], accept)
+        .support(Support::Accepted("memory is never paged out")),
+    row(libc::SYS_mlock2, "mlock2", &[Ptr, Size, Hex], accept)
+        .support(Support::Accepted("memory is never paged out")),
+    row(libc::SYS_munlock, "munlock", &[Ptr, Size], accept)
+        .support(Support::Accepted("memory is never paged out")),
+    row(libc::SYS_mlockall, "mlockall", &[Hex], accept)
+        .support(Support::Accepted("memory is never paged out")),
+    row(libc::SYS_munlockall, "munlockall", &[], accept)
+        .support(Support::Accepted("memory is never paged out")),
+    row(libc::SYS_mbind, "mbind", &[Ptr, Size, Int, Ptr, Size, Hex], accept)
+        .support(Support::Accepted("there is one memory node")),
+    row(libc::SYS_get_mempolicy, "get_mempolicy", &[Ptr, Ptr, Size, Ptr, Hex], no_policies)
+        .support(Support::Refused("ENOSYS, as on a kernel without NUMA")),
+    row(libc::SYS_set_mempolicy, "set_mempolicy", &[Int, Ptr, Size], no_policies)
+        .support(Support::Refused("ENOSYS, as on a kernel without NUMA")),
+    row(libc::SYS_pkey_alloc, "pkey_alloc", &[Hex, Hex], no_keys)
+        .support(Support::Refused("ENOSPC, as on a CPU without protection keys")),
+    row(libc::SYS_userfaultfd, "userfaultfd", &[Hex], no_faults)
+        .support(Support::Refused("EPERM, as for an unprivileged program")),
+];
+
+const PAGE: u64 = 4096;
+/// Highest address that a program may map at.
+const TOP: u64 = 0x7fff_ffff_f000;
+
+fn pages(length: u64) -> Result<u64, Errno> {
+    length.checked_add(PAGE - 1).map(|sum| sum & !(PAGE - 1)).ok_or(Errno::ENOMEM)
+}
+
+fn mmap(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    let (addr, flags, prot) = (a.addr(0), a.int(3), a.int(2));
+    let offset = a.word(5);
+    if a.word(1) == 0 || !offset.is_multiple_of(PAGE) {
+        return Err(Errno::EINVAL.into());
+    }
+    let length = pages(a.word(1))?;
+    let kind = flags & libc::MAP_TYPE;
+    if ![libc::MAP_PRIVATE, libc::MAP_SHARED, libc::MAP_SHARED_VALIDATE].contains(&kind) {
+        return Err(Errno::EINVAL.into());
+    }
+    let no_replace = flags & libc::MAP_FIXED_NOREPLACE != 0;
+    let fixed = flags & libc::MAP_FIXED != 0 || no_replace;
+    if fixed && !addr.is_multiple_of(PAGE) {
+        return Err(Errno::EINVAL.into());
+    }
+    if length > TOP || fixed && addr > TOP - length {
+        return Err(Errno::ENOMEM.into());
+    }
+    let anonymous = flags & libc::MAP_ANONYMOUS != 0;
+    let file = if anonymous { None } else { Some(k.file_to_map(a.fd(4), kind, prot)?) };
+    let host = k.host_id().0;
+    if no_replace && memory.pages().is_mapped(host, addr, length) {
+        return Err(Errno::EEXIST.into());
+    }
+    let at = fixed.then_some(addr);
+    let Some(file) = file else {
+        return Ok(memory.pages().map(host, at, length, prot)?);
+    };
+    // The file's bytes are copied: it may change later, which private mappings need not show (mmap(2)).
+    let address = memory.pages().map(host, at, length, libc::PROT_READ | libc::PROT_WRITE)?;
+    copy_file(k, memory, file, offset, address, length)?;
+    memory.pages().protect(host, address, length, prot)?;
+    Ok(address)
+}
+
+/// Copies a file's bytes from `offset` into the pages at `address`, as far as it has any.
+fn copy_file(
+    k: &mut Kernel,
+    memory: &mut dyn GuestMemory,
+    file: crate::object::ObjId,
+    offset: u64,
+    address: u64,
+    length: u64,
+) -> Result<(), Errno> {
+    let mut buffer = vec![0; 1 << 16];
+    let mut done = 0;
+    while done < length {
+        let want = buffer.len().min((length - done) as usize);
+        let got = k.read_file_at(file, offset + done, &mut buffer[..want])?;
+        if got == 0 {
+            break;
+        }
+        memory.write(address + done, &buffer[..got])?;
+        done += got as u64;
+    }
+    Ok(())
+}
+
+fn munmap(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    if !a.addr(0).is_multiple_of(PAGE) || a.word(1) == 0 || a.word(1) > TOP {
+        return Err(Errno::EINVAL.into());
+    }
+    memory.pages().unmap(k.host_id().0, a.addr(0), pages(a.word(1))?)?;
+    Ok(0)
+}
+
+fn mprotect(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    if !a.addr(0).is_multiple_of(PAGE) {
+        return Err(Errno::EINVAL.into());
+    }
+    memory.pages().protect(k.host_id().0, a.addr(0), pages(a.word(1))?, a.int(2))?;
+    Ok(0)
+}
+
+fn mremap(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    let flags = a.int(3);
+    if flags & libc::MREMAP_DONTUNMAP != 0 {
+        return Err(Stop::Unsupported("MREMAP_DONTUNMAP".into()));
+    }
+    let fixed = flags & libc::MREMAP_FIXED != 0;
+    let may_move = flags & libc::MREMAP_MAYMOVE != 0;
+    if !a.addr(0).is_multiple_of(PAGE) || a.word(2) == 0 || fixed && !may_move {
+        return Err(Errno::EINVAL.into());
+    }
+    let moving = match (fixed, may_move) {
+        (true, _) => Moving::To(a.addr(4)),
+        (_, true) => Moving::Allowed,
+        _ => Moving::Never,
+    };
+    let (old, new) = (pages(a.word(1))?, pages(a.word(2))?);
+    Ok(memory.pages().remap(k.host_id().0, a.addr(0), old, new, moving)?)
+}
+
+fn madvise(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    if !a.addr(0).is_multiple_of(PAGE) {
+        return Err(Errno::EINVAL.into());
+    }
+    if a.word(1) == 0 {
+        return Ok(0);
+    }
+    memory.pages().advise(k.host_id().0, a.addr(0), pages(a.word(1))?, a.int(2))?;
+    Ok(0)
+}
+
+fn brk(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    Ok(memory.pages().brk(k.host_id().0, a.addr(0)))
+}
+
+fn msync(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    if !a.addr(0).is_multiple_of(PAGE) {
+        return Err(Errno::EINVAL.into());
+    }
+    if !memory.pages().is_mapped(k.host_id().0, a.addr(0), pages(a.word(1))?) {
+        return Err(Errno::ENOMEM.into());
+    }
+    Ok(0)
+}
+
+fn mincore(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    if !a.addr(0).is_multiple_of(PAGE) {
+        return Err(Errno::EINVAL.into());
+    }
+    let length = pages(a.word(1))?;
+    if !memory.pages().is_mapped(k.host_id().0, a.addr(0), length) {
+        return Err(Errno::ENOMEM.into());
+    }
+    memory.write(a.addr(2), &vec![1; (length / PAGE) as usize])?;
+    Ok(0)
+}
+
+fn accept(_: &mut Kernel, _: &mut dyn GuestMemory, _: &Args) -> SysResult {
+    Ok(0)
+}
+
+fn no_policies(_: &mut Kernel, _: &mut dyn GuestMemory, _: &Args) -> SysResult {
+    Err(Errno::ENOSYS.into())
+}
+
+fn no_keys(_: &mut Kernel, _: &mut dyn GuestMemory, _: &Args) -> SysResult {
+    Err(Errno::ENOSPC.into())
+}
+
+fn no_faults(_: &mut Kernel, _: &mut dyn GuestMemory, _: &Args) -> SysResult {
+    Err(Errno::EPERM.into())
+}

@@ -1,0 +1,16 @@
+//! The system calls, a file per family: thin handlers over the kernel's objects.
+
+pub mod clock;
+pub mod epoll;
+pub mod event;
+pub mod fd;
+pub mod file;
+pub mod futex;
+pub mod identity;
+pub mod memory;
+pub mod path;
+pub mod pipe;
+pub mod poll;
+pub mod process;
+pub mod signals;
+pub mod socket;

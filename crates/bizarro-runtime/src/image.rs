@@ -1,0 +1,352 @@
+//! A copy of the process image for every host: the writable data of the program and of its libraries,
+//! and the memory that the test had allocated when the run began.
+//!
+//! The first kind starts, on every host and after every restart, as it was when the program was loaded,
+//! as after execve(2). The second kind, what a test's closures captured, starts as it was when the run
+//! began, as after fork(2).
+//!
+//! All hosts see their copy at the same addresses. Pages that some host has written are *tracked*: they are
+//! copied out and in when a task of another host runs. All others are write-protected; the first write to one
+//! faults and makes it tracked. INVARIANT: a tracked page's content in memory is the current slot's.
+
+use alloc::vec::Vec;
+use core::ffi::{c_int, c_void};
+
+use crate::raw;
+
+const PAGE: usize = 4096;
+/// Slot of the process outside the world: the test function, and the checks at the end.
+pub const OUTSIDE: usize = 0;
+
+/// A range of addresses that every slot has a copy of.
+#[derive(Clone, Copy, Debug)]
+struct Region {
+    start: usize,
+    len: usize,
+    /// Where its copy lies in a slot's buffer.
+    offset: usize,
+}
+
+/// A part of a region that is copied at every switch between slots.
+#[derive(Clone, Copy, Debug)]
+struct Piece {
+    start: usize,
+    len: usize,
+    offset: usize,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Slot {
+    /// Its buffer; 0 until its first switch.
+    buffer: usize,
+    /// How many pieces its buffer holds; later ones are taken from the template.
+    pieces: usize,
+}
+
+/// The image and its copies.
+pub struct Image {
+    regions: Vec<Region>,
+    pieces: Vec<Piece>,
+    template: usize,
+    total: usize,
+    slots: Vec<Slot>,
+    current: usize,
+    armed: bool,
+    /// The executable's constructors (DT_INIT_ARRAY): address and count.
+    constructors: (usize, usize),
+    /// What constructors are called with.
+    arguments: (c_int, usize, usize),
+    /// The executable's thread-local data as loaded: address of the copy and length.
+    thread_local: (usize, usize),
+}
+
+static mut IMAGE: Image = Image {
+    regions: Vec::new(),
+    pieces: Vec::new(),
+    template: 0,
+    total: 0,
+    slots: Vec::new(),
+    current: OUTSIDE,
+    armed: false,
+    constructors: (0, 0),
+    arguments: (0, 0, 0),
+    thread_local: (0, 0),
+};
+
+fn image() -> &'static mut Image {
+    // SAFETY: one kernel thread runs the simulator, and no function here keeps the reference while another runs.
+    unsafe { &mut *(&raw mut IMAGE) }
+}
+
+/// The slot whose copy is in place.
+#[inline]
+pub fn current() -> usize {
+    // SAFETY: a plain word, read on the one kernel thread.
+    unsafe { (*(&raw const IMAGE)).current }
+}
+
+// ---- What belongs to the image.
+
+/// Finds the writable data of every loaded object but our own and keeps its content: to be called after
+/// relocation and before any constructor of the program.
+pub fn capture(argc: c_int, argv: usize, envp: usize) {
+    image().arguments = (argc, argv, envp);
+    // SAFETY: the callback keeps to the documented structure (dl_iterate_phdr(3)).
+    unsafe { libc::dl_iterate_phdr(Some(visit), core::ptr::null_mut()) };
+    let image = image();
+    image.total = image.regions.iter().map(|region| region.offset + region.len).max().unwrap_or(0);
+    // The memory that the test allocates comes last, and is copied page by page when it is first written.
+    image.template = reserve(image.total + crate::guest_heap::OUTSIDE_SIZE);
+    for region in &image.regions {
+        // SAFETY: the region is mapped and readable, the template is long enough.
+        unsafe { copy(image.template + region.offset, region.start, region.len) };
+    }
+}
+
+fn reserve(len: usize) -> usize {
+    match raw::map(None, len.next_multiple_of(PAGE), libc::PROT_READ | libc::PROT_WRITE) {
+        Ok(at) => at,
+        Err(code) => {
+            raw::complain(format_args!("no room for a process image ({len} bytes, errno {code})"));
+            raw::exit(crate::OUR_BUG)
+        }
+    }
+}
+
+unsafe fn copy(to: usize, from: usize, len: usize) {
+    // SAFETY: the caller's: both ranges are mapped, and the buffers are apart from the image.
+    unsafe { core::ptr::copy_nonoverlapping(from as *const u8, to as *mut u8, len) };
+}
+
+unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _: usize, _: *mut c_void) -> c_int {
+    // SAFETY: valid during the callback, by contract.
+    let info = unsafe { &*info };
+    // SAFETY: the loader's table of this many entries.
+    let headers =
+        unsafe { core::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+    let base = info.dlpi_addr as usize;
+    let range = |header: &libc::Elf64_Phdr| {
+        (base + header.p_vaddr as usize, base + (header.p_vaddr + header.p_memsz) as usize)
+    };
+    let own = &raw const IMAGE as usize;
+    let is_load = |header: &&libc::Elf64_Phdr| header.p_type == libc::PT_LOAD;
+    if headers.iter().filter(is_load).any(|h| (range(h).0..range(h).1).contains(&own)) {
+        return 0;
+    }
+    // SAFETY: the name is a C string, empty for the executable.
+    let is_executable = unsafe { *info.dlpi_name } == 0;
+    if is_executable {
+        for header in headers {
+            match header.p_type {
+                libc::PT_DYNAMIC => find_constructors(base, range(header).0),
+                libc::PT_TLS => keep_thread_local(header),
+                _ => {}
+            }
+        }
+    }
+    // Data that is read-only after relocation never differs; its last, partial page may.
+    let relro = headers.iter().find(|header| header.p_type == libc::PT_GNU_RELRO).map(&range);
+    for header in headers.iter().filter(is_load).filter(|header| header.p_flags & libc::PF_W != 0) {
+        let (mut start, end) = range(header);
+        if let Some((from, to)) = relro
+            && (from..to).contains(&start)
+        {
+            start = to & !(PAGE - 1);
+        }
+        add_region(start, end.max(start));
+    }
+    0
+}
+
+fn add_region(start: usize, end: usize) {
+    if end <= start {
+        return;
+    }
+    let image = image();
+    let offset = image.regions.iter().map(|r| (r.offset + r.len).next_multiple_of(PAGE)).max();
+    // Offset and address agree within a page, so that pages are pages in the copies too.
+    let offset = offset.unwrap_or(0) + start % PAGE;
+    image.regions.push(Region { start, len: end - start, offset });
+}
+
+fn find_constructors(base: usize, dynamic: usize) {
+    const DT_INIT_ARRAY: usize = 25;
+    const DT_INIT_ARRAYSZ: usize = 27;
+    let mut at = dynamic as *const [usize; 2];
+    loop {
+        // SAFETY: the dynamic section ends with a null tag.
+        let [tag, value] = unsafe { *at };
+        match tag {
+            0 => return,
+            DT_INIT_ARRAY => image().constructors.0 = base + value,
+            DT_INIT_ARRAYSZ => image().constructors.1 = value / size_of::<usize>(),
+            _ => {}
+        }
+        // SAFETY: as above.
+        at = unsafe { at.add(1) };
+    }
+}
+
+fn keep_thread_local(header: &libc::Elf64_Phdr) {
+    let align = (header.p_align as usize).max(1);
+    let len = (header.p_memsz as usize).next_multiple_of(align);
+    let kept = reserve(len.max(1));
+    // SAFETY: on x86_64 the executable's thread-local data ends at the thread pointer (ELF handling for TLS, variant II).
+    unsafe { copy(kept, crate::switch::thread_pointer() - len, len) };
+    image().thread_local = (kept, len);
+}
+
+/// The executable's thread-local data as it was loaded: address of the copy and length.
+pub fn thread_local() -> (usize, usize) {
+    image().thread_local
+}
+
+/// Calls the executable's constructors, as the C library's start code does, on the current task.
+pub fn run_constructors() {
+    let ((at, count), (argc, argv, envp)) = (image().constructors, image().arguments);
+    for index in 0..count {
+        // SAFETY: the loader's table of functions of this type, called once per process image.
+        unsafe {
+            let constructor = *(at as *const extern "C" fn(c_int, usize, usize)).add(index);
+            constructor(argc, argv, envp);
+        }
+    }
+}
+
+// ---- Tracking.
+
+/// Starts tracking, in the process that runs the world: the current content becomes the outside slot's.
+pub fn arm(hosts: usize) {
+    let image = image();
+    image.slots = alloc::vec![Slot::default(); hosts + 1];
+    image.armed = true;
+    for index in 0..image.regions.len() {
+        arm_region(image, index);
+    }
+    let (start, len) = crate::guest_heap::outside_range();
+    if len > 0 {
+        let offset = image.total.next_multiple_of(PAGE);
+        image.regions.push(Region { start, len, offset });
+        // SAFETY: writes from now on fault and are let through by `fault`.
+        unsafe { raw::protect(start, len, libc::PROT_READ) };
+    }
+}
+
+/// The image that is in place becomes a slot's, in a process that is one host as a whole.
+pub fn adopt(slot: usize) {
+    let image = image();
+    let len = image.pieces.len();
+    image.current = slot;
+    image.slots[slot].pieces = len;
+    ensure_buffer(image, slot);
+}
+
+/// Pages that differ from the template are tracked from the start, and so are parts of pages; the rest is protected.
+fn arm_region(image: &mut Image, index: usize) {
+    let Region { start, len, offset } = image.regions[index];
+    let end = start + len;
+    let (first, last) = (start.next_multiple_of(PAGE).min(end), (end & !(PAGE - 1)).max(start));
+    let piece = |from: usize, to: usize| Piece { start: from, len: to - from, offset: offset + from - start };
+    if first >= last {
+        image.pieces.push(piece(start, end));
+        return;
+    }
+    if start < first {
+        image.pieces.push(piece(start, first));
+    }
+    if last < end {
+        image.pieces.push(piece(last, end));
+    }
+    let mut clean_from = first;
+    for page in (first..last).step_by(PAGE) {
+        // SAFETY: both pages are mapped and readable.
+        let same = unsafe {
+            let template = (image.template + offset + page - start) as *const [u64; PAGE / 8];
+            *(page as *const [u64; PAGE / 8]) == *template
+        };
+        if !same {
+            guard(clean_from, page);
+            clean_from = page + PAGE;
+            image.pieces.push(piece(page, page + PAGE));
+        }
+    }
+    guard(clean_from, last);
+}
+
+fn guard(from: usize, to: usize) {
+    if from < to {
+        // SAFETY: writes from now on fault and are let through by `fault`.
+        unsafe { raw::protect(from, to - from, libc::PROT_READ) };
+    }
+}
+
+/// Whether an address belongs to the image.
+pub fn is_tracked(addr: usize) -> bool {
+    let image = image();
+    image.armed && image.regions.iter().any(|r| (r.start..r.start + r.len).contains(&addr))
+}
+
+/// A write to a protected page: makes it tracked. Says whether it was one of ours, so that the write is tried again.
+pub fn fault(addr: usize) -> bool {
+    let image = image();
+    if !image.armed {
+        return false;
+    }
+    let page = addr & !(PAGE - 1);
+    let inside = |r: &&Region| page >= r.start && page + PAGE <= r.start + r.len;
+    let Some(region) = image.regions.iter().find(inside).copied() else { return false };
+    if image.pieces.iter().any(|piece| piece.start == page) {
+        return false;
+    }
+    let offset = region.offset + page - region.start;
+    if offset >= image.total {
+        // Memory of the test: its content up to now, which nobody has written since the run began, is the template.
+        // SAFETY: the template has room for the outside heap.
+        unsafe { copy(image.template + offset, page, PAGE) };
+    }
+    image.pieces.push(Piece { start: page, len: PAGE, offset });
+    // SAFETY: the page was writable before it was guarded.
+    unsafe { raw::protect(page, PAGE, libc::PROT_READ | libc::PROT_WRITE) };
+    true
+}
+
+/// Puts a slot's copy in place of the current one's.
+#[inline]
+pub fn switch_to(slot: usize) {
+    if slot != current() {
+        swap(slot);
+    }
+}
+
+fn swap(slot: usize) {
+    let image = image();
+    let from = image.current;
+    ensure_buffer(image, from);
+    ensure_buffer(image, slot);
+    let (out, into) = (image.slots[from].buffer, image.slots[slot].buffer);
+    let known = image.slots[slot].pieces;
+    for (index, piece) in image.pieces.iter().enumerate() {
+        let source = if index < known { into } else { image.template };
+        // SAFETY: pieces lie within mapped regions and buffers; all are at least as long as the image.
+        unsafe {
+            copy(out + piece.offset, piece.start, piece.len);
+            copy(piece.start, source + piece.offset, piece.len);
+        }
+    }
+    let all = image.pieces.len();
+    image.slots[from].pieces = all;
+    image.slots[slot].pieces = all;
+    image.current = slot;
+}
+
+fn ensure_buffer(image: &mut Image, slot: usize) {
+    if image.slots[slot].buffer == 0 {
+        image.slots[slot].buffer = reserve(image.total + crate::guest_heap::OUTSIDE_SIZE);
+    }
+}
+
+/// Makes a slot that is not in place start afresh.
+pub fn reset(slot: usize) {
+    assert!(slot != current(), "the image that is in place cannot be reset");
+    image().slots[slot].pieces = 0;
+}
