@@ -105,10 +105,9 @@ fn build(package: &Path) -> PathBuf {
     let offline = cargo(package, &["--offline"]);
     let built = if offline.status.success() { offline } else { cargo(package, &[]) };
     if !built.status.success() {
-        panic!(
-            "the simulator's shared object could not be built; cargo said:\n{}",
-            String::from_utf8_lossy(&built.stderr)
-        );
+        eprintln!("the simulator's shared object could not be built; cargo said:");
+        eprintln!("{}", String::from_utf8_lossy(&built.stderr));
+        std::process::exit(1);
     }
     package.join("target").join(variable("TARGET")).join(PROFILE).join("libbizarro.so")
 }
