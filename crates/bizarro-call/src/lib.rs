@@ -8,12 +8,33 @@
 //! one small place with unsafe code beside the runtime.
 #![no_std]
 
+#[cfg(feature = "program")]
+extern crate alloc;
+
+#[cfg(feature = "probe")]
+mod probe;
+#[cfg(feature = "program")]
+mod program;
+
+#[cfg(feature = "probe")]
+pub use probe::has_syscall_user_dispatch;
+#[cfg(feature = "program")]
+pub use program::{Leaked, Program, leak};
+
 use core::ffi::{CStr, c_char, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 /// Name of the exported function. The number is the version of the ABI: a shared object of another
 /// version does not export it, so that a mismatch is found at once.
 pub const SYMBOL: &CStr = c"bizarro_call_v1";
+
+/// Environment variable that makes the shared object take over a program that knows nothing of it:
+/// the whole process is the world's only host, and the host's `entry` is 0.
+///
+/// Its value is the decimal number of a descriptor that holds the postcard of a `RunRequest` from its
+/// first byte to its end. The constructor reads it (from position 0), forks as [`Op::Run`] does, and
+/// the parent ends with what became of the child: its exit status, or 128 and the signal's number.
+pub const EXEC_ENV: &str = "BIZARRO_EXEC";
 
 /// What is asked of the simulator. Values are part of the ABI and never reused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

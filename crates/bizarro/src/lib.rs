@@ -1,0 +1,134 @@
+//! Runs real, unmodified programs on a simulated Linux, with every failure of every request and reply.
+//!
+//! A test describes hosts, each with a program: a plain function, such as the `main` of a service.
+//! The programs run natively, but every system call they make goes to a simulated kernel: network,
+//! disks, clocks and threads are simulated, time is virtual, and a run comes out the same every time.
+//!
+//! ```no_run
+//! # mod bank { pub fn main() {} }
+//! # mod teller { pub fn run(_: &str, _: &bizarro::History) {} }
+//! use bizarro::prelude::*;
+//!
+//! #[bizarro::test]
+//! fn money_is_never_made_or_lost(world: &mut World) {
+//!     let history = world.history("bank");
+//!     world.host("bank").env("RUST_LOG", "info").program(bank::main);
+//!     world.host("teller").workload({
+//!         let history = history.clone();
+//!         move || teller::run("http://bank:8080", &history) // the run ends when the workload does
+//!     });
+//!
+//!     world.check("nothing is withdrawn twice", |run| {
+//!         let taken: u64 = run.history("bank").iter().filter_map(|op| op.result::<u64>().ok()).sum();
+//!         if taken <= 100 { Ok(()) } else { Err(format!("{taken} taken from 100")) }
+//!     });
+//!     world.eventually("the teller is served again", secs(30)); // after the last fault
+//! }
+//! ```
+//!
+//! `cargo test` (or `cargo nextest run`) makes, for each such test:
+//! 1. the **baseline**: one run without faults, and a second one that has to be equal (the self-check);
+//! 2. the **matrix**: for each request/reply of the baseline and each of the eight steps at which it can
+//!    fail, a run in which it does;
+//! 3. 16 runs under **random schedules**.
+//!
+//! A run in which a property does not hold fails the test; the last line of the failure is the one
+//! command that repeats it. `cargo bizarro` (the crate `cargo-bizarro`) does the same for one test at a
+//! time, in release mode, and shows the matrix.
+//!
+//! # What is true of every run
+//! No thread panics, no run ends in a deadlock or passes the virtual deadline, and nothing asks for what is not simulated (that makes
+//! the result *inconclusive*). To these come [`always!`], [`sometimes!`], [`reachable!`] and [`unreachable!`] in
+//! the programs, and [`World::check`] and [`World::eventually`] in the test.
+//!
+//! # How a test runs
+//! The test process itself is only the *supervisor*. It starts its own binary again as a *world
+//! process*, with a shared object preloaded that holds the simulator, a fixed environment and `/` as its directory; there the
+//! test function describes the hosts once more, and each run is a fork of that process. So:
+//! - the description must be the same in both processes: it must not depend on environment variables, the current directory, time or randomness;
+//! - programs, and what their closures captured, are each host's own copy (see [`Host`]);
+//! - checks run in the test's own process.
+//!
+//! # Environment variables
+//! | variable | meaning |
+//! |---|---|
+//! | `BIZARRO_PLAN` | make this one run and nothing else, such as `player>board POST /move #3 deliver-reply=lost` |
+//! | `BIZARRO_SEEDS` | how many random schedules are tried |
+//! | `BIZARRO_MATRIX` | `0`: not the matrix |
+//! | `BIZARRO_TRACE` | `1`: print every system call of the run that `BIZARRO_PLAN` asks for |
+//! | `BIZARRO_JOBS` | how many world processes work at once; 1 without it |
+//! | `BIZARRO_WATCHDOG` | real seconds that a run may take before it is called lost; 30 without it |
+//!
+//! # Features
+//! `supervisor` (default) brings everything a test needs, and builds the simulator once. A production
+//! crate that only wants the assertions and [`History`] switches it off.
+
+mod assert;
+#[cfg(feature = "supervisor")]
+mod blueprint;
+#[cfg(feature = "supervisor")]
+mod check;
+#[cfg(feature = "supervisor")]
+mod explore;
+#[cfg(feature = "supervisor")]
+mod guest;
+mod history;
+#[cfg(feature = "supervisor")]
+mod host;
+#[cfg(feature = "supervisor")]
+mod link;
+#[cfg(feature = "supervisor")]
+mod mistake;
+#[cfg(feature = "supervisor")]
+mod run;
+#[cfg(feature = "supervisor")]
+pub mod supervisor;
+#[cfg(feature = "supervisor")]
+mod world;
+
+pub use history::{History, Op};
+
+#[cfg(feature = "supervisor")]
+pub use {
+    bizarro_macros::test,
+    explore::Explore,
+    host::Host,
+    link::{Latency, Link},
+    run::{OpView, Run},
+    world::World,
+};
+
+/// What a test file wants: `use bizarro::prelude::*;`.
+///
+/// [`unreachable!`](crate::unreachable) is not among it: it would hide the standard one.
+pub mod prelude {
+    #[cfg(feature = "supervisor")]
+    pub use crate::{Explore, Host, Link, OpView, Run, World};
+    pub use crate::{History, Op, always, reachable, sometimes};
+    use std::time::Duration;
+
+    /// `n` seconds.
+    pub const fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    /// `n` milliseconds.
+    pub const fn millis(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    /// `n` microseconds.
+    pub const fn micros(n: u64) -> Duration {
+        Duration::from_micros(n)
+    }
+}
+
+/// What macros expand to. Not part of the API.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::assert::look;
+    #[cfg(feature = "supervisor")]
+    pub use crate::supervisor::test;
+    pub use bizarro_call::present as in_world;
+    pub use bizarro_record::PropertyKind;
+}

@@ -1,0 +1,255 @@
+//! Runs a program that knows nothing of Bizarro as the only host of a world.
+//!
+//! The shared object takes over in its constructor, before the program's first instruction; what it
+//! is to do stands in a file in memory ([`bizarro_call::EXEC_ENV`]). A program that cannot be taken over must not be
+//! started: it would run on the machine itself.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::net::Ipv4Addr;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bizarro_call::EXEC_ENV;
+use bizarro_explore::{RunnerError, verdict};
+use bizarro_record::{
+    Event, HostSpec, Mount, Plan, Role, RunRecord, RunRequest, Stream, WorldSpec,
+};
+use bizarro_report::{Exit, Look, verdict_text};
+
+use super::launch::{Launch, memory_file, sealed_file};
+use super::process::{ended, read_all};
+use super::protocol::{Done, fd, read_record};
+use super::watchdog::{FrameReader, Waited};
+use super::{doctor, elf};
+
+/// What is to be run, and in which world.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Program {
+    /// Path of the executable, or its name in one of PATH's directories.
+    pub program: String,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// Its whole environment, as `NAME=value`.
+    pub environment: Vec<String>,
+    /// Real directories that it may read.
+    pub mounts: Vec<Mount>,
+    /// What happens in the run.
+    pub plan: Plan,
+    /// Whether its system calls are told.
+    pub traced: bool,
+    /// Virtual time that it may take, where it is said.
+    pub deadline: Option<Duration>,
+    /// Real time that it may take.
+    pub limit: Duration,
+}
+
+/// What a program left.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Executed {
+    /// The run.
+    pub record: RunRecord,
+    /// A line for each system call, where they were asked for.
+    pub calls: String,
+}
+
+impl Executed {
+    /// The lines that the program wrote, in order.
+    pub fn output(&self) -> impl Iterator<Item = (Stream, &str)> {
+        self.record.events.iter().filter_map(|stamped| match &stamped.event {
+            Event::Output { stream, line } => Some((*stream, line.as_str())),
+            _ => None,
+        })
+    }
+
+    /// The verdict in words and as a code.
+    pub fn verdict(&self, look: Look) -> (String, Exit) {
+        let verdict = verdict(&self.record, None);
+        let text = verdict_text(&self.record.test, &self.record.plan, &verdict, look);
+        (text, Exit::of_verdict(&verdict))
+    }
+}
+
+/// Runs the program to its end.
+///
+/// # Errors
+/// Where it cannot be started or taken over. A run that ends badly is none.
+pub fn exec(program: &Program) -> Result<Executed, RunnerError> {
+    let path = find(&program.program)?;
+    refuse_untakeable(&path)?;
+    start_and_wait(program, path).map_err(|error| RunnerError::Bug(error.to_string()))?
+}
+
+fn start_and_wait(program: &Program, path: PathBuf) -> io::Result<Result<Executed, RunnerError>> {
+    let (record, trace) = (memory_file("record")?, memory_file("trace")?);
+    let output = memory_file("output")?;
+    let (results, held_open) = io::pipe()?;
+    let request = postcard::to_allocvec(&request(program, &path)).map_err(io::Error::other)?;
+    let launch = Launch {
+        program: path,
+        name: program.program.clone(),
+        arguments: program.arguments.clone(),
+        environment: program
+            .environment
+            .iter()
+            .filter_map(|entry| entry.split_once('='))
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .chain([(EXEC_ENV.to_string(), fd::EXEC.to_string())])
+            .collect(),
+        descriptors: vec![
+            (held_open.into(), fd::RESULTS),
+            (record.try_clone()?.into(), fd::RECORD),
+            (trace.try_clone()?.into(), fd::TRACE),
+            (sealed_file("request", &request)?, fd::EXEC),
+        ],
+        output: output.try_clone()?,
+    };
+    let mut group = launch.start()?;
+    // Nothing is written to the pipe; it is closed when the last process that has it is gone.
+    let mut results = FrameReader::new(File::from(OwnedFd::from(results)));
+    let is_late = matches!(results.next::<Done>(program.limit)?, Waited::TimedOut);
+    let status = group.kill()?;
+    let record = match read_record(&record) {
+        _ if is_late => {
+            Err(format!("it took more than {} s of real time", program.limit.as_secs()))
+        }
+        Ok(record) => Ok(record),
+        Err(why) => Err(format!("it {}; {why}; {}", ended(status), read_all(&output, 0)?.trim())),
+    };
+    let calls = read_all(&trace, 0)?;
+    Ok(record.map(|record| Executed { record, calls }).map_err(|why| not_taken_over(&why)))
+}
+
+fn not_taken_over(why: &str) -> RunnerError {
+    let missing = doctor::missing();
+    match missing.is_empty() {
+        true => RunnerError::Bug(format!("the program left no record: {why}")),
+        false => RunnerError::Usage(format!("error: {why}\n  = {}", missing.join("\n  = "))),
+    }
+}
+
+/// The world of one host whose program is the process itself.
+fn request(program: &Program, path: &Path) -> RunRequest {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut world = WorldSpec::new(&name);
+    world.hosts.push(HostSpec {
+        name: "host".to_string(),
+        address: Ipv4Addr::new(10, 0, 0, 1),
+        cpus: 2,
+        clock_offset: 0,
+        memory_limit: crate::host::MEMORY_LIMIT,
+        role: Role::Workload,
+        entry: 0,
+        data: 0,
+        env: program.environment.clone(),
+        mounts: program.mounts.clone(),
+        files: Vec::new(),
+    });
+    if let Some(deadline) = program.deadline {
+        world.deadline = deadline.into();
+    }
+    RunRequest {
+        world,
+        plan: program.plan.clone(),
+        finish: 0,
+        finish_data: 0,
+        crashed: 0,
+        record_fd: fd::RECORD,
+        trace_fd: if program.traced { fd::TRACE } else { -1 },
+        spin_limit_ms: crate::guest::SPIN_LIMIT_MS,
+    }
+}
+
+/// The executable, as a shell finds it.
+fn find(program: &str) -> Result<PathBuf, RunnerError> {
+    let here = std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/"));
+    let directories = std::env::var_os("PATH").unwrap_or_default();
+    let candidates: Vec<PathBuf> = match program.contains('/') {
+        true => vec![here.join(program)],
+        false => {
+            std::env::split_paths(&directories).map(|path| here.join(path).join(program)).collect()
+        }
+    };
+    let is_executable = |path: &&PathBuf| {
+        fs::metadata(path)
+            .is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+    };
+    candidates.iter().find(is_executable).cloned().ok_or_else(|| {
+        RunnerError::Usage(format!(
+            "error: `{program}` is no executable file\n  = write the path of one, or a name that PATH leads to"
+        ))
+    })
+}
+
+/// Refuses what the dynamic loader would start without the shared object.
+fn refuse_untakeable(path: &Path) -> Result<(), RunnerError> {
+    const SET_ID: u32 = 0o6000;
+    let refuse = |why: &str| {
+        Err(RunnerError::Usage(format!(
+            "error: {} cannot be taken over: {why}\n  = Bizarro runs dynamically linked programs of x86_64 Linux with glibc",
+            path.display()
+        )))
+    };
+    let unreadable =
+        |error: io::Error| RunnerError::Usage(format!("error: {}: {error}", path.display()));
+    let mut file = File::open(path).map_err(unreadable)?;
+    if file.metadata().map_err(unreadable)?.permissions().mode() & SET_ID != 0 {
+        return refuse(
+            "it runs with another user's rights, and the dynamic loader then takes no orders",
+        );
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(unreadable)?;
+    match interpreter(&bytes) {
+        Some(interpreter) => refuse_untakeable(Path::new(&interpreter)),
+        None if !elf::is_elf(&bytes) => refuse("it is not a program"),
+        None if !elf::is_dynamic(&bytes) => refuse("it is linked statically"),
+        None => Ok(()),
+    }
+}
+
+/// What runs a script (execve(2)).
+fn interpreter(file: &[u8]) -> Option<String> {
+    let line = file.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    String::from_utf8_lossy(line).split_whitespace().next().map(str::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn script(first_line: &str, mode: u32) -> tempfile::TempPath {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        writeln!(file, "{first_line}").unwrap();
+        file.as_file().set_permissions(fs::Permissions::from_mode(mode)).unwrap();
+        file.into_temp_path()
+    }
+
+    fn refused(path: &Path) -> String {
+        let RunnerError::Usage(text) = refuse_untakeable(path).unwrap_err() else {
+            panic!("not the user's mistake");
+        };
+        text
+    }
+
+    #[test]
+    fn what_would_run_on_the_machine_itself_is_refused() {
+        assert!(refused(&script("hello", 0o755)).contains("it is not a program"));
+        let inner = script("hello", 0o755);
+        let outer = script(&format!("#! {} -x", inner.display()), 0o755);
+        assert!(refused(&outer).contains(&format!("{} cannot be taken over", inner.display())));
+        assert!(refused(&script("#!/bin/sh", 0o4755)).contains("another user's rights"));
+        assert_eq!(refuse_untakeable(&script("#!/bin/sh", 0o755)), Ok(()));
+    }
+
+    #[test]
+    fn programs_are_found_as_a_shell_finds_them() {
+        assert!(find("sh").unwrap().ends_with("sh"));
+        assert_eq!(find("/bin/sh").unwrap(), Path::new("/bin/sh"));
+        assert!(find("/etc/passwd").is_err());
+        assert!(find("no-such-program").unwrap_err().to_string().contains("`no-such-program`"));
+    }
+}

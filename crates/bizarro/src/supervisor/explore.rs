@@ -1,0 +1,155 @@
+//! Which runs one invocation makes, and what it says of them.
+
+use std::sync::Arc;
+
+use bizarro_explore::{
+    Finding, MatrixOptions, MatrixReport, Outcome, Properties, Repeat, Runner, RunnerError,
+    SchedulesReport, matrix, schedules, self_check, verdict,
+};
+use bizarro_record::{Plan, RunRecord};
+use bizarro_report::{Exit, Look, replay_command};
+
+use super::Conclusion;
+use super::protocol::Trace;
+use super::runner::{TestCase, WorldRunner};
+use super::settings::Settings;
+use super::voice::{Detail, Voice};
+use crate::explore::Explore;
+
+/// The run of a plan, told beside the baseline.
+pub(crate) fn one_run(
+    test: &Arc<TestCase>,
+    plan: &Plan,
+    trace: Trace,
+    look: Look,
+) -> Result<Conclusion, RunnerError> {
+    let mut runner = WorldRunner::new(test.clone());
+    let undisturbed = Plan { injections: Vec::new(), ..plan.clone() };
+    let baseline = match plan.injections.is_empty() {
+        true => None,
+        false => Some(runner.run(&undisturbed)?),
+    };
+    let (record, calls) = runner.run_traced(plan, trace)?;
+    let verdict = verdict(&record, baseline.as_ref());
+    let story = bizarro_report::story(&record, &verdict, baseline.as_ref(), look);
+    Ok(Conclusion { text: calls + &story, exit: Exit::of_verdict(&verdict) })
+}
+
+/// Baseline, matrix and random schedules, as far as the test and the environment want them. Where the
+/// baseline does not hold, nothing else is tried: it would explain nothing.
+pub(crate) fn everything(
+    test: &Arc<TestCase>,
+    wanted: Explore,
+    settings: &Settings,
+    voice: &mut Voice,
+) -> Result<Conclusion, RunnerError> {
+    let seeds = settings.seeds.unwrap_or(wanted.seeds);
+    let mut runners = runners(test, settings.jobs);
+    let mut told = Told::new(*voice);
+    let baseline = if settings.matrix.unwrap_or(wanted.matrix) {
+        let report = matrix(&mut runners, MatrixOptions::default(), voice)?;
+        told.matrix(&report);
+        report.baseline
+    } else {
+        let (baseline, difference) = self_check(&mut *runners[0], &Plan::default())?;
+        told.baseline(&baseline);
+        if let Some(difference) = &difference {
+            told.exits.push(Exit::of_difference(Some(difference)));
+            told.text += &bizarro_report::difference(&test.name, difference, voice.look());
+        }
+        baseline
+    };
+    if seeds > 0 && told.may_go_on {
+        told.schedules(&schedules(&mut runners, seeds.into(), Repeat::EveryRun, voice)?, &baseline);
+    }
+    Ok(told.conclude())
+}
+
+fn runners(test: &Arc<TestCase>, jobs: u32) -> Vec<Box<dyn Runner + Send>> {
+    let runner = || Box::new(WorldRunner::new(test.clone())) as Box<dyn Runner + Send>;
+    (0..jobs).map(|_| runner()).collect()
+}
+
+/// What has been found and said so far.
+struct Told {
+    voice: Voice,
+    text: String,
+    exits: Vec<Exit>,
+    properties: Properties,
+    /// The command that repeats the first finding.
+    command: Option<String>,
+    /// Whether the baseline held and the user has not stopped.
+    may_go_on: bool,
+}
+
+impl Told {
+    fn new(voice: Voice) -> Told {
+        Told {
+            voice,
+            text: String::new(),
+            exits: Vec::new(),
+            properties: Properties::default(),
+            command: None,
+            may_go_on: true,
+        }
+    }
+
+    /// A baseline without a matrix.
+    fn baseline(&mut self, baseline: &RunRecord) {
+        let verdict = verdict(baseline, None);
+        self.properties.add(baseline);
+        self.exits.push(Exit::of_verdict(&verdict));
+        self.may_go_on = verdict.outcome == Outcome::Held;
+        let look = self.voice.look();
+        self.text += &bizarro_report::verdict_text(&baseline.test, &baseline.plan, &verdict, look);
+    }
+
+    fn matrix(&mut self, report: &MatrixReport) {
+        let exit = Exit::of_matrix(report);
+        self.properties.merge(&report.properties);
+        self.exits.push(exit);
+        self.remember(&report.findings);
+        self.may_go_on = report.baseline_verdict.outcome == Outcome::Held
+            && report.difference.is_none()
+            && !report.interrupted;
+        let look = self.voice.look();
+        self.text += &match (exit, self.voice.detail()) {
+            (Exit::Held, Detail::Findings) => bizarro_report::matrix_line(report, look),
+            _ => bizarro_report::matrix(report, look),
+        };
+    }
+
+    fn schedules(&mut self, report: &SchedulesReport, baseline: &RunRecord) {
+        let exit = Exit::of_schedules(report);
+        self.properties.merge(&report.properties);
+        self.exits.push(exit);
+        self.remember(&report.findings);
+        let look = self.voice.look();
+        self.text += &match exit {
+            Exit::Held => bizarro_report::schedules_line(report, look),
+            _ => format!("\n{}", bizarro_report::schedules(report, baseline, look)),
+        };
+    }
+
+    fn remember(&mut self, findings: &[Finding]) {
+        if self.command.is_none() {
+            let finding = findings.first();
+            self.command =
+                finding.map(|finding| replay_command(&finding.record.test, finding.plan()));
+        }
+    }
+
+    /// The last line of a failure is the command that repeats it.
+    fn conclude(mut self) -> Conclusion {
+        // Only what was explored to its end can say that something was never met.
+        if self.may_go_on {
+            self.exits.push(Exit::of_properties(&self.properties));
+        }
+        if let Some(command) = self.command
+            && !self.text.trim_end().ends_with(&command)
+        {
+            self.text = format!("{}\n\n{command}\n", self.text.trim_end());
+        }
+        Conclusion { text: self.text, exit: Exit::worst(self.exits) }
+    }
+}

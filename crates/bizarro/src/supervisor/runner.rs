@@ -1,0 +1,225 @@
+//! Makes runs of a test in a world process, and starts another one where that died.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bizarro_explore::{Runner, RunnerError};
+use bizarro_record::{Ending, FORMAT, Plan, RunRecord, Stats, WorldSpec};
+
+use super::build_id::build_id;
+use super::doctor;
+use super::process::{Afterwards, StartError, WorldProcess};
+use super::protocol::Trace;
+use crate::check::{Check, Eventually};
+
+/// A test as its supervisor knows it.
+#[derive(Debug)]
+pub(crate) struct TestCase {
+    /// Its full name, with the crate.
+    pub(crate) name: String,
+    /// The world, as it was described in the supervisor.
+    pub(crate) blueprint: WorldSpec,
+    /// What is looked at when a run is over.
+    pub(crate) checks: Vec<Check>,
+    /// What has to end in time.
+    pub(crate) eventually: Vec<Eventually>,
+    /// Real time that a run may take.
+    pub(crate) limit: Duration,
+    /// Asked before each run: whether the user wants to stop.
+    pub(crate) is_stopped: fn() -> bool,
+}
+
+/// Makes runs of one test, one at a time.
+#[derive(Debug)]
+pub(crate) struct WorldRunner {
+    test: Arc<TestCase>,
+    process: Option<WorldProcess>,
+    last: Option<Plan>,
+}
+
+impl TestCase {
+    /// The name under which libtest knows the test: without the crate.
+    fn libtest_path(&self) -> &str {
+        self.name.split_once("::").map_or(&self.name, |(_, path)| path)
+    }
+
+    /// The record of a run that left none.
+    fn lost(&self, plan: &Plan, reason: String) -> RunRecord {
+        RunRecord {
+            format: FORMAT,
+            build: String::new(),
+            test: self.name.clone(),
+            plan: plan.clone(),
+            fingerprint: 0,
+            ending: Ending::Lost { reason },
+            hosts: self.blueprint.hosts.iter().map(|host| host.name.clone()).collect(),
+            exchanges: Vec::new(),
+            properties: Vec::new(),
+            events: Vec::new(),
+            stats: Stats::default(),
+        }
+    }
+
+    /// Adds to a record what only the supervisor knows. Of a lost run nothing is known, so nothing is
+    /// promised.
+    fn complete(&self, record: &mut RunRecord) -> io::Result<()> {
+        record.build = build_id()?.to_string();
+        if matches!(record.ending, Ending::Lost { .. }) {
+            return Ok(());
+        }
+        let checks = self.checks.iter().map(|check| check.judge(record));
+        let promises = self.eventually.iter().map(|promise| promise.judge(record));
+        let judged: Vec<_> = checks.chain(promises).collect();
+        record.properties.extend(judged);
+        Ok(())
+    }
+
+    /// Refuses a world that is not the same in both processes: what was checked here would not be
+    /// what runs there.
+    fn compare(&self, described: &WorldSpec) -> Result<(), RunnerError> {
+        let mut described = described.clone();
+        for host in &mut described.hosts {
+            (host.entry, host.data) = (0, 0);
+        }
+        if described == self.blueprint {
+            return Ok(());
+        }
+        Err(RunnerError::Usage(format!(
+            "error: {} describes one world in the test's process and another in the world's\n  \
+             = {}\n  \
+             = the description must not depend on environment variables, the current directory, time or randomness",
+            self.name,
+            difference(&self.blueprint, &described),
+        )))
+    }
+}
+
+/// Where two descriptions differ, in words.
+fn difference(here: &WorldSpec, there: &WorldSpec) -> String {
+    let pairs = here.hosts.iter().zip(&there.hosts);
+    if let Some((one, other)) = pairs.clone().find(|(one, other)| one.name != other.name) {
+        return format!("a host is called `{}` here and `{}` there", one.name, other.name);
+    }
+    if here.hosts.len() != there.hosts.len() {
+        return format!("{} hosts here, {} there", here.hosts.len(), there.hosts.len());
+    }
+    match pairs.clone().find(|(one, other)| one != other) {
+        Some((host, _)) => format!("host `{}` is not the same", host.name),
+        None => "its links or limits are not the same".to_string(),
+    }
+}
+
+impl WorldRunner {
+    pub(crate) fn new(test: Arc<TestCase>) -> WorldRunner {
+        WorldRunner { test, process: None, last: None }
+    }
+
+    /// Makes a run; gives its record and, where it was asked for, a line for each system call.
+    pub(crate) fn run_traced(
+        &mut self,
+        plan: &Plan,
+        trace: Trace,
+    ) -> Result<(RunRecord, String), RunnerError> {
+        if (self.test.is_stopped)() {
+            return Err(RunnerError::Interrupted);
+        }
+        // Whoever asks for the same run again wants to know whether it is the same; a process that has
+        // made other runs before, or none, is part of the question.
+        if self.last.replace(plan.clone()).as_ref() == Some(plan) {
+            self.process = None;
+        }
+        let mut process = self.take_process()?;
+        let ran = process.run(plan, trace, self.test.limit).map_err(bug)?;
+        if ran.process == Afterwards::Ready {
+            self.process = Some(process);
+        }
+        let mut record = ran.record.unwrap_or_else(|reason| self.test.lost(plan, reason));
+        self.test.complete(&mut record).map_err(bug)?;
+        Ok((record, ran.trace))
+    }
+
+    fn take_process(&mut self) -> Result<WorldProcess, RunnerError> {
+        if let Some(process) = self.process.take() {
+            return Ok(process);
+        }
+        match WorldProcess::start(self.test.libtest_path(), self.test.limit) {
+            Ok((process, described)) => self.test.compare(&described).map(|()| process),
+            Err(StartError::Mistaken(what)) => Err(RunnerError::Usage(what)),
+            Err(StartError::Died(how)) => Err(cannot_start(&how)),
+            Err(StartError::Io(error)) => Err(cannot_start(&error.to_string())),
+        }
+    }
+}
+
+impl Runner for WorldRunner {
+    fn run(&mut self, plan: &Plan) -> Result<RunRecord, RunnerError> {
+        self.run_traced(plan, Trace::Off).map(|(record, _)| record)
+    }
+}
+
+fn bug(error: io::Error) -> RunnerError {
+    RunnerError::Bug(error.to_string())
+}
+
+/// The machine's fault, where the doctor finds one, else ours.
+fn cannot_start(how: &str) -> RunnerError {
+    let missing = doctor::missing();
+    if missing.is_empty() {
+        return RunnerError::Bug(format!("the world process could not be started: {how}"));
+    }
+    RunnerError::Usage(format!(
+        "error: this machine cannot run a world: {how}\n{}",
+        missing.iter().map(|line| format!("  = {line}")).collect::<Vec<_>>().join("\n")
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::World;
+
+    fn spec(describe: impl Fn(&mut World)) -> WorldSpec {
+        let mut world = World::new("t");
+        describe(&mut world);
+        world.blueprint().unwrap()
+    }
+
+    #[track_caller]
+    fn check(there: impl Fn(&mut World), expected: &str) {
+        let here = spec(|world| {
+            world.host("a").workload(|| ());
+        });
+        assert_eq!(difference(&here, &spec(there)), expected);
+    }
+
+    #[test]
+    fn what_differs_between_two_descriptions_is_named() {
+        check(
+            |world| {
+                world.host("b").workload(|| ());
+            },
+            "a host is called `a` here and `b` there",
+        );
+        check(
+            |world| {
+                world.host("a").workload(|| ());
+                world.host("b").workload(|| ());
+            },
+            "1 hosts here, 2 there",
+        );
+        check(
+            |world| {
+                world.host("a").env("HOME", "/root").workload(|| ());
+            },
+            "host `a` is not the same",
+        );
+        check(
+            |world| {
+                world.host("a").workload(|| ());
+                world.deadline(Duration::from_secs(1));
+            },
+            "its links or limits are not the same",
+        );
+    }
+}

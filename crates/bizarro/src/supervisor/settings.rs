@@ -1,0 +1,127 @@
+//! What the environment says of one invocation.
+
+use std::time::Duration;
+
+use bizarro_record::Plan;
+
+use super::protocol::Trace;
+
+/// The variables, each documented in the crate's documentation.
+pub const PLAN: &str = "BIZARRO_PLAN";
+/// How many random schedules.
+pub const SEEDS: &str = "BIZARRO_SEEDS";
+/// Whether the matrix is explored.
+pub const MATRIX: &str = "BIZARRO_MATRIX";
+/// Whether system calls are printed.
+pub const TRACE: &str = "BIZARRO_TRACE";
+/// How many world processes.
+pub const JOBS: &str = "BIZARRO_JOBS";
+/// Real seconds a run may take.
+pub const WATCHDOG: &str = "BIZARRO_WATCHDOG";
+/// Set by `cargo bizarro`, which shows what the supervisor tells it.
+pub const DRIVEN: &str = "BIZARRO_DRIVEN";
+/// Its value where the matrix is what the user wants to see.
+pub const DRIVEN_FOR_MATRIX: &str = "matrix";
+/// Set beside it: columns of the terminal.
+pub const WIDTH: &str = "BIZARRO_WIDTH";
+/// Set beside it: `1` where the terminal has colours.
+pub const COLOUR: &str = "BIZARRO_COLOUR";
+
+/// What one invocation is to do, beyond what the test itself says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Settings {
+    /// The only run to make.
+    pub(crate) plan: Option<Plan>,
+    /// How many random schedules, where it is said.
+    pub(crate) seeds: Option<u32>,
+    /// Whether the matrix is explored, where it is said.
+    pub(crate) matrix: Option<bool>,
+    /// Whether the system calls of the only run are printed.
+    pub(crate) trace: Trace,
+    /// How many world processes work at once.
+    pub(crate) jobs: u32,
+    /// Real time that a run may take.
+    pub(crate) watchdog: Duration,
+}
+
+impl Settings {
+    /// Reads the variables with `get`, or says which of them cannot be understood and why.
+    pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Settings, String> {
+        let plan = get(PLAN).map(|text| text.parse().map_err(|error| format!("{PLAN}: {error}")));
+        Ok(Settings {
+            plan: plan.transpose()?,
+            seeds: number(&get, SEEDS, 0)?,
+            matrix: switch(&get, MATRIX)?,
+            trace: if switch(&get, TRACE)?.unwrap_or(false) { Trace::On } else { Trace::Off },
+            jobs: number(&get, JOBS, 1)?.unwrap_or(1),
+            watchdog: Duration::from_secs(number(&get, WATCHDOG, 1)?.unwrap_or(30).into()),
+        })
+    }
+}
+
+fn number(
+    get: impl Fn(&str) -> Option<String>,
+    name: &str,
+    least: u32,
+) -> Result<Option<u32>, String> {
+    let Some(text) = get(name) else { return Ok(None) };
+    match text.parse() {
+        Ok(number) if number >= least => Ok(Some(number)),
+        _ => Err(format!("{name}: found `{text}`, expected a whole number from {least} on")),
+    }
+}
+
+fn switch(get: impl Fn(&str) -> Option<String>, name: &str) -> Result<Option<bool>, String> {
+    match get(name).as_deref() {
+        None => Ok(None),
+        Some("0") => Ok(Some(false)),
+        Some("1") => Ok(Some(true)),
+        Some(other) => Err(format!("{name}: found `{other}`, expected 0 or 1")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(variables: &[(&str, &str)]) -> Result<Settings, String> {
+        Settings::read(|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_string())
+        })
+    }
+
+    #[test]
+    fn nothing_said_is_nothing_changed() {
+        let settings = read(&[]).unwrap();
+        assert_eq!((settings.plan, settings.seeds, settings.matrix), (None, None, None));
+        assert_eq!((settings.trace, settings.jobs), (Trace::Off, 1));
+        assert_eq!(settings.watchdog, Duration::from_secs(30));
+    }
+
+    #[test]
+    fn variables_are_read() {
+        let settings = read(&[
+            (PLAN, "seed=3; a>b GET / #1 deliver-reply=lost"),
+            (SEEDS, "0"),
+            (MATRIX, "0"),
+            (TRACE, "1"),
+            (JOBS, "2"),
+            (WATCHDOG, "5"),
+        ]);
+        let settings = settings.unwrap();
+        assert_eq!(settings.plan.unwrap().injections.len(), 1);
+        assert_eq!((settings.seeds, settings.matrix), (Some(0), Some(false)));
+        assert_eq!((settings.trace, settings.jobs), (Trace::On, 2));
+        assert_eq!(settings.watchdog, Duration::from_secs(5));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused_by_name() {
+        let wrong = |name, value| read(&[(name, value)]).unwrap_err();
+        assert_eq!(wrong(JOBS, "0"), "BIZARRO_JOBS: found `0`, expected a whole number from 1 on");
+        assert_eq!(wrong(MATRIX, "no"), "BIZARRO_MATRIX: found `no`, expected 0 or 1");
+        assert!(
+            wrong(PLAN, "move #3").starts_with("BIZARRO_PLAN: found `move #3`, expected EXCHANGE")
+        );
+    }
+}

@@ -1,0 +1,182 @@
+//! The description of a world: hosts, links, limits and what has to be true.
+//!
+//! A description is only data and functions; nothing runs while it is made. It is made twice: by the
+//! supervisor, which checks it and judges the runs, and by the world process, which runs the programs.
+
+use std::panic::Location;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bizarro_record::{Nanos, WorldSpec};
+
+use crate::check::{Check, Eventually};
+use crate::explore::Explore;
+use crate::history::History;
+use crate::host::{Host, HostDraft};
+use crate::link::{Link, LinkDraft};
+use crate::mistake::Mistake;
+use crate::run::Run;
+
+/// A world that a test describes: simulated hosts, the network between them, and what has to be true.
+///
+/// ```
+/// # use bizarro::prelude::*;
+/// # fn serve() {}
+/// # fn ask() {}
+/// # fn describe(world: &mut World) {
+/// world.host("server").program(serve);
+/// world.host("client").workload(ask);
+/// world.links().latency(millis(1)..=millis(3));
+/// world.check("the client says so", |run| {
+///     if run.output("client").contains(&"done") { Ok(()) } else { Err("it did not".into()) }
+/// });
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct World {
+    pub(crate) spec: WorldSpec,
+    pub(crate) hosts: Vec<HostDraft>,
+    pub(crate) links: Vec<LinkDraft>,
+    pub(crate) checks: Vec<Check>,
+    pub(crate) eventually: Vec<Eventually>,
+    pub(crate) explore: Explore,
+    pub(crate) mistakes: Vec<Mistake>,
+}
+
+impl World {
+    /// A world without hosts for the test of this name.
+    pub(crate) fn new(test: &str) -> World {
+        World {
+            spec: WorldSpec::new(test),
+            hosts: Vec::new(),
+            links: Vec::new(),
+            checks: Vec::new(),
+            eventually: Vec::new(),
+            explore: Explore::default(),
+            mistakes: Vec::new(),
+        }
+    }
+
+    /// Adds a simulated machine. Its name is also the name that other hosts find it by (`http://bank:8080`).
+    ///
+    /// Names are those of DNS: lower-case letters, digits, `-`, and `.` between labels.
+    #[track_caller]
+    pub fn host(&mut self, name: &str) -> Host<'_> {
+        let place = Location::caller();
+        if let Some(first) = self.hosts.iter().find(|host| host.name() == name) {
+            self.mistakes.push(Mistake::at(
+                place,
+                format!("two hosts are called `{name}`; the first is declared at {}", first.place),
+                "give this one a name of its own".to_string(),
+            ));
+        }
+        self.hosts.push(HostDraft::new(name, place));
+        Host::new(self)
+    }
+
+    /// How packets travel between the two hosts, both ways. Both may be declared later.
+    #[track_caller]
+    pub fn link(&mut self, one: &str, other: &str) -> Link<'_> {
+        self.add_link(Some((one.to_string(), other.to_string())), Location::caller())
+    }
+
+    /// How packets travel between every two hosts that no [`World::link`] names.
+    ///
+    /// Without it: 0.4 to 0.6 ms one way, no limit of bandwidth, no loss.
+    #[track_caller]
+    pub fn links(&mut self) -> Link<'_> {
+        self.add_link(None, Location::caller())
+    }
+
+    fn add_link(
+        &mut self,
+        between: Option<(String, String)>,
+        place: &'static Location<'static>,
+    ) -> Link<'_> {
+        self.links.push(LinkDraft::new(between, place));
+        Link::new(self)
+    }
+
+    /// Virtual time after which a run whose workloads have not ended is called stuck; ten minutes
+    /// without this.
+    #[track_caller]
+    pub fn deadline(&mut self, after: Duration) -> &mut World {
+        if after.is_zero() {
+            self.mistakes.push(Mistake::here(
+                "a deadline of 0 s: no run can end in time",
+                "write how much virtual time a run may take: `world.deadline(secs(600))`",
+            ));
+        }
+        self.spec.deadline = after.into();
+        self
+    }
+
+    /// Virtual time that each system call takes; 200 ns without this. It is what lets a loop that polls
+    /// come to an end.
+    pub fn syscall_cost(&mut self, each: Duration) -> &mut World {
+        self.spec.syscall_cost = each.into();
+        self
+    }
+
+    /// The true time at which every run starts; 2026-01-01 00:00 UTC without this.
+    #[track_caller]
+    pub fn starts_at(&mut self, time: SystemTime) -> &mut World {
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(since) => self.spec.epoch = Nanos::from(since).0,
+            Err(_) => self.mistakes.push(Mistake::here(
+                "a start before 1970, which no clock of Linux can show",
+                "write a later one: `UNIX_EPOCH + secs(1_767_225_600)`",
+            )),
+        }
+        self
+    }
+
+    /// Which runs the test makes; everything without this.
+    pub fn explore(&mut self, what: Explore) -> &mut World {
+        self.explore = what;
+        self
+    }
+
+    /// A handle by which programs say what they ask of the system and what came of it.
+    pub fn history(&mut self, name: &str) -> History {
+        History::new(name)
+    }
+
+    /// Something that has to be true of every run, looked at once the run is over.
+    ///
+    /// The closure gives `Err` with what is wrong, in words for the reader of the report. It runs in the
+    /// test's own process, so it may use threads, files and real time; it must be a function of
+    /// the run alone. Several runs may be looked at on several threads.
+    #[track_caller]
+    pub fn check(
+        &mut self,
+        name: &str,
+        check: impl Fn(&Run<'_>) -> Result<(), String> + Send + Sync + 'static,
+    ) -> &mut World {
+        let place = Location::caller();
+        self.refuse_second_promise(name, place);
+        self.checks.push(Check { name: name.to_string(), place, check: Box::new(check) });
+        self
+    }
+
+    /// Liveness: the workloads have ended at the latest this much virtual time after the last fault
+    /// was over (or, in a run without faults, after the start).
+    #[track_caller]
+    pub fn eventually(&mut self, name: &str, within: Duration) -> &mut World {
+        let place = Location::caller();
+        self.refuse_second_promise(name, place);
+        self.eventually.push(Eventually { name: name.to_string(), place, within: within.into() });
+        self
+    }
+
+    fn refuse_second_promise(&mut self, name: &str, place: &'static Location<'static>) {
+        let checks = self.checks.iter().map(|check| (&check.name, check.place));
+        let others = self.eventually.iter().map(|promise| (&promise.name, promise.place));
+        if let Some((_, first)) = checks.chain(others).find(|(other, _)| *other == name) {
+            self.mistakes.push(Mistake::at(
+                place,
+                format!("two properties are called `{name}`; the first is declared at {first}"),
+                "give this one a name of its own, by which a report can tell them apart",
+            ));
+        }
+    }
+}

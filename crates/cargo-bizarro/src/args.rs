@@ -1,0 +1,238 @@
+//! The command line, and what of it is said to the supervisor.
+
+use std::ffi::OsString;
+use std::num::NonZero;
+
+use bizarro::supervisor::settings::{
+    DRIVEN, DRIVEN_FOR_MATRIX, JOBS, MATRIX, PLAN, SEEDS, TRACE, WATCHDOG,
+};
+use bizarro_record::Plan;
+use clap::{Args, Parser, Subcommand};
+
+use crate::exec::Exec;
+
+/// The failure matrix of your distributed system, from the command line.
+#[derive(Clone, PartialEq, Eq, Debug, Parser)]
+#[command(name = "cargo bizarro", bin_name = "cargo bizarro", version, after_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 everything held, 1 a property is violated, 2 usage, 3 inconclusive, \
+4 nondeterminism, 5 a bug of Bizarro.";
+
+#[derive(Clone, PartialEq, Eq, Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Name the tests of this workspace.
+    List {
+        /// Only tests whose name contains this; a crate's name means its tests.
+        filter: Option<String>,
+        #[command(flatten)]
+        build: Build,
+    },
+    /// Do what `cargo test` does: baseline, matrix, random schedules.
+    Run {
+        /// Only tests whose name contains this; a crate's name means its tests.
+        filter: Option<String>,
+        #[command(flatten)]
+        search: Search,
+        #[command(flatten)]
+        build: Build,
+    },
+    /// Show the failure matrix: every request and reply, each of the eight ways it can fail.
+    Matrix {
+        /// Only tests whose name contains this; a crate's name means its tests.
+        filter: Option<String>,
+        #[command(flatten)]
+        search: Search,
+        #[command(flatten)]
+        build: Build,
+    },
+    /// Repeat one run and tell its story.
+    Replay {
+        /// The test's name, as `list` gives it.
+        test: String,
+        /// What happens in the run: `baseline`, `seed=7; random`, `player>board POST /move #3 deliver-reply=lost`.
+        plan: Plan,
+        /// Print every system call, too.
+        #[arg(long)]
+        trace: bool,
+        #[command(flatten)]
+        build: Build,
+    },
+    /// Run an unmodified program, dynamically linked, as the only host of a world.
+    Exec(Exec),
+    /// Look whether worlds can run on this machine, and say what to do where they cannot.
+    Doctor,
+}
+
+/// What is built.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Args)]
+#[command(next_help_heading = "Build options")]
+pub(crate) struct Build {
+    /// Only tests of this package.
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) package: Vec<String>,
+    /// Profile of the programs under test.
+    #[arg(long, value_name = "NAME", default_value = "release")]
+    pub(crate) profile: String,
+    /// Cargo features to build with.
+    #[arg(short = 'F', long, value_name = "NAMES")]
+    pub(crate) features: Vec<String>,
+    /// Build with all features.
+    #[arg(long)]
+    pub(crate) all_features: bool,
+    /// Build without the default features.
+    #[arg(long)]
+    pub(crate) no_default_features: bool,
+    /// Where the workspace is.
+    #[arg(long, value_name = "PATH")]
+    pub(crate) manifest_path: Option<String>,
+}
+
+/// How runs are searched for.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Args)]
+pub(crate) struct Search {
+    /// How many runs are made at once; all processors without this.
+    #[arg(short, long, value_name = "N")]
+    pub(crate) jobs: Option<NonZero<u32>>,
+    /// How many random schedules are tried.
+    #[arg(long, value_name = "N")]
+    pub(crate) seeds: Option<u32>,
+    /// Real seconds that a run may take before it is called lost.
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) watchdog: Option<NonZero<u32>>,
+}
+
+/// What the supervisor finds in its environment.
+pub(crate) type Variables = Vec<(&'static str, String)>;
+
+impl Search {
+    /// What the test itself asks for.
+    pub(crate) fn for_everything(&self) -> Variables {
+        let mut variables = self.variables();
+        variables.push((DRIVEN, "run".to_string()));
+        if let Some(seeds) = self.seeds {
+            variables.push((SEEDS, seeds.to_string()));
+        }
+        variables
+    }
+
+    /// The matrix, whatever the test says, and random schedules only if they are asked for.
+    pub(crate) fn for_matrix(&self) -> Variables {
+        let mut variables = self.variables();
+        variables.push((DRIVEN, DRIVEN_FOR_MATRIX.to_string()));
+        variables.push((MATRIX, "1".to_string()));
+        variables.push((SEEDS, self.seeds.unwrap_or(0).to_string()));
+        variables
+    }
+
+    fn variables(&self) -> Variables {
+        let processors = || std::thread::available_parallelism().map_or(1, NonZero::get);
+        let jobs = self.jobs.map_or_else(processors, |jobs| jobs.get() as usize);
+        let mut variables = vec![(JOBS, jobs.to_string())];
+        if let Some(seconds) = self.watchdog {
+            variables.push((WATCHDOG, seconds.to_string()));
+        }
+        variables
+    }
+}
+
+/// One run.
+pub(crate) fn for_replay(plan: &Plan, trace: bool) -> Variables {
+    let mut variables = vec![(DRIVEN, "replay".to_string()), (PLAN, plan.to_string())];
+    if trace {
+        variables.push((TRACE, "1".to_string()));
+    }
+    variables
+}
+
+/// Cargo gives a subcommand its own name as first argument; `cargo run` does not.
+pub(crate) fn without_subcommand(
+    arguments: impl Iterator<Item = OsString>,
+) -> impl Iterator<Item = OsString> {
+    arguments
+        .enumerate()
+        .filter(|(index, word)| *index != 1 || word != "bizarro")
+        .map(|(_, word)| word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bizarro_report::replay_command;
+    use clap::CommandFactory;
+
+    /// Reads a command as a shell and cargo would.
+    #[track_caller]
+    fn parse(command: &str) -> Command {
+        let words = shlex::split(command).unwrap();
+        assert_eq!(words[0], "cargo");
+        let words = ["cargo-bizarro".to_string()].into_iter().chain(words.into_iter().skip(1));
+        Cli::try_parse_from(without_subcommand(words.map(OsString::from))).unwrap().command
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[track_caller]
+    fn round_trips(test: &str, plan: &str) {
+        let plan: Plan = plan.parse().unwrap();
+        let Command::Replay { test: found, plan: read, trace, .. } =
+            parse(&replay_command(test, &plan))
+        else {
+            panic!("not a replay");
+        };
+        assert_eq!((found.as_str(), read, trace), (test, plan, false));
+    }
+
+    #[test]
+    fn a_printed_command_is_read_as_it_was_meant() {
+        round_trips("pacman::naive", "baseline");
+        round_trips("pacman::naive", "seed=7; random");
+        round_trips("pacman::naive", "player>board POST /move #3 deliver-reply=lost");
+        round_trips("shop::r#async", "a>b GET /it's?x=\"1\"&y=$HOME #1 validate-reply=bit-flip");
+        round_trips(
+            "a::b",
+            "seed=9; a>b tcp:80 #2 update-server=crash; a>b tcp:80 #3 post-reply=reset",
+        );
+    }
+
+    #[test]
+    fn cargos_own_word_is_dropped_once() {
+        let words = |given: &[&str]| {
+            without_subcommand(given.iter().map(OsString::from)).collect::<Vec<_>>()
+        };
+        assert_eq!(words(&["cargo-bizarro", "bizarro", "list"]), ["cargo-bizarro", "list"]);
+        assert_eq!(words(&["cargo-bizarro", "list"]), ["cargo-bizarro", "list"]);
+        assert_eq!(
+            words(&["cargo-bizarro", "list", "bizarro"]),
+            ["cargo-bizarro", "list", "bizarro"]
+        );
+    }
+
+    #[test]
+    fn a_plan_that_is_none_is_refused_with_what_was_expected() {
+        let error =
+            Cli::try_parse_from(["cargo-bizarro", "replay", "a::b", "move #3"]).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("found `move #3`, expected EXCHANGE STEP=EFFECT"), "{text}");
+    }
+
+    #[test]
+    fn what_is_asked_for_is_said_to_the_supervisor() {
+        let search = Search { jobs: NonZero::new(3), seeds: Some(5), watchdog: NonZero::new(9) };
+        let expected =
+            [(JOBS, "3"), (WATCHDOG, "9"), (DRIVEN, "matrix"), (MATRIX, "1"), (SEEDS, "5")];
+        assert_eq!(search.for_matrix(), expected.map(|(name, value)| (name, value.to_string())));
+        let expected = [(DRIVEN, "replay"), (PLAN, "seed=7"), (TRACE, "1")];
+        let plan = "seed=7".parse().unwrap();
+        assert_eq!(
+            for_replay(&plan, true),
+            expected.map(|(name, value)| (name, value.to_string()))
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! `cargo bizarro`: finds the Bizarro tests of a workspace, builds them in release mode, and has their
+//! own binaries do the work; what they say is passed on.
+
+mod args;
+mod built;
+mod doctor;
+mod drive;
+mod exec;
+mod interrupt;
+mod names;
+mod scan;
+mod workspace;
+
+use std::process::ExitCode;
+
+use bizarro_report::Exit;
+use clap::Parser;
+
+use args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse_from(args::without_subcommand(std::env::args_os()));
+    match run(cli.command) {
+        Ok(exit) => exit.into(),
+        Err(Failure { exit, text }) => {
+            eprintln!("{text}");
+            exit.into()
+        }
+    }
+}
+
+/// Why a command could not be carried out.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Failure {
+    exit: Exit,
+    /// For the user.
+    text: String,
+}
+
+impl Failure {
+    fn usage(text: impl Into<String>) -> Failure {
+        Failure { exit: Exit::Usage, text: text.into() }
+    }
+
+    fn bug(text: impl std::fmt::Display) -> Failure {
+        Failure { exit: Exit::OurBug, text: format!("error: {text}") }
+    }
+}
+
+fn run(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::List { filter, build } => {
+            for test in built::tests(&build, filter.as_deref())? {
+                println!("{}", test.name);
+            }
+            Ok(Exit::Held)
+        }
+        Command::Run { filter, search, build } => {
+            drive::all(&built::tests(&build, filter.as_deref())?, &search.for_everything())
+        }
+        Command::Matrix { filter, search, build } => {
+            drive::all(&built::tests(&build, filter.as_deref())?, &search.for_matrix())
+        }
+        Command::Replay { test, plan, trace, build } => {
+            let test = built::test(&build, &test)?;
+            drive::all(&[test], &args::for_replay(&plan, trace))
+        }
+        Command::Exec(wanted) => exec::run(&wanted),
+        Command::Doctor => Ok(doctor::report()),
+    }
+}
