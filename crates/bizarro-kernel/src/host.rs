@@ -3,12 +3,16 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bizarro_record::{HostSpec, Nanos};
+use bizarro_record::{HostSpec, Nanos, WorldSpec};
 
-use crate::fs::{Cred, Fs, Ino};
+use alloc::boxed::Box;
+
+use crate::fs::locks::Locks;
+use crate::fs::{Cred, Fs, Ino, Realtime, Standard};
+use crate::seams::Outside;
 use crate::object::Descriptors;
 use crate::signal::ProcessSignals;
-use crate::task::TaskId;
+use crate::task::{TaskId, Wait};
 
 /// Index of a host in its world.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
@@ -77,16 +81,25 @@ pub struct Process {
     pub partial_output: [Vec<u8>; 2],
 }
 
+/// The process id of a host's first program. Not 1: programs treat being `init` as special.
+const FIRST_PID: u32 = 100;
+/// What a host's disk holds.
+const DISK_CAPACITY: u64 = 64 << 30;
+
 /// A simulated machine.
 pub struct Host {
     /// Its index.
     pub id: HostId,
     /// What the test said of it.
     pub spec: HostSpec,
-    /// Its disk.
-    pub fs: Fs,
+    /// Its disk; away while a path is being resolved, which looks at the rest of the kernel.
+    disk: Option<Box<Fs>>,
     /// The process it runs.
     pub process: Process,
+    /// Locks on its files.
+    pub locks: Locks,
+    /// Tasks that wait for such a lock.
+    pub lock_waiters: Vec<Wait>,
     /// Where its program is in its life.
     pub life: Life,
     /// How many times its program has been started.
@@ -102,6 +115,67 @@ pub struct Host {
 }
 
 impl Host {
+    /// Its disk.
+    #[inline]
+    pub fn disk(&self) -> &Fs {
+        self.disk.as_deref().expect("the disk is there between calls")
+    }
+
+    /// Its disk, to be changed.
+    #[inline]
+    pub fn fs(&mut self) -> &mut Fs {
+        self.disk.as_deref_mut().expect("the disk is there between calls")
+    }
+
+    pub(crate) fn take_disk(&mut self) -> Box<Fs> {
+        self.disk.take().expect("only one call resolves at a time")
+    }
+
+    pub(crate) fn put_disk(&mut self, disk: Box<Fs>) {
+        self.disk = Some(disk);
+    }
+
+    /// A host whose program has not been started yet.
+    ///
+    /// # Panics
+    /// Where a file or a mount of the test cannot be put onto its disk; the facade has checked them.
+    pub fn new(id: HostId, world: &WorldSpec, spec: &HostSpec, outside: &mut dyn Outside) -> Host {
+        let now = Realtime(world.epoch.saturating_add_signed(spec.clock_offset) as i64);
+        let standard = Standard {
+            hostname: &spec.name,
+            address: spec.address,
+            nameserver: crate::net::RESOLVER,
+            cpus: spec.cpus,
+            capacity: DISK_CAPACITY,
+            machine_id: u128::from(spec.address.to_bits()) << 64 | 0xb12a_2200,
+            files: &spec.files,
+            now,
+        };
+        let mut fs = match Fs::standard(&standard) {
+            Ok(fs) => fs,
+            Err(errno) => panic!("a file of host {} cannot be made: {errno}", spec.name),
+        };
+        for mount in &spec.mounts {
+            if let Err(errno) = fs.mount(&mount.target, &mount.source, now, outside) {
+                panic!("{} cannot be mounted on host {}: {errno}", mount.source, spec.name);
+            }
+        }
+        Host {
+            id,
+            spec: spec.clone(),
+            disk: Some(Box::new(fs)),
+            process: Process::new(0, Fs::ROOT, Nanos::ZERO),
+            locks: Locks::default(),
+            lock_waiters: Vec::new(),
+            life: Life::Down,
+            incarnation: 0,
+            paused_until: None,
+            parked: Vec::new(),
+            crash_at_next_call: false,
+            next_pid: FIRST_PID,
+        }
+    }
+
     /// What its CLOCK_REALTIME shows at virtual time `now`, in nanoseconds since 1970.
     pub fn realtime(&self, epoch: u64, now: Nanos) -> u64 {
         (epoch + now.0).saturating_add_signed(self.spec.clock_offset)

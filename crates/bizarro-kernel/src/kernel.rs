@@ -11,7 +11,7 @@ use bizarro_record::{Ending, Event, Nanos, Role, Stats, WorldSpec};
 use crate::errno::{Errno, Stop};
 use crate::fingerprint::Fingerprint;
 use crate::host::{Host, HostId, Life};
-use crate::net::{Cx, Net, NetEvent, SockId};
+use crate::net::{Cx, HostFault, Net, NetEvent, SockId, Ucred, Wake};
 use crate::object::{ObjId, Objects};
 use crate::seams::{Decider, GuestMemory, Observer, Outside};
 use crate::strace;
@@ -111,7 +111,7 @@ pub struct Kernel {
     /// Where effects go.
     pub observer: Box<dyn Observer>,
     /// Real directories that were mounted.
-    pub outside: Box<dyn Outside>,
+    pub outside: Option<Box<dyn Outside>>,
     /// Hash of all effects.
     pub fingerprint: Fingerprint,
     /// Counts.
@@ -127,8 +127,9 @@ pub struct Kernel {
     ended: bool,
     socket_objects: Vec<Option<ObjId>>,
     net_timers: Vec<(Nanos, NetEvent)>,
-    net_changed: Vec<SockId>,
-    net_strikes: Vec<crate::net::HostFault>,
+    net_wakes: Vec<Wake>,
+    net_strikes: Vec<HostFault>,
+    net_released: Vec<u64>,
 }
 
 impl Kernel {
@@ -137,13 +138,13 @@ impl Kernel {
         spec: &WorldSpec,
         decider: Box<dyn Decider>,
         observer: Box<dyn Observer>,
-        outside: Box<dyn Outside>,
+        mut outside: Box<dyn Outside>,
     ) -> Kernel {
         let hosts: Vec<Host> = spec
             .hosts
             .iter()
             .enumerate()
-            .map(|(index, host)| Host::new(HostId(index as u16), spec, host))
+            .map(|(index, host)| Host::new(HostId(index as u16), spec, host, &mut *outside))
             .collect();
         let commands = hosts.iter().map(|host| Command::Start(host.id)).collect();
         Kernel {
@@ -158,7 +159,7 @@ impl Kernel {
             futexes: Futexes::default(),
             decider,
             observer,
-            outside,
+            outside: Some(outside),
             fingerprint: Fingerprint::default(),
             stats: Stats::default(),
             cloned: None,
@@ -172,8 +173,9 @@ impl Kernel {
             ended: false,
             socket_objects: Vec::new(),
             net_timers: Vec::new(),
-            net_changed: Vec::new(),
+            net_wakes: Vec::new(),
             net_strikes: Vec::new(),
+            net_released: Vec::new(),
         }
     }
 
@@ -496,6 +498,11 @@ impl Kernel {
     /// An object's readiness may have changed for the better: wakes who waits for it and queues it in the
     /// epoll instances that watch it.
     pub fn notify(&mut self, id: ObjId) {
+        self.notify_of(id, Wake::ALL);
+    }
+
+    /// The same, for these `EPOLL` events only: an epoll item that waits for none of them is left alone.
+    pub fn notify_of(&mut self, id: ObjId, events: u32) {
         let Some(object) = self.objects.get_mut(id) else { return };
         if !object.waiters.is_empty() {
             for wait in core::mem::take(&mut object.waiters) {
@@ -504,7 +511,7 @@ impl Kernel {
         }
         let watched = self.objects.get(id).is_some_and(|object| !object.watchers.is_empty());
         if watched {
-            self.notify_watchers(id);
+            self.notify_watchers(id, events);
         }
     }
 
@@ -513,32 +520,44 @@ impl Kernel {
     pub fn with_net<R>(&mut self, f: impl FnOnce(&mut Net, &mut Cx<'_>) -> R) -> R {
         let (host, tid) =
             self.task_by_id(self.current).map_or((HostId(0), 0), |task| (task.host, task.tid));
+        let pid = self.hosts.get(usize::from(host.0)).map_or(0, |host| host.process.pid);
         let mut cx = Cx {
             now: self.now,
+            host: host.0,
+            tid,
+            creds: Ucred { pid, uid: 0, gid: 0 },
             decider: &mut *self.decider,
             observer: &mut *self.observer,
             timers: &mut self.net_timers,
-            changed: &mut self.net_changed,
+            wakes: &mut self.net_wakes,
             strikes: &mut self.net_strikes,
-            host: host.0,
-            tid,
+            released: &mut self.net_released,
         };
         let result = f(&mut self.net, &mut cx);
         self.settle_net();
         result
     }
 
+    #[inline]
     fn settle_net(&mut self) {
         for (at, event) in self.net_timers.drain(..) {
             self.timers.push(at, Timer::Net(event));
         }
-        while let Some(socket) = self.net_changed.pop() {
-            if let Some(object) = self.object_of(socket) {
-                self.notify(object);
+        let mut index = 0;
+        while let Some(wake) = self.net_wakes.get(index).copied() {
+            index += 1;
+            if let Some(object) = self.object_of(wake.sock) {
+                self.notify_of(object, wake.events);
             }
         }
-        while let Some(strike) = self.net_strikes.pop() {
-            self.strike(strike);
+        self.net_wakes.clear();
+        while let Some(bits) = self.net_released.pop() {
+            self.release(ObjId::from_bits(bits));
+        }
+        if !self.net_strikes.is_empty() {
+            for strike in core::mem::take(&mut self.net_strikes) {
+                self.strike(strike);
+            }
         }
     }
 

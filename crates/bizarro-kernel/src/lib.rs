@@ -8,8 +8,22 @@
 extern crate alloc;
 
 pub mod errno;
+pub mod fingerprint;
 pub mod fs;
+pub mod host;
+pub mod kernel;
+mod life;
+pub mod memory;
 pub mod net;
+pub mod object;
+pub mod procview;
 pub mod seams;
+pub mod signal;
+pub mod strace;
+pub mod sys;
+pub mod table;
+pub mod task;
+pub mod timers;
 
 pub use errno::{Errno, Stop, SysResult};
+pub use kernel::Kernel;

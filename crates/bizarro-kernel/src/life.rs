@@ -3,38 +3,15 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bizarro_record::{Ending, Event, HostSpec, Nanos, Role, Stream, WorldSpec};
+use bizarro_record::{Ending, Event, Role, Stream};
 
 use crate::fs::Fs;
-use crate::host::{Host, HostId, Life, Process};
+use crate::host::{HostId, Life, Process};
 use crate::kernel::{Command, Kernel, PAUSE, RESTART_AFTER};
 use crate::net::HostFault;
 use crate::object::{Descriptor, Kind, ObjId};
 use crate::task::{Task, TaskId, TaskState, WaitsFor};
 use crate::timers::Timer;
-
-/// The process id of a host's first program. Not 1: programs treat being `init` as special.
-const FIRST_PID: u32 = 100;
-
-impl Host {
-    /// A host whose program has not been started yet.
-    pub fn new(id: HostId, world: &WorldSpec, spec: &HostSpec) -> Host {
-        let fs = Fs::standard(world, spec);
-        let process = Process::new(0, fs.root(), Nanos::ZERO);
-        Host {
-            id,
-            spec: spec.clone(),
-            fs,
-            process,
-            life: Life::Down,
-            incarnation: 0,
-            paused_until: None,
-            parked: Vec::new(),
-            crash_at_next_call: false,
-            next_pid: FIRST_PID,
-        }
-    }
-}
 
 impl Kernel {
     /// Makes a new process on `host`, without tasks, with the three standard descriptors.
@@ -46,7 +23,8 @@ impl Kernel {
         owner.incarnation += 1;
         owner.life = Life::Up;
         owner.crash_at_next_call = false;
-        owner.process = Process::new(pid, owner.fs.root(), now);
+        owner.process = Process::new(pid, Fs::ROOT, now);
+        owner.fs().retain(Fs::ROOT);
         let incarnation = owner.incarnation;
         for (fd, stream) in [(1, Stream::Stdout), (2, Stream::Stderr)] {
             let object = self.objects.open(host, Kind::Output(stream), libc::O_WRONLY);
@@ -145,6 +123,11 @@ impl Kernel {
                 self.release(descriptor.object);
             }
         }
+        let owner = &mut self.hosts[usize::from(host.0)];
+        owner.locks.clear();
+        owner.lock_waiters.clear();
+        let cwd = owner.process.cwd;
+        owner.fs().release(cwd);
         let process = &mut self.hosts[usize::from(host.0)].process;
         process.interval.expires = None;
         process.posix_timers.clear();
@@ -160,10 +143,10 @@ impl Kernel {
             }
             HostFault::Pause(host) => self.pause_host(HostId(host)),
             HostFault::DiskFull(host) => {
-                self.hosts[usize::from(host)].fs.fail_next_write(crate::Errno::ENOSPC);
+                self.hosts[usize::from(host)].fs().fail_next_write(crate::Errno::ENOSPC);
             }
             HostFault::IoError(host) => {
-                self.hosts[usize::from(host)].fs.fail_next_write(crate::Errno::EIO);
+                self.hosts[usize::from(host)].fs().fail_next_write(crate::Errno::EIO);
             }
         }
     }
@@ -171,6 +154,7 @@ impl Kernel {
     fn pause_host(&mut self, host: HostId) {
         let until = self.now + PAUSE;
         self.hosts[usize::from(host.0)].paused_until = Some(until);
+        self.net.host_paused(host.0, until);
         self.observer.event(self.now, host.0, 0, Event::Paused { until });
         self.timers.push(until, Timer::Resume(host));
     }

@@ -190,6 +190,12 @@ impl Descriptors {
         Ok(fd as i32)
     }
 
+    /// Whether no descriptor below `limit` is free.
+    pub fn is_full(&self, limit: u64) -> bool {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        self.table.len() >= limit && self.table[self.full_below.min(limit)..limit].iter().all(Option::is_some)
+    }
+
     /// Makes `fd` name `descriptor`; gives what it named before.
     pub fn replace(&mut self, fd: i32, descriptor: Descriptor) -> Option<Descriptor> {
         let before = self.get(fd).ok();

@@ -27,8 +27,6 @@ pub enum Timer {
     Resume(HostId),
     /// A crashed host's program starts again.
     Restart(HostId),
-    /// The world's deadline.
-    Deadline,
 }
 
 struct Entry {

@@ -289,6 +289,11 @@ impl Net {
         }
     }
 
+    /// Whether writing to a socket that is shut raises SIGPIPE: a stream's does.
+    pub fn is_stream(&self, id: SockId) -> bool {
+        self.sockets.get(id).is_some_and(|socket| socket.base.kind == libc::SOCK_STREAM)
+    }
+
     /// getsockname(2).
     pub fn getsockname(&self, id: SockId) -> Result<SockAddr, Errno> {
         let socket = self.socket_of(id)?;

@@ -63,7 +63,7 @@ mod tests;
 
 pub use addr::{Endpoint, Interface, RESOLVER, SockAddr, SockAddrBytes, UnixName, v6_of};
 pub use calls::{Accepted, Received, Slices, Source};
-pub use control::{Control, Ucred};
+pub use control::{Control, Cut, Ucred};
 pub use socket::SockId;
 
 use exchange::Exchanges;

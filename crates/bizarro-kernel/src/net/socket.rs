@@ -20,6 +20,11 @@ pub struct SockId {
 impl SockId {
     /// Names no socket.
     pub const NONE: SockId = SockId { index: u32::MAX, generation: 0 };
+
+    /// Its place in the table of sockets, for tables that run beside it.
+    pub fn index(self) -> usize {
+        self.index as usize
+    }
 }
 
 /// The other direction is shut: nothing more is received. Linux's `RCV_SHUTDOWN`.

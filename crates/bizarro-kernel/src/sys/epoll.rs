@@ -98,7 +98,7 @@ impl Kernel {
     }
 
     /// Queues an object's items in the instances that watch it, where what is ready interests them.
-    pub(crate) fn notify_watchers(&mut self, id: ObjId) {
+    pub(crate) fn notify_watchers(&mut self, id: ObjId, events: u32) {
         let ready = self.readiness(id);
         let mut index = 0;
         while let Some(watch) =
@@ -107,7 +107,8 @@ impl Kernel {
             index += 1;
             let Some(epoll) = self.epoll_mut(watch.epoll) else { continue };
             let interests = epoll.items[watch.item as usize]
-                .is_some_and(|item| item.events != 0 && ready & (item.events | ALWAYS) != 0);
+                .map(|item| if item.events == 0 { 0 } else { item.events | ALWAYS })
+                .is_some_and(|wanted| ready & wanted != 0 && events & wanted != 0);
             if interests && epoll.queue(watch.item) {
                 self.notify(watch.epoll);
             }

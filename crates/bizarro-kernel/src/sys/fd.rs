@@ -26,6 +26,9 @@ pub(crate) const ROWS: &[Row] = &[
         .support(Support::Partial("FIONBIO, FIONREAD, FIOCLEX, FIONCLEX, SIOCOUTQ, terminals are absent")),
 ];
 
+/// fcntl(2)'s commands for the signal of signal-driven I/O.
+const F_SETSIG: i32 = 10;
+const F_GETSIG: i32 = 11;
 /// F_DUPFD_QUERY (Linux 6.10).
 const F_DUPFD_QUERY: i32 = 1027;
 
@@ -251,7 +254,7 @@ fn fcntl(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
         libc::F_GETPIPE_SZ | libc::F_SETPIPE_SZ => k.pipe_size(id, a.int(1), a.word(2)),
         libc::F_GETLK | libc::F_SETLK | libc::F_SETLKW | libc::F_OFD_GETLK
         | libc::F_OFD_SETLK | libc::F_OFD_SETLKW => k.record_lock(memory, id, a.int(1), a.addr(2)),
-        libc::F_GETOWN | libc::F_SETOWN | libc::F_GETSIG | libc::F_SETSIG | libc::F_GETLEASE
+        libc::F_GETOWN | libc::F_SETOWN | F_GETSIG | F_SETSIG | libc::F_GETLEASE
         | libc::F_SETLEASE | libc::F_NOTIFY => {
             Err(Stop::Unsupported("signal-driven I/O, leases and notifications".into()))
         }
@@ -297,7 +300,7 @@ fn available(k: &mut Kernel, id: ObjId) -> Result<u32, Stop> {
     match k.objects.get(id).map(|object| &object.kind) {
         Some(Kind::Socket(socket)) => {
             let socket = *socket;
-            Ok(k.net.bytes_to_read(socket) as u32)
+            Ok(k.net.unread(socket)? as u32)
         }
         Some(Kind::Pipe(pipe, _)) => Ok(k.pipes.len(*pipe) as u32),
         Some(Kind::File(_)) => k.bytes_to_end_of_file(id),

@@ -7,6 +7,7 @@ pub mod fd;
 pub mod file;
 pub mod futex;
 pub mod identity;
+pub mod lock;
 pub mod memory;
 pub mod path;
 pub mod pipe;

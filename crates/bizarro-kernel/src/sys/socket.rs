@@ -623,7 +623,7 @@ fn getsockopt(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResu
     let (_, socket) = k.socket(a.fd(0))?;
     let room = memory.read_i32(a.addr(4))?;
     let room = usize::try_from(room).map_err(|_| Errno::EINVAL)?;
-    let value = k.with_net(|net, cx| net.getsockopt(cx, socket, a.int(1), a.int(2)))?;
+    let value = k.net.getsockopt(socket, a.int(1), a.int(2))?;
     let len = value.len().min(room);
     memory.write(a.addr(3), &value[..len])?;
     memory.write_u32(a.addr(4), len as u32)?;
