@@ -1,23 +1,22 @@
 //! Runs a program that knows nothing of Bizarro as the only host of a world.
 //!
 //! The shared object takes over in its constructor, before the program's first instruction; what it
-//! is to do stands in a file in memory ([`bizarro_call::EXEC_ENV`]). A program that cannot be taken over must not be
+//! is to do stands in a file in memory ([`bizarro_call::EXEC_ENV`]), and what the program writes it writes through
+//! to its own output. A program that cannot be taken over must not be
 //! started: it would run on the machine itself.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::Ipv4Addr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bizarro_call::EXEC_ENV;
 use bizarro_explore::{RunnerError, verdict};
-use bizarro_record::{
-    Event, HostSpec, Mount, Plan, Role, RunRecord, RunRequest, Stream, WorldSpec,
-};
-use bizarro_report::{Exit, Look, verdict_text};
+use bizarro_record::{HostSpec, Mount, Plan, Role, RunRecord, RunRequest, WorldSpec};
+use bizarro_report::{Exit, Look, replay_command, verdict_text};
 
 use super::launch::{Launch, memory_file, sealed_file};
 use super::process::{ended, read_all};
@@ -40,8 +39,8 @@ pub struct Program {
     pub plan: Plan,
     /// Whether its system calls are told.
     pub traced: bool,
-    /// Virtual time that it may take, where it is said.
-    pub deadline: Option<Duration>,
+    /// Virtual time that it may take.
+    pub deadline: Duration,
     /// Real time that it may take.
     pub limit: Duration,
 }
@@ -56,19 +55,12 @@ pub struct Executed {
 }
 
 impl Executed {
-    /// The lines that the program wrote, in order.
-    pub fn output(&self) -> impl Iterator<Item = (Stream, &str)> {
-        self.record.events.iter().filter_map(|stamped| match &stamped.event {
-            Event::Output { stream, line } => Some((*stream, line.as_str())),
-            _ => None,
-        })
-    }
-
-    /// The verdict in words and as a code.
-    pub fn verdict(&self, look: Look) -> (String, Exit) {
+    /// The verdict in words and as a code. `command` is what repeats the run.
+    pub fn verdict(&self, command: &str, look: Look) -> (String, Exit) {
+        let RunRecord { test, plan, .. } = &self.record;
         let verdict = verdict(&self.record, None);
-        let text = verdict_text(&self.record.test, &self.record.plan, &verdict, look);
-        (text, Exit::of_verdict(&verdict))
+        let text = verdict_text(test, plan, &verdict, look);
+        (text.replace(&replay_command(test, plan), command), Exit::of_verdict(&verdict))
     }
 }
 
@@ -84,7 +76,6 @@ pub fn exec(program: &Program) -> Result<Executed, RunnerError> {
 
 fn start_and_wait(program: &Program, path: PathBuf) -> io::Result<Result<Executed, RunnerError>> {
     let (record, trace) = (memory_file("record")?, memory_file("trace")?);
-    let output = memory_file("output")?;
     let (results, held_open) = io::pipe()?;
     let request = postcard::to_allocvec(&request(program, &path)).map_err(io::Error::other)?;
     let launch = Launch {
@@ -104,7 +95,8 @@ fn start_and_wait(program: &Program, path: PathBuf) -> io::Result<Result<Execute
             (trace.try_clone()?.into(), fd::TRACE),
             (sealed_file("request", &request)?, fd::EXEC),
         ],
-        output: output.try_clone()?,
+        stdout: io::stdout().as_fd().try_clone_to_owned()?,
+        stderr: io::stderr().as_fd().try_clone_to_owned()?,
     };
     let mut group = launch.start()?;
     // Nothing is written to the pipe; it is closed when the last process that has it is gone.
@@ -116,7 +108,7 @@ fn start_and_wait(program: &Program, path: PathBuf) -> io::Result<Result<Execute
             Err(format!("it took more than {} s of real time", program.limit.as_secs()))
         }
         Ok(record) => Ok(record),
-        Err(why) => Err(format!("it {}; {why}; {}", ended(status), read_all(&output, 0)?.trim())),
+        Err(why) => Err(format!("it {}; {why}", ended(status))),
     };
     let calls = read_all(&trace, 0)?;
     Ok(record.map(|record| Executed { record, calls }).map_err(|why| not_taken_over(&why)))
@@ -147,9 +139,7 @@ fn request(program: &Program, path: &Path) -> RunRequest {
         mounts: program.mounts.clone(),
         files: Vec::new(),
     });
-    if let Some(deadline) = program.deadline {
-        world.deadline = deadline.into();
-    }
+    world.deadline = program.deadline.into();
     RunRequest {
         world,
         plan: program.plan.clone(),

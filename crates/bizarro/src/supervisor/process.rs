@@ -131,7 +131,8 @@ impl WorldProcess {
                 (record.try_clone()?.into(), fd::RECORD),
                 (trace.try_clone()?.into(), fd::TRACE),
             ],
-            output: output.try_clone()?,
+            stdout: output.try_clone()?.into(),
+            stderr: output.try_clone()?.into(),
         };
         Ok(WorldProcess {
             group: launch.start()?,
