@@ -20,14 +20,24 @@ macro_rules! tests {
 }
 
 mod c;
+mod dir;
 mod epoll;
 mod errno;
 mod eventfd_timerfd;
 mod fd;
+mod file;
+mod file_stat;
 mod futex;
+mod lock;
+mod mmap;
 mod pipe;
 mod poll_select;
+mod proc_dev;
+mod process;
+mod resolver;
 mod scratch;
+mod signal;
+mod signal_wait;
 mod sockopt;
 mod tcp_connect;
 mod tcp_stream;
@@ -96,6 +106,16 @@ const FILES: &[&[Test]] = &[
     unix::TESTS,
     unix_names::TESTS,
     sockopt::TESTS,
+    file::TESTS,
+    file_stat::TESTS,
+    dir::TESTS,
+    lock::TESTS,
+    mmap::TESTS,
+    signal::TESTS,
+    signal_wait::TESTS,
+    process::TESTS,
+    proc_dev::TESTS,
+    resolver::TESTS,
 ];
 
 /// Every test, in a fixed order.

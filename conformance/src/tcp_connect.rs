@@ -396,7 +396,8 @@ fn tcp_bind_reuseport(t: &mut Transcript) {
     t.call("bind without SO_REUSEPORT", c::bind(third, &address));
     let clients: Vec<i32> = (0..8).map(|_| c::tcp(0)).collect();
     clients.iter().for_each(|client| assert_eq!(c::connect(*client, &address), 0));
-    [first, second].map(c::set_nonblocking);
+    c::set_nonblocking(first);
+    c::set_nonblocking(second);
     let mut accepted = Vec::new();
     let all = c::eventually(|| {
         accepted.extend([first, second].map(c::accept).into_iter().filter(|fd| *fd >= 0));
