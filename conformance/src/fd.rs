@@ -378,6 +378,7 @@ fn fd_vectors_corners(t: &mut Transcript) {
     let huge = libc::iovec { iov_base: one.as_mut_ptr().cast(), iov_len: usize::MAX };
     // SAFETY: the kernel refuses a length that does not fit into ssize_t.
     t.call("a piece longer than ssize_t", unsafe { libc::writev(writer, &huge, 1) });
+    // SAFETY: every piece is one byte of our own.
     t.call("1024 pieces", unsafe { libc::writev(writer, pieces.as_ptr(), 1024) });
     c::close_all(&[reader, writer]);
 }

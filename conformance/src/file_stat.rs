@@ -4,7 +4,7 @@ use std::mem::zeroed;
 
 use libc::{
     AT_EMPTY_PATH, AT_FDCWD, AT_SYMLINK_NOFOLLOW, F_OK, O_RDONLY, O_RDWR, R_OK, S_IFMT, UTIME_NOW,
-    UTIME_OMIT, W_OK, X_OK, statx, timespec,
+    UTIME_OMIT, W_OK, X_OK, timespec,
 };
 
 use crate::Transcript;
@@ -155,7 +155,7 @@ fn stat_statx(t: &mut Transcript) {
     let fd = c::must_open(scratch.file("f", b"12345"), O_RDONLY);
     let basic = libc::STATX_BASIC_STATS;
     // SAFETY: all fields are integers, for which zero is a value.
-    let mut found: statx = unsafe { zeroed() };
+    let mut found: libc::statx = unsafe { zeroed() };
     // SAFETY: the path is a literal, and the result is of our own.
     let mut call =
         |fd, flags, mask| unsafe { libc::statx(fd, c"".as_ptr(), flags, mask, &mut found) };

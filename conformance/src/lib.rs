@@ -34,13 +34,20 @@ mod pipe;
 mod poll_select;
 mod proc_dev;
 mod process;
+mod pthread;
 mod resolver;
 mod scratch;
 mod signal;
+mod signal_interrupt;
 mod signal_wait;
 mod sockopt;
+mod std_fs;
+mod std_net;
+mod tcp_bind;
 mod tcp_connect;
+mod tcp_end;
 mod tcp_stream;
+mod thread;
 mod time;
 mod transcript;
 mod udp;
@@ -95,13 +102,16 @@ pub enum Family {
 const FILES: &[&[Test]] = &[
     futex::TESTS,
     time::TESTS,
+    thread::TESTS,
     fd::TESTS,
     pipe::TESTS,
     eventfd_timerfd::TESTS,
     epoll::TESTS,
     poll_select::TESTS,
+    tcp_bind::TESTS,
     tcp_connect::TESTS,
     tcp_stream::TESTS,
+    tcp_end::TESTS,
     udp::TESTS,
     unix::TESTS,
     unix_names::TESTS,
@@ -112,10 +122,14 @@ const FILES: &[&[Test]] = &[
     lock::TESTS,
     mmap::TESTS,
     signal::TESTS,
+    signal_interrupt::TESTS,
     signal_wait::TESTS,
     process::TESTS,
     proc_dev::TESTS,
     resolver::TESTS,
+    std_net::TESTS,
+    std_fs::TESTS,
+    pthread::TESTS,
 ];
 
 /// Every test, in a fixed order.

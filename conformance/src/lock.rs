@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use libc::{
     F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW, F_RDLCK, F_SETLK, F_UNLCK, F_WRLCK, LOCK_EX, LOCK_NB,
-    LOCK_SH, LOCK_UN, O_RDONLY, O_RDWR, SEEK_END, SEEK_SET, c_int, flock,
+    LOCK_SH, LOCK_UN, O_RDONLY, O_RDWR, SEEK_END, SEEK_SET, c_int,
 };
 
 use crate::Transcript;
@@ -106,13 +106,19 @@ fn lock_flock_errors(t: &mut Transcript) {
     c::close_all(&[reader, dir]);
 }
 
-fn region(kind: c_int, whence: c_int, start: i64, len: i64) -> flock {
-    flock { l_type: kind as i16, l_whence: whence as i16, l_start: start, l_len: len, l_pid: 0 }
+fn region(kind: c_int, whence: c_int, start: i64, len: i64) -> libc::flock {
+    libc::flock {
+        l_type: kind as i16,
+        l_whence: whence as i16,
+        l_start: start,
+        l_len: len,
+        l_pid: 0,
+    }
 }
 
-fn record(fd: i32, command: c_int, region: &mut flock) -> i32 {
+fn record(fd: i32, command: c_int, region: &mut libc::flock) -> i32 {
     // SAFETY: the region is of the caller's.
-    unsafe { libc::fcntl(fd, command, region as *mut flock) }
+    unsafe { libc::fcntl(fd, command, region as *mut libc::flock) }
 }
 
 fn set(fd: i32, command: c_int, kind: c_int, start: i64, len: i64) -> i32 {
