@@ -6,8 +6,8 @@ use std::thread;
 
 use libc::{SA_RESTART, SA_SIGINFO, SIGUSR1, c_int, c_void, siginfo_t};
 
-use crate::Transcript;
 use crate::c;
+use crate::{Transcript, errno};
 
 tests![Signal:
     signal_eintr_without_restart,
@@ -32,7 +32,7 @@ fn counted() -> u32 {
 /// again until the call has returned.
 fn interrupted<R>(call: impl FnOnce() -> R) -> R {
     let done = AtomicBool::new(false);
-    thread::scope(|scope| {
+    let (result, errno) = thread::scope(|scope| {
         let (me, done) = (c::pthread_self(), &done);
         scope.spawn(move || {
             while !done.load(Ordering::SeqCst) {
@@ -40,12 +40,13 @@ fn interrupted<R>(call: impl FnOnce() -> R) -> R {
                 c::pthread_kill(me, SIGUSR1);
             }
         });
-        let result = call();
-        let errno = crate::errno::last();
+        let outcome = (call(), errno::last());
         done.store(true, Ordering::SeqCst);
-        crate::errno::set(errno);
-        result
-    })
+        outcome
+    });
+    // Waiting for the other thread has changed it.
+    errno::set(errno);
+    result
 }
 
 fn signal_eintr_without_restart(t: &mut Transcript) {

@@ -343,17 +343,27 @@ fn tcp6_dual_stack_accepts_mapped(t: &mut Transcript) {
 }
 
 fn tcp6_v6only_refuses_v4(t: &mut Transcript) {
-    let listener = c::must(c::socket(AF_INET6, SOCK_STREAM, 0));
-    let result = c::setsockopt(listener, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 1);
-    t.call("IPV6_V6ONLY 1", result);
-    c::bind(listener, &wildcard6());
-    c::listen(listener, 4);
-    let port = c::name_of(listener).inet().port();
+    let v6only = |fd, value| c::setsockopt(fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, value);
+    let listen = || {
+        let listener = c::must(c::socket(AF_INET6, SOCK_STREAM, 0));
+        assert_eq!(v6only(listener, 1), 0, "IPV6_V6ONLY");
+        c::bind(listener, &wildcard6());
+        c::listen(listener, 4);
+        (listener, c::name_of(listener).inet().port())
+    };
+    let (listener, port) = listen();
     let client = c::tcp(0);
     t.call("IPv4 connect", c::connect(client, &v4([127, 0, 0, 1], port)));
-    let other = c::tcp(0);
-    t.call("bind IPv4 to the port", c::bind(other, &v4([127, 0, 0, 1], port)));
-    let result = c::setsockopt(listener, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY, 0);
-    t.call("IPV6_V6ONLY after bind", result);
-    c::close_all(&[listener, client, other]);
+    t.call("IPV6_V6ONLY after bind", v6only(listener, 0));
+    // Of a port that is ours over IPv6 only, an old connection of somebody's
+    // may still hold the IPv4 side, so try several.
+    let shared = (0..20).any(|_| {
+        let (six, port) = listen();
+        let four = c::tcp(0);
+        let bound = c::bind(four, &v4([127, 0, 0, 1], port)) == 0;
+        c::close_all(&[six, four]);
+        bound
+    });
+    t.holds("IPv4 can bind the same port", shared);
+    c::close_all(&[listener, client]);
 }

@@ -31,7 +31,7 @@ fn problem_with(name: &str, times: u32) -> Result<(), String> {
     if first.is_empty() {
         return Err(format!("{name}: the transcript is empty"));
     }
-    if first.contains("panicked: ") {
+    if first.lines().any(|line| line.starts_with("panicked: ")) {
         return Err(format!("{name}: the body panicked\n{first}"));
     }
     for _ in 1..times {
