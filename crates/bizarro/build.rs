@@ -20,6 +20,22 @@ const OURS: [&str; 5] =
 /// Our own profile: what a user's configuration says of `release` is not meant for it.
 const PROFILE: &str = "simulator";
 
+/// The whole source of the shared object's package. The core library was compiled to unwind and names the
+/// routines that would do that. Nothing here unwinds; the symbols are hidden, for programs and their
+/// libraries have the real ones.
+const LIBRARY: &str = r#"#![no_std]
+extern crate bizarro_runtime;
+core::arch::global_asm!(
+    ".globl rust_eh_personality",
+    ".hidden rust_eh_personality",
+    ".globl _Unwind_Resume",
+    ".hidden _Unwind_Resume",
+    "rust_eh_personality:",
+    "_Unwind_Resume:",
+    "ud2",
+);
+"#;
+
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     let out = PathBuf::from(variable("OUT_DIR"));
@@ -52,7 +68,7 @@ fn write_package(package: &Path) {
         println!("cargo:rerun-if-changed={}", source.join("Cargo.toml").display());
     }
     write(&package.join("Cargo.toml"), &manifest(&sources));
-    write(&package.join("lib.rs"), "#![no_std]\nextern crate bizarro_runtime;\n");
+    write(&package.join("lib.rs"), LIBRARY);
     if let Some(lock) = lock_of_whoever_builds(package) {
         copy(&lock, &package.join("Cargo.lock"));
     }
@@ -105,10 +121,9 @@ fn build(package: &Path) -> PathBuf {
     let offline = cargo(package, &["--offline"]);
     let built = if offline.status.success() { offline } else { cargo(package, &[]) };
     if !built.status.success() {
-        panic!(
-            "the simulator's shared object could not be built; cargo said:\n{}",
-            String::from_utf8_lossy(&built.stderr)
-        );
+        eprintln!("the simulator's shared object could not be built; cargo said:");
+        eprintln!("{}", String::from_utf8_lossy(&built.stderr));
+        std::process::exit(1);
     }
     package.join("target").join(variable("TARGET")).join(PROFILE).join("libbizarro.so")
 }

@@ -14,8 +14,14 @@ const SHAPE: &str = "a bizarro test describes a world: `fn name(world: &mut Worl
 /// Makes a test of a function that describes a world. See the documentation of the crate `bizarro`.
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
-    let expanded = no_arguments(arguments.into()).and_then(|()| expand(syn::parse(item)?));
+    let expanded = no_arguments(arguments.into()).and_then(|()| expand(function(item.into())?));
     expanded.unwrap_or_else(|error| error.into_compile_error()).into()
+}
+
+fn function(item: Tokens) -> Result<ItemFn> {
+    let place = item.clone();
+    syn::parse2(item)
+        .map_err(|_| Error::new_spanned(place, format!("only a function can be a test; {SHAPE}")))
 }
 
 fn no_arguments(arguments: Tokens) -> Result<()> {

@@ -31,7 +31,7 @@ pub(crate) struct Launch {
     pub(crate) name: String,
     /// Its other arguments.
     pub(crate) arguments: Vec<String>,
-    /// Its whole environment but for LD_PRELOAD.
+    /// Its whole environment but for what the dynamic loader and the C library are told.
     pub(crate) environment: Vec<(String, String)>,
     /// Descriptors by the number that it finds them under.
     pub(crate) descriptors: Vec<(OwnedFd, i32)>,
@@ -63,6 +63,9 @@ impl Launch {
             .args(&self.arguments)
             .env_clear()
             .env("LD_PRELOAD", format!("/proc/self/fd/{}", fd::SHARED_OBJECT))
+            // Restartable sequences are the real kernel's business with a real thread; a C library that has
+            // none for its first thread asks for none for the others.
+            .env("GLIBC_TUNABLES", "glibc.pthread.rseq=0")
             .envs(self.environment)
             .current_dir("/")
             .stdin(Stdio::null())

@@ -1,0 +1,6 @@
+#[bizarro::test(seeds = 5)]
+fn describes(world: &mut bizarro::World) {
+    world.host("a").workload(|| ());
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[bizarro::test]
+fn describes() {}
+
+fn main() {}

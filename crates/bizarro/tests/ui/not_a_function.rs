@@ -1,0 +1,4 @@
+#[bizarro::test]
+struct Describes;
+
+fn main() {}

@@ -1,0 +1,7 @@
+async fn serve() {}
+
+pub fn describes(world: &mut bizarro::World) {
+    world.host("a").workload(serve);
+}
+
+fn main() {}
