@@ -89,6 +89,8 @@ pub struct Task {
     pub clear_tid: u64,
     /// Head of its list of robust futexes (set_robust_list(2)).
     pub robust_list: u64,
+    /// Its registered area for restartable sequences (rseq(2)), or 0.
+    pub restartable: u64,
     /// Mask, pending signals, alternate stack.
     pub signals: TaskSignals,
     /// System calls since it last gave way.
@@ -109,6 +111,7 @@ impl Task {
             call: CallState::default(),
             clear_tid: 0,
             robust_list: 0,
+            restartable: 0,
             signals: TaskSignals::default(),
             slice: 0,
         }

@@ -438,8 +438,12 @@ fn forget_restartable_sequences() {
         *symbol.cast::<isize>()
     };
     let area = switch::thread_pointer().wrapping_add_signed(offset);
-    // SAFETY: gives up what the C library registered for this thread; a refusal changes nothing.
-    unsafe { raw::call(libc::SYS_rseq, [area, 32, UNREGISTER, SIGNATURE, 0, 0]) };
+    // SAFETY: gives up what the C library registered for this thread; a refusal changes nothing. The first two words
+    // of the area are the CPU's number.
+    unsafe {
+        raw::call(libc::SYS_rseq, [area, 32, UNREGISTER, SIGNATURE, 0, 0]);
+        core::ptr::write(area as *mut u64, 0);
+    }
 }
 
 /// The root task: starts and tears down processes between the turns of the guests' tasks.

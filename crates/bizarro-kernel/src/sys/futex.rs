@@ -26,8 +26,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_set_robust_list, "set_robust_list", &[Ptr, Size], set_robust_list),
     row(libc::SYS_get_robust_list, "get_robust_list", &[Int, Ptr, Ptr], get_robust_list),
     row(libc::SYS_set_tid_address, "set_tid_address", &[Ptr], set_tid_address),
-    row(libc::SYS_rseq, "rseq", &[Ptr, Size, Hex, Hex], rseq)
-        .support(Support::Refused("ENOSYS, as on kernels before 4.18: glibc does without")),
+    row(libc::SYS_rseq, "rseq", &[Ptr, Size, Hex, Hex], rseq),
     row(libc::SYS_membarrier, "membarrier", &[Int, Hex, Int], membarrier)
         .support(Support::Accepted("tasks run one at a time, so every barrier holds already")),
 ];
@@ -405,8 +404,30 @@ fn set_tid_address(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResu
     Ok(k.task().tid.into())
 }
 
-fn rseq(_: &mut Kernel, _: &mut dyn GuestMemory, _: &Args) -> SysResult {
-    Err(Errno::ENOSYS.into())
+/// Restartable sequences: tasks give way at system calls only, so none is ever interrupted and the CPU
+/// is always the first (Documentation/userspace-api/rseq.rst).
+fn rseq(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    const UNREGISTER: u64 = 1;
+    const UNINITIALIZED: u32 = u32::MAX;
+    let (area, registered) = (a.addr(0), k.task().restartable);
+    if a.word(2) == UNREGISTER {
+        if registered == 0 || registered != area {
+            return Err(Errno::EINVAL.into());
+        }
+        memory.write_u32(area + 4, UNINITIALIZED)?;
+        k.task_mut().restartable = 0;
+        return Ok(0);
+    }
+    if a.word(2) != 0 || a.word(1) < 32 || area % 32 != 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    if registered != 0 {
+        return Err(if registered == area { Errno::EBUSY } else { Errno::EINVAL }.into());
+    }
+    // cpu_id_start and cpu_id.
+    memory.write_u64(area, 0)?;
+    k.task_mut().restartable = area;
+    Ok(0)
 }
 
 fn membarrier(_: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
