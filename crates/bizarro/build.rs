@@ -35,8 +35,12 @@ core::arch::global_asm!(
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-check-cfg=cfg(worlds)");
     let out = PathBuf::from(variable("OUT_DIR"));
     let library = out.join("libbizarro.so");
+    if can_run_worlds() {
+        println!("cargo:rustc-cfg=worlds");
+    }
     if is_wanted() {
         let package = out.join("shared-object");
         write_package(&package);
@@ -47,14 +51,17 @@ fn main() {
     }
 }
 
+/// Whether the target is one that the simulator knows.
+fn can_run_worlds() -> bool {
+    let target = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
+    target("OS") == "linux" && target("ARCH") == "x86_64" && target("ENV") == "gnu"
+}
+
 /// Whether anything embeds the shared object, and could use it.
 fn is_wanted() -> bool {
-    let target = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
     env::var_os("CARGO_FEATURE_SUPERVISOR").is_some()
         && env::var_os("DOCS_RS").is_none()
-        && target("OS") == "linux"
-        && target("ARCH") == "x86_64"
-        && target("ENV") == "gnu"
+        && can_run_worlds()
 }
 
 fn write_package(package: &Path) {

@@ -61,6 +61,24 @@ fn a_careful_client_survives_every_fault(world: &mut World) {
 }
 
 #[bizarro::test]
+fn a_model_says_what_there_is_to_survive(world: &mut World) {
+    world.host("server").program(echo);
+    world.host("client").workload(|| {
+        // Not careful at all: the server may not be there yet, and that is all there is to fear.
+        let connect = || TcpStream::connect(("server", 7));
+        let mut stream = std::iter::repeat_with(connect).find_map(Result::ok).unwrap();
+        stream.write_all(b"ping").unwrap();
+        stream.read_exact(&mut [0; 4]).unwrap();
+    });
+    world.model(Network::Reliable, Nodes::CrashStop, Timing::Synchronous);
+    world.check("no fault strikes", |run| match run.faults()[..] {
+        [] => Ok(()),
+        ref struck => Err(format!("{struck:?}")),
+    });
+    world.explore(Explore::everything().seeds(0));
+}
+
+#[bizarro::test]
 fn a_program_starts_like_a_new_process(world: &mut World) {
     let shared = std::sync::Arc::new(AtomicU64::new(0));
     for name in ["one", "two"] {

@@ -9,10 +9,9 @@ use bizarro_explore::{
 use bizarro_record::{Plan, RunRecord};
 use bizarro_report::{Exit, Look, replay_command};
 
-use super::Conclusion;
-use super::protocol::Trace;
 use super::runner::{TestCase, WorldRunner};
-use super::settings::Settings;
+use super::session::Conclusion;
+use super::settings::{Settings, Trace};
 use super::voice::{Detail, Voice};
 use crate::explore::Explore;
 
@@ -62,7 +61,8 @@ pub(crate) fn everything(
     let mut runners = runners(test, settings.jobs);
     let mut told = Told::new(&test.name, *voice);
     let baseline = if settings.matrix.unwrap_or(wanted.matrix) {
-        let report = matrix(&mut runners, MatrixOptions::default(), voice)?;
+        let options = MatrixOptions { model: test.model, ..MatrixOptions::default() };
+        let report = matrix(&mut runners, options, voice)?;
         told.matrix(&report);
         report.baseline
     } else {
