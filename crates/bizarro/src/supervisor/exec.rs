@@ -146,6 +146,7 @@ fn request(program: &Program, path: &Path) -> RunRequest {
         env: program.environment.clone(),
         mounts: program.mounts.clone(),
         files: Vec::new(),
+        kept: Vec::new(),
     });
     if let Some(deadline) = program.deadline {
         world.deadline = deadline.into();
