@@ -110,7 +110,8 @@ impl Fs {
         }
     }
 
-    pub(crate) fn is_directory(&self, ino: Ino) -> bool {
+    /// Whether the node is a directory, of any file system.
+    pub fn is_directory(&self, ino: Ino) -> bool {
         match ProcNode::from_ino(ino) {
             Some(node) => node.file_type() == FileType::Directory,
             None => self.nodes.get(ino).is_directory(),

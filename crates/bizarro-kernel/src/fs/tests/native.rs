@@ -68,8 +68,9 @@ fn path() -> impl Strategy<Value = String> {
     let tail = prop_oneof![6 => Just(""), 1 => Just("/"), 1 => Just("//")];
     let front = prop_oneof![9 => Just(""), 1 => Just("/")];
     let names = prop::collection::vec(component(), 1..4);
-    let usual = (names, separator, front, tail)
-        .prop_map(|(names, separator, front, tail)| format!("{front}{}{tail}", names.join(separator)));
+    let usual = (names, separator, front, tail).prop_map(|(names, separator, front, tail)| {
+        format!("{front}{}{tail}", names.join(separator))
+    });
     prop_oneof![30 => usual, 1 => Just(String::new()), 1 => Just("/".repeat(4100))]
 }
 
@@ -97,7 +98,8 @@ fn flags() -> impl Strategy<Value = i32> {
 }
 
 fn call() -> impl Strategy<Value = Call> {
-    let mode = || prop::sample::select(&[0o777, 0o666, 0o644, 0o500, 0o300, 0o000, 0o1777, 0o6755][..]);
+    let mode =
+        || prop::sample::select(&[0o777, 0o666, 0o644, 0o500, 0o300, 0o000, 0o1777, 0o6755][..]);
     let slot = || 0..4usize;
     let offset = || prop_oneof![0..20u64, 4090..4100u64, 60_000..70_000u64];
     prop_oneof![
@@ -230,7 +232,13 @@ impl Real {
                 for entry in real::read_dir(self.at(path))? {
                     let entry = entry?;
                     let kind = entry.file_type()?;
-                    let kind = if kind.is_dir() { 'd' } else if kind.is_symlink() { 'l' } else { 'f' };
+                    let kind = if kind.is_dir() {
+                        'd'
+                    } else if kind.is_symlink() {
+                        'l'
+                    } else {
+                        'f'
+                    };
                     names.push(format!("{kind} {}", entry.file_name().to_str().unwrap()));
                 }
                 names.sort();
@@ -334,9 +342,7 @@ impl Simulated {
             }
             Call::Rmdir(path) => self.host.rmdir(&self.at(path)).map(nothing),
             Call::Unlink(path) => self.host.unlink(&self.at(path)).map(nothing),
-            Call::Rename(from, to) => {
-                self.host.rename(&self.at(from), &self.at(to)).map(nothing)
-            }
+            Call::Rename(from, to) => self.host.rename(&self.at(from), &self.at(to)).map(nothing),
             Call::Link(from, to) => self.host.link(&self.at(from), &self.at(to)).map(nothing),
             Call::Symlink(target, path) => {
                 let target = if target.starts_with('/') { self.at(target) } else { target.clone() };
@@ -344,12 +350,10 @@ impl Simulated {
             }
             Call::Readlink(path) => self.host.readlink(&self.at(path)),
             Call::Stat(path) => self.host.stat(&self.at(path)).map(told),
-            Call::Lstat(path) => {
-                match self.host.resolve(&self.at(path), Lookup::empty())? {
-                    Found::Node(ino) => Ok(told(self.host.fs.stat(ino))),
-                    Found::Foreign { .. } => panic!("nothing foreign is here"),
-                }
-            }
+            Call::Lstat(path) => match self.host.resolve(&self.at(path), Lookup::empty())? {
+                Found::Node(ino) => Ok(told(self.host.fs.stat(ino))),
+                Found::Foreign { .. } => panic!("nothing foreign is here"),
+            },
             Call::Chmod(path, mode) => {
                 let ino = self.host.find(&self.at(path))?;
                 self.host.call(|fs, caller, _| fs.chmod(caller.by, ino, *mode)).map(nothing)
@@ -412,8 +416,7 @@ fn run(calls: &[Call]) -> Result<(), TestCaseError> {
         }
         let native: Answer =
             real.answer(call, slot).map_err(|error| error.raw_os_error().unwrap_or(-1));
-        let ours: Answer =
-            simulated.answer(call, slot).map_err(|errno| i32::from(errno.0));
+        let ours: Answer = simulated.answer(call, slot).map_err(|errno| i32::from(errno.0));
         if let (Call::Open(_, how, _), Ok(_)) = (call, &native) {
             flags[slot] = *how;
         }
