@@ -1,6 +1,6 @@
 //! The same random calls here and on the real Linux under the test: the answers must agree.
 //!
-//! Both sides use the same absolute path, deep in the directory for temporary files, so that `..`
+//! Both sides use the same absolute path, deep in a directory for temporary files, so that `..`
 //! and absolute links mean the same on both. Only what the standard library can call is compared;
 //! the rest is written down in the tests beside this one.
 
@@ -156,7 +156,7 @@ impl Real {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("bizarro-fs-{}-{count}", std::process::id());
-        let top = std::env::temp_dir().canonicalize().unwrap().join(name);
+        let top = scratch().join(name);
         let root = (0..DEPTH).fold(top.clone(), |path, _| path.join("0"));
         real::create_dir_all(&root).unwrap();
         Real { root, top, open: Default::default(), writes: 0 }
@@ -257,6 +257,14 @@ impl Drop for Real {
         unlock(&self.top);
         let _ = real::remove_dir_all(&self.top);
     }
+}
+
+/// Where the real files lie: in memory if that can be written, because disks are slow to forget.
+fn scratch() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    let probe = memory.join(format!("bizarro-fs-{}", std::process::id()));
+    let writable = real::create_dir(&probe).and_then(|()| real::remove_dir(&probe)).is_ok();
+    if writable { memory } else { std::env::temp_dir().canonicalize().unwrap() }
 }
 
 /// Makes every directory removable again.
