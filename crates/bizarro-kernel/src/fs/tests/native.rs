@@ -54,8 +54,8 @@ type Answer = Result<String, i32>;
 
 fn component() -> impl Strategy<Value = String> {
     prop_oneof![
-        12 => prop::sample::select(&["a", "b", "c", "d"][..]).prop_map(String::from),
-        3 => Just(String::from("..")),
+        36 => prop::sample::select(&["a", "b", "c", "d"][..]).prop_map(String::from),
+        5 => Just(String::from("..")),
         2 => Just(String::from(".")),
         1 => Just("n".repeat(255)),
         1 => Just("m".repeat(256)),
@@ -67,7 +67,10 @@ fn path() -> impl Strategy<Value = String> {
     let separator = prop_oneof![9 => Just("/"), 1 => Just("//")];
     let tail = prop_oneof![6 => Just(""), 1 => Just("/"), 1 => Just("//")];
     let front = prop_oneof![9 => Just(""), 1 => Just("/")];
-    let names = prop::collection::vec(component(), 1..4);
+    let names = prop_oneof![
+        4 => prop::collection::vec(component(), 1..3),
+        1 => prop::collection::vec(component(), 3..5),
+    ];
     let usual = (names, separator, front, tail).prop_map(|(names, separator, front, tail)| {
         format!("{front}{}{tail}", names.join(separator))
     });
@@ -116,11 +119,25 @@ fn call() -> impl Strategy<Value = Call> {
         6 => (path(), path()).prop_map(|(a, b)| Call::Rename(a, b)),
         3 => (path(), path()).prop_map(|(a, b)| Call::Link(a, b)),
         5 => (path(), path()).prop_map(|(a, b)| Call::Symlink(a, b)),
-        1 => path().prop_map(Call::Readlink),
-        1 => path().prop_map(Call::Stat),
-        1 => path().prop_map(Call::Lstat),
+        2 => path().prop_map(Call::Readlink),
+        2 => path().prop_map(Call::Stat),
+        4 => path().prop_map(Call::Lstat),
         1 => (path(), mode()).prop_map(|(p, m)| Call::Chmod(p, m)),
         2 => path().prop_map(Call::List),
+    ]
+}
+
+/// What both sides begin with, so that most names lead somewhere.
+fn prelude() -> Vec<Call> {
+    let text = String::from;
+    vec![
+        Call::Mkdir(text("a"), 0o777),
+        Call::Mkdir(text("a/b"), 0o777),
+        Call::Mkdir(text("b"), 0o777),
+        Call::Open(text("c"), libc::O_CREAT | libc::O_RDWR, 0o666),
+        Call::Open(text("a/c"), libc::O_CREAT | libc::O_RDWR, 0o666),
+        Call::Symlink(text("a"), text("d")),
+        Call::Symlink(text("../c"), text("a/d")),
     ]
 }
 
@@ -417,7 +434,7 @@ fn run(calls: &[Call]) -> Result<(), TestCaseError> {
     let mut real = Real::new();
     let mut simulated = Simulated::like(&real);
     let mut flags = [0; 4];
-    for (index, call) in calls.iter().enumerate() {
+    for (index, call) in prelude().iter().chain(calls).enumerate() {
         let slot = index % 4;
         if !comparable(call, &flags, &real) {
             continue;
