@@ -119,6 +119,29 @@ fn a_failed_sync_is_not_made_good_by_the_next() {
 }
 
 #[test]
+fn a_crash_of_all_processes_takes_only_what_has_no_name() {
+    let mut host = host();
+    let before = host.fs.statfs(Fs::ROOT);
+    host.put("kept", "not synced").unwrap();
+    host.mkdir("dir").unwrap();
+    host.put("dir/gone", "text").unwrap();
+    let kept = host.open_node("kept", libc::O_RDONLY).unwrap();
+    let gone = host.open_node("dir/gone", libc::O_RDONLY).unwrap();
+    let text = host.open_node("/proc/version", libc::O_RDONLY).unwrap();
+    let directory = host.find("dir").unwrap();
+    host.unlink("dir/gone").unwrap();
+    host.rmdir("dir").unwrap();
+    host.fs.release_all();
+    for ino in [gone, text, directory] {
+        assert!(host.fs.nodes.find(ino).is_none());
+    }
+    assert_eq!(host.get("kept"), Ok(String::from("not synced")));
+    host.unlink("kept").unwrap();
+    assert!(host.fs.nodes.find(kept).is_none());
+    assert_eq!(host.fs.statfs(Fs::ROOT), before);
+}
+
+#[test]
 fn what_cannot_be_synced_says_so() {
     let mut host = host();
     let fifo = host.mknod("fifo", Special::Fifo(0)).unwrap();
