@@ -218,6 +218,14 @@ impl Real {
                 let meta = self.file(*slot)?.metadata()?;
                 Ok(describe(meta.mode(), meta.nlink(), meta.size()))
             }
+            call => self.answer_path(call),
+        }
+    }
+
+    /// Calls on paths, beside opening them.
+    fn answer_path(&mut self, call: &Call) -> io::Result<String> {
+        let nothing = |()| String::new();
+        match call {
             Call::Mkdir(path, mode) => {
                 real::DirBuilder::new().mode(*mode).create(self.at(path)).map(nothing)
             }
@@ -261,6 +269,7 @@ impl Real {
                 names.sort();
                 Ok(names.join("\n"))
             }
+            other => panic!("{other:?} is no call on a path"),
         }
     }
 
@@ -359,6 +368,14 @@ impl Simulated {
             }
             Call::PathOf(slot) => Ok(self.host.path_of(self.node(*slot)?)),
             Call::StatOpen(slot) => Ok(told(self.host.fs.stat(self.node(*slot)?))),
+            call => self.answer_path(call),
+        }
+    }
+
+    /// Calls on paths, beside opening them.
+    fn answer_path(&mut self, call: &Call) -> Result<String, Errno> {
+        let nothing = |()| String::new();
+        match call {
             Call::Mkdir(path, mode) => {
                 let path = self.at(path);
                 self.host
@@ -384,6 +401,7 @@ impl Simulated {
                 self.host.call(|fs, caller, _| fs.chmod(caller.by, ino, *mode)).map(nothing)
             }
             Call::List(path) => self.list(&self.at(path)),
+            other => panic!("{other:?} is no call on a path"),
         }
     }
 
