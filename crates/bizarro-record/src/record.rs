@@ -130,6 +130,19 @@ pub struct RunRecord {
     pub properties: Vec<Property>,
     /// What happened, in order.
     pub events: Vec<Stamped>,
+    /// Files of the hosts' disks that the test wanted to see, as they were at the end.
+    pub files: Vec<KeptFile>,
     /// Counts.
     pub stats: Stats,
+}
+
+/// A file of a host's disk as it was when the run ended.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct KeptFile {
+    /// Index of the host in the world.
+    pub host: u16,
+    /// Its absolute path.
+    pub path: String,
+    /// Its content; `None` where there was no such file.
+    pub content: Option<Vec<u8>>,
 }

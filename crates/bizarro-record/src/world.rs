@@ -51,6 +51,8 @@ pub struct HostSpec {
     pub mounts: Vec<Mount>,
     /// Files that its disk holds from the start: path and content.
     pub files: Vec<(String, Vec<u8>)>,
+    /// Absolute paths of files whose content at the end of the run goes into its record.
+    pub kept: Vec<String>,
 }
 
 /// How packets travel between two hosts, both ways.

@@ -47,13 +47,3 @@ fn panicked(info: &core::panic::PanicInfo<'_>) -> ! {
     raw::complain(format_args!("a bug of the simulator: {info}"));
     raw::exit(OUR_BUG)
 }
-
-// The precompiled `core` names the personality routine of unwinding in its tables. Nothing unwinds here: a
-// panic ends the process. Hidden, so that a guest's own routine is never replaced by this one.
-#[cfg(feature = "shared-object")]
-core::arch::global_asm!(
-    ".globl rust_eh_personality",
-    ".hidden rust_eh_personality",
-    "rust_eh_personality:",
-    "ud2",
-);

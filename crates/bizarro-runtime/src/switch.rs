@@ -15,6 +15,7 @@ pub struct Context {
 /// The registers with which a new thread starts: those of its maker, but for stack and result.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
+#[expect(missing_docs, reason = "registers are called what the processor's manual calls them")]
 pub struct Registers {
     pub rdi: u64,
     pub rsi: u64,

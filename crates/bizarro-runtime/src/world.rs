@@ -15,7 +15,8 @@ use bizarro_kernel::host::HostId;
 use bizarro_kernel::sys::signals::Delivery;
 use bizarro_kernel::table::Args;
 use bizarro_kernel::task::TaskId;
-use bizarro_record::{Ending, Role, RunRecord, RunRequest, record::TaskState};
+use bizarro_record::record::{KeptFile, TaskState};
+use bizarro_record::{Ending, Role, RunRecord, RunRequest};
 
 use crate::guest::Guest;
 use crate::outside::RealFiles;
@@ -640,8 +641,21 @@ pub fn record(world: &mut World, ending: Ending) -> RunRecord {
         exchanges: world.kernel.net.exchanges(),
         properties: world.recorder.properties.values().cloned().collect(),
         events: world.recorder.events.clone(),
+        files: kept_files(world),
         stats,
     }
+}
+
+fn kept_files(world: &mut World) -> Vec<KeptFile> {
+    let hosts = world.request.world.hosts.iter().enumerate();
+    let wanted = hosts.flat_map(|(index, host)| host.kept.iter().map(move |path| (index, path)));
+    wanted
+        .map(|(index, path)| {
+            let host = index as u16;
+            let content = world.kernel.file_content(HostId(host), path.as_bytes());
+            KeptFile { host, path: path.clone(), content }
+        })
+        .collect()
 }
 
 /// A record is written as its length, eight bytes little-endian, and its postcard bytes.

@@ -55,6 +55,7 @@ impl HostDraft {
             env: Vec::new(),
             mounts: Vec::new(),
             files: Vec::new(),
+            kept: Vec::new(),
         };
         HostDraft { spec, address: None, program: None, place }
     }
@@ -175,6 +176,21 @@ impl<'w> Host<'w> {
         }
         self.spec().files.retain(|(other, _)| other != path);
         self.spec().files.push((path.to_string(), content.into()));
+        self
+    }
+
+    /// Keeps a file of its disk in the record of each run, as it is at the end, so that a check can
+    /// look at it with [`Run::file`](crate::Run::file). The path is absolute.
+    #[track_caller]
+    pub fn keep(mut self, path: &str) -> Self {
+        if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
+            self.mistake(Mistake::here(
+                format!("`{}` is not the absolute path of a file", path.escape_debug()),
+                "write where the program leaves it: `.keep(\"/var/lib/bank/journal\")`",
+            ));
+            return self;
+        }
+        self.spec().kept.push(path.to_string());
         self
     }
 

@@ -81,10 +81,7 @@ impl<'r> Run<'r> {
     }
 
     fn lines(&self, host: &str, wanted: Stream) -> Vec<&'r str> {
-        let hosts = self.hosts();
-        let index = hosts.iter().position(|name| name == host);
-        let index =
-            index.unwrap_or_else(|| panic!("no host is called `{host}`: {}", hosts.join(", ")));
+        let index = self.index_of(host);
         let lines = self.record.events.iter().filter_map(|stamped| match &stamped.event {
             Event::Output { stream, line } if usize::from(stamped.host) == index => {
                 (*stream == wanted).then_some(line.as_str())
@@ -92,6 +89,25 @@ impl<'r> Run<'r> {
             _ => None,
         });
         lines.collect()
+    }
+
+    /// A file of a host's disk as it was at the end, if the host was told to keep it
+    /// ([`HostBuilder::keep`](crate::Host::keep)) and it was there.
+    ///
+    /// # Panics
+    /// Where no host has this name, or was not told to keep this file: the check is wrong.
+    pub fn file(&self, host: &str, path: &str) -> Option<&'r [u8]> {
+        let index = self.index_of(host);
+        let mut kept = self.record.files.iter();
+        let kept = kept.find(|file| usize::from(file.host) == index && file.path == path);
+        let kept = kept.unwrap_or_else(|| panic!("host `{host}` was not told to keep {path}"));
+        kept.content.as_deref()
+    }
+
+    fn index_of(&self, host: &str) -> usize {
+        let hosts = self.hosts();
+        let index = hosts.iter().position(|name| name == host);
+        index.unwrap_or_else(|| panic!("no host is called `{host}`: {}", hosts.join(", ")))
     }
 
     /// Requests and their replies, in the order of the requests.
@@ -174,6 +190,7 @@ pub(crate) mod fixtures {
             exchanges: Vec::new(),
             properties: Vec::new(),
             events,
+            files: Vec::new(),
             stats: Stats::default(),
         }
     }

@@ -118,10 +118,18 @@ impl Journal {
 /// Those of the file system; `InvalidData` when a line before the last is damaged.
 pub fn read(dir: &Path) -> io::Result<Vec<Applied>> {
     match fs::read(dir.join(FILE)) {
-        Ok(bytes) => Ok(decode(&bytes)?.0),
+        Ok(bytes) => parse(&bytes),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(error) => Err(error),
     }
+}
+
+/// The changes in a journal's bytes, oldest first. An unfinished last line is left out.
+///
+/// # Errors
+/// `InvalidData` when a line before the last is damaged.
+pub fn parse(bytes: &[u8]) -> io::Result<Vec<Applied>> {
+    Ok(decode(bytes)?.0)
 }
 
 /// Makes the entries of a directory durable (fsync(2): a file's own fsync does not).

@@ -57,6 +57,7 @@ impl Wire {
             exchanges: vec![],
             properties: vec![],
             events: vec![],
+            files: vec![],
             stats: Stats::default(),
         };
         let decider = PlanDecider::new(plan);

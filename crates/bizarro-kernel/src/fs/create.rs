@@ -5,7 +5,6 @@ use alloc::boxed::Box;
 use super::directory::Directory;
 use super::inode::{Body, Home, Inode};
 use super::path::{LastKind, Walk};
-use super::procfs::ProcNode;
 use super::types::{At, By, Caller, Cred, FileType, Found, Ino, LINK_MAX, Realtime, Special};
 use super::{Change, Fs};
 use crate::errno::Errno;
@@ -21,16 +20,10 @@ impl Fs {
     ///
     /// # Errors
     /// mkdir(2)'s.
-    pub fn mkdir(
-        &mut self,
-        caller: &mut Caller<'_>,
-        at: At<'_>,
-        mode: u32,
-    ) -> Result<Ino, Errno> {
+    pub fn mkdir(&mut self, caller: &mut Caller<'_>, at: At<'_>, mode: u32) -> Result<Ino, Errno> {
         let place = self.free_place(caller, at, Wants::Directory)?;
         let by = caller.by;
         self.may_create(by.cred, place.directory)?;
-        self.not_proc(place.directory)?;
         if self.nodes.get(place.directory).nlink >= LINK_MAX {
             return Err(Errno::EMLINK);
         }
@@ -54,7 +47,6 @@ impl Fs {
         if matches!(special, Special::Device(_)) && !by.cred.is_root() {
             return Err(Errno::EPERM);
         }
-        self.not_proc(place.directory)?;
         let body = match special {
             Special::Regular => Body::File(Default::default()),
             Special::Fifo(id) => Body::Fifo(id),
@@ -82,7 +74,6 @@ impl Fs {
         }
         let place = self.free_place(caller, at, Wants::Other)?;
         self.may_create(caller.by.cred, place.directory)?;
-        self.not_proc(place.directory)?;
         let by = By { umask: 0, ..caller.by };
         self.make(by, &place, Body::Symlink(target.into()), 0o777)
     }
@@ -92,12 +83,7 @@ impl Fs {
     ///
     /// # Errors
     /// link(2)'s. `EXDEV` for what has no node.
-    pub fn link(
-        &mut self,
-        caller: &mut Caller<'_>,
-        from: Found,
-        at: At<'_>,
-    ) -> Result<(), Errno> {
+    pub fn link(&mut self, caller: &mut Caller<'_>, from: Found, at: At<'_>) -> Result<(), Errno> {
         let place = self.free_place(caller, at, Wants::Other)?;
         let Found::Node(ino) = from else { return Err(Errno::EXDEV) };
         let directory = place.directory;
@@ -105,10 +91,6 @@ impl Fs {
             return Err(Errno::EXDEV);
         }
         self.may_create(caller.by.cred, directory)?;
-        self.not_proc(directory)?;
-        if ProcNode::from_ino(ino).is_some() {
-            return Err(Errno::EPERM);
-        }
         let inode = self.nodes.get(ino);
         if inode.is_directory() {
             return Err(Errno::EPERM);
@@ -147,7 +129,7 @@ impl Fs {
         wants: Wants,
     ) -> Result<Place, Errno> {
         let mut walk = Walk::new(at)?;
-        let last = walk.to_last(self, caller)?;
+        let last = walk.go_to_last(self, caller)?;
         if last.kind != LastKind::Name {
             return Err(Errno::EEXIST);
         }

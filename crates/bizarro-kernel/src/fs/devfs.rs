@@ -56,11 +56,7 @@ impl Device {
     }
 
     /// Reads into `into` and gives how many bytes there were; `random` supplies random bits.
-    pub fn read(
-        self,
-        into: &mut [u8],
-        random: &mut dyn FnMut() -> u64,
-    ) -> Result<usize, Errno> {
+    pub fn read(self, into: &mut [u8], random: &mut dyn FnMut() -> u64) -> Result<usize, Errno> {
         match self {
             Device::Null => return Ok(0),
             Device::Zero | Device::Full => into.fill(0),

@@ -74,7 +74,7 @@ impl Directory {
     }
 
     /// The first entry at or after the slot `from`, beside `.` and `..`: its slot, name and node.
-    pub(super) fn from_slot(&self, from: u64) -> Option<(u64, &[u8], Ino)> {
+    pub(super) fn next_entry(&self, from: u64) -> Option<(u64, &[u8], Ino)> {
         let (slot, name) = self.slots.range(from..).next()?;
         Some((*slot, name, self.names[name].ino))
     }

@@ -202,6 +202,12 @@ impl Nodes {
         }
     }
 
+    /// The numbers of all nodes that there are.
+    pub(super) fn numbers(&self) -> Vec<Ino> {
+        let there = (FIRST..).zip(&self.table).filter(|(_, slot)| slot.is_some());
+        there.map(|(number, _)| Ino(number)).collect()
+    }
+
     /// All nodes that there are.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Inode> {
         self.table.iter_mut().filter_map(|slot| slot.as_deref_mut())

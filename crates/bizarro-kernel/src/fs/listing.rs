@@ -50,7 +50,7 @@ impl Fs {
         take: &mut dyn FnMut(Dirent<'_>) -> Take,
     ) -> Result<(), Errno> {
         loop {
-            let Some((_, _, node)) = self.nodes.get(ino).directory().from_slot(position) else {
+            let Some((_, _, node)) = self.nodes.get(ino).directory().next_entry(position) else {
                 return Ok(());
             };
             // Only looking at a real node tells its type. One that cannot be looked at is listed as
@@ -58,7 +58,7 @@ impl Fs {
             let _ = self.look(node, caller.outside);
             let kind = self.file_type(node);
             let entries = self.nodes.get(ino).directory();
-            let Some((slot, name, _)) = entries.from_slot(position) else { return Ok(()) };
+            let Some((slot, name, _)) = entries.next_entry(position) else { return Ok(()) };
             if take(Dirent { ino: node.0, next: slot + 1, kind, name }) == Take::Full {
                 return Ok(());
             }

@@ -134,7 +134,8 @@ impl Locks {
         if conflict.is_some() {
             return Outcome { freed: false, conflict };
         }
-        let freed = self.cut(ino, owner, range, |held| held == LockKind::Exclusive && kind == LockKind::Shared);
+        let freed = self
+            .cut(ino, owner, range, |held| held == LockKind::Exclusive && kind == LockKind::Shared);
         self.add(ino, Held { owner, kind, range });
         Outcome { freed, conflict: None }
     }
@@ -147,13 +148,7 @@ impl Locks {
     }
 
     /// F_GETLK: the first lock that is in the way of this one.
-    pub fn query(
-        &self,
-        ino: Ino,
-        owner: Owner,
-        range: LockRange,
-        kind: LockKind,
-    ) -> Option<Held> {
+    pub fn query(&self, ino: Ino, owner: Owner, range: LockRange, kind: LockKind) -> Option<Held> {
         let held = self.records.get(&ino)?;
         held.iter().find(|held| held.refuses(owner, range, kind)).copied()
     }
@@ -304,9 +299,9 @@ impl Locks {
             !joins
         });
         let first = of_owner.unwrap_or(held.len()).min(held.len());
-        let before = held[first..].iter().take_while(|other| {
-            other.owner == lock.owner && other.range.start < lock.range.start
-        });
+        let before = held[first..]
+            .iter()
+            .take_while(|other| other.owner == lock.owner && other.range.start < lock.range.start);
         let position = first + before.count();
         held.insert(position, lock);
     }

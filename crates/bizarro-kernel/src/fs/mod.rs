@@ -110,7 +110,19 @@ impl Fs {
         }
     }
 
-    pub(crate) fn is_directory(&self, ino: Ino) -> bool {
+    /// Every process of the host is gone, as after a crash: nothing is retained any more, and what
+    /// has no name goes. Everything else stays, synced or not; see [`journal`].
+    pub fn release_all(&mut self) {
+        for ino in self.nodes.numbers() {
+            let inode = self.nodes.get_mut(ino);
+            inode.opens = 0;
+            inode.holds_parent = false;
+            self.forget_if_unused(ino);
+        }
+    }
+
+    /// Whether the node is a directory, of any file system.
+    pub fn is_directory(&self, ino: Ino) -> bool {
         match ProcNode::from_ino(ino) {
             Some(node) => node.file_type() == FileType::Directory,
             None => self.nodes.get(ino).is_directory(),

@@ -305,13 +305,15 @@ impl Fs {
         outside: &mut dyn Outside,
     ) -> Result<(), Errno> {
         let (above, name) = target.trim_end_matches('/').rsplit_once('/').ok_or(Errno::EINVAL)?;
+        let node = outside.look(source)?;
         let parent = self.make_directories(above, now)?;
         let id = self.mount_kind(MountKind::Outside, target, 0, parent, name, now);
         let root = self.mounts.get(id).root;
         let inode = self.nodes.get_mut(root);
         inode.body = Body::Unseen;
         inode.source = Some(Box::new(Source { path: String::from(source), pending: None }));
-        self.look(root, outside)
+        self.settle(root, node);
+        Ok(())
     }
 
     /// Hangs an empty file system into `parent`, in the place of whatever has that name.
@@ -328,7 +330,8 @@ impl Fs {
         let root = self.nodes.next();
         let id = self.mounts.add(kind, target, capacity, root, parent);
         let home = Home { parent, name: name.as_bytes().into() };
-        let root = self.nodes.add(Inode::new(Body::Directory(Directory::new()), 0o755, by, id, home));
+        let root =
+            self.nodes.add(Inode::new(Body::Directory(Directory::new()), 0o755, by, id, home));
         let above = self.nodes.get_mut(parent).directory_mut();
         let hidden = above.get(name.as_bytes());
         above.insert(name.as_bytes(), root);
@@ -343,22 +346,31 @@ impl Fs {
     pub(super) fn look(&mut self, ino: Ino, outside: &mut dyn Outside) -> Result<(), Errno> {
         let Some(inode) = self.nodes.find(ino) else { return Ok(()) };
         let (Body::Unseen, Some(source)) = (&inode.body, &inode.source) else { return Ok(()) };
-        let path = source.path.clone();
-        match outside.look(&path)? {
+        let node = outside.look(&source.path)?;
+        self.settle(ino, node);
+        Ok(())
+    }
+
+    /// Makes an unseen node what the real one is.
+    fn settle(&mut self, ino: Ino, node: OutsideNode) {
+        let inode = self.nodes.get_mut(ino);
+        match node {
             OutsideNode::File { size, mode } => {
-                let inode = self.nodes.get_mut(ino);
                 inode.body = Body::File(Content::default());
                 inode.mode = mode & 0o7777;
-                inode.source = Some(Box::new(Source { path, pending: Some(size) }));
+                if let Some(source) = &mut inode.source {
+                    source.pending = Some(size);
+                }
             }
             OutsideNode::Symlink(target) => {
-                let inode = self.nodes.get_mut(ino);
                 inode.body = Body::Symlink(target.into_bytes().into());
                 inode.mode = 0o777;
             }
-            OutsideNode::Directory(names) => self.unfold(ino, &path, &names),
+            OutsideNode::Directory(names) => {
+                let path = inode.source.take().map(|source| source.path).unwrap_or_default();
+                self.unfold(ino, &path, &names);
+            }
         }
-        Ok(())
     }
 
     /// Makes the entries of a real directory; each is looked at when it is reached.
@@ -408,7 +420,9 @@ impl Fs {
                 _ => return Err(Errno::ENOTDIR),
             };
             match directory.get(&name) {
-                None => here = self.plant(here, &name, Body::Directory(Directory::new()), 0o755, now)?,
+                None => {
+                    here = self.plant(here, &name, Body::Directory(Directory::new()), 0o755, now)?
+                }
                 Some(ino) => match self.nodes.find(ino).map(|inode| &inode.body) {
                     Some(Body::Symlink(target)) => {
                         links += 1;

@@ -6,9 +6,7 @@ use super::create::Place;
 use super::inode::{Body, Home, Inode};
 use super::path::{LastKind, Walk};
 use super::procfs::{ProcEntry, ProcNode};
-use super::types::{
-    Access, At, By, Caller, FileType, Found, Ino, Kind, Lookup, OpenFlags, Opened,
-};
+use super::types::{Access, At, By, Caller, FileType, Found, Ino, Kind, Lookup, OpenFlags, Opened};
 use super::{Change, Fs};
 use crate::errno::Errno;
 
@@ -72,7 +70,7 @@ impl Fs {
         let exclusive = flags.contains(OpenFlags::EXCLUSIVE);
         let mut walk = Walk::new(at)?;
         let found = loop {
-            let last = walk.to_last(self, caller)?;
+            let last = walk.go_to_last(self, caller)?;
             if last.kind != LastKind::Name {
                 break walk.standing(self, last.kind);
             }
@@ -109,9 +107,6 @@ impl Fs {
     ) -> Result<Opened, Errno> {
         self.writable(directory)?;
         self.may_create(by.cred, directory)?;
-        // LINUX: open(2) of a name that /proc does not have is EACCES with O_CREAT, where the
-        // other calls that make names say EPERM.
-        self.not_proc(directory).map_err(|_| Errno::EACCES)?;
         let place = Place { directory, name: name.into() };
         let ino = self.make(by, &place, Body::File(Default::default()), mode & 0o7777)?;
         self.retain(ino);
@@ -135,6 +130,10 @@ impl Fs {
         self.writable(directory)?;
         self.permit(by.cred, directory, Access::WRITE | Access::EXECUTE)?;
         self.not_proc(directory).map_err(|_| Errno::EOPNOTSUPP)?;
+        if self.is_dead(directory) {
+            // LINUX: ext4 refuses to make nodes in what is being removed.
+            return Err(Errno::EPERM);
+        }
         let mount = self.mount_of(directory);
         self.mounts.room_for_file(mount, 0)?;
         self.change(mount, Change::Create)?;

@@ -10,7 +10,9 @@ use core::ops::Range;
 use super::Fs;
 use super::inode::Body;
 use super::procfs::{ProcLink, ProcNode};
-use super::types::{Access, At, Caller, FileType, Found, Ino, LINKS_MAX, Lookup, NAME_MAX, PATH_MAX};
+use super::types::{
+    Access, At, Caller, FileType, Found, Ino, LINKS_MAX, Lookup, NAME_MAX, PATH_MAX,
+};
 use crate::errno::Errno;
 
 /// A path on its way.
@@ -68,7 +70,11 @@ impl<'p> Walk<'p> {
     }
 
     /// Goes to the directory that the last component is in, which the caller may then search.
-    pub(super) fn to_last(&mut self, fs: &mut Fs, caller: &mut Caller<'_>) -> Result<Last, Errno> {
+    pub(super) fn go_to_last(
+        &mut self,
+        fs: &mut Fs,
+        caller: &mut Caller<'_>,
+    ) -> Result<Last, Errno> {
         loop {
             let start = self.skip_slashes(self.position);
             if start == self.path.len() {
@@ -214,7 +220,7 @@ impl Fs {
     ) -> Result<End<'p>, Errno> {
         let mut walk = Walk::new(at)?;
         loop {
-            let last = walk.to_last(self, caller)?;
+            let last = walk.go_to_last(self, caller)?;
             let found = if last.kind == LastKind::Name {
                 let child = self.child(caller, walk.here, walk.name(&last))?;
                 let child = child.ok_or(Errno::ENOENT)?;
@@ -250,7 +256,10 @@ impl Fs {
         name: &[u8],
     ) -> Result<Option<Ino>, Errno> {
         if let Some(node) = ProcNode::from_ino(directory) {
-            return Ok(node.child(name, caller.proc).map(ProcNode::ino));
+            // LINUX: a name that /proc does not have is an error to look up, so that every call
+            // that would make it fails with ENOENT.
+            let child = node.child(name, caller.proc).ok_or(Errno::ENOENT)?;
+            return Ok(Some(child.ino()));
         }
         let entries = self.nodes.get(directory).directory();
         if entries.dead {

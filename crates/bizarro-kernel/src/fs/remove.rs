@@ -13,7 +13,7 @@ impl Fs {
     /// unlink(2)'s. A directory is `EISDIR`, as on Linux.
     pub fn unlink(&mut self, caller: &mut Caller<'_>, at: At<'_>) -> Result<(), Errno> {
         let mut walk = Walk::new(at)?;
-        let last = walk.to_last(self, caller)?;
+        let last = walk.go_to_last(self, caller)?;
         if last.kind != LastKind::Name {
             return Err(Errno::EISDIR);
         }
@@ -41,7 +41,7 @@ impl Fs {
     /// rmdir(2)'s.
     pub fn rmdir(&mut self, caller: &mut Caller<'_>, at: At<'_>) -> Result<(), Errno> {
         let mut walk = Walk::new(at)?;
-        let last = walk.to_last(self, caller)?;
+        let last = walk.go_to_last(self, caller)?;
         match last.kind {
             LastKind::DotDot => return Err(Errno::ENOTEMPTY),
             LastKind::Dot => return Err(Errno::EINVAL),

@@ -67,7 +67,7 @@ impl Fs {
 
     fn side(&mut self, caller: &mut Caller<'_>, at: At<'_>) -> Result<Side, Errno> {
         let mut walk = Walk::new(at)?;
-        let last = walk.to_last(self, caller)?;
+        let last = walk.go_to_last(self, caller)?;
         Ok(Side::new(&walk, &last))
     }
 
@@ -191,14 +191,7 @@ impl Fs {
     }
 
     /// Moves `source` to the new name, whose node, if any, loses it.
-    fn replace(
-        &mut self,
-        old: &Side,
-        new: &Side,
-        source: Ino,
-        target: Option<Ino>,
-        now: Realtime,
-    ) {
+    fn replace(&mut self, old: &Side, new: &Side, source: Ino, target: Option<Ino>, now: Realtime) {
         if old.directory == new.directory {
             let entries = self.nodes.get_mut(old.directory).directory_mut();
             entries.rename(&old.name, &new.name);

@@ -5,6 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
+use super::Fs;
 use super::content::Content;
 use super::devfs::Device;
 use super::directory::Directory;
@@ -13,7 +14,6 @@ use super::journal::Journal;
 use super::mount::{MountId, MountKind, Mounts};
 use super::procfs::ProcNode;
 use super::types::{By, Cred, Ino, Realtime};
-use super::Fs;
 use crate::errno::Errno;
 
 /// What a fresh host is to be like.
@@ -171,8 +171,7 @@ impl Fs {
         let dev = self.mount_kind(MountKind::Dev, "/dev", MEMORY_CAPACITY, root, "dev", now);
         let run = self.mount_kind(MountKind::Memory, "/run", MEMORY_CAPACITY, root, "run", now);
         let dev = self.mounts.get(dev).root;
-        let shm =
-            self.mount_kind(MountKind::Memory, "/dev/shm", MEMORY_CAPACITY, dev, "shm", now);
+        let shm = self.mount_kind(MountKind::Memory, "/dev/shm", MEMORY_CAPACITY, dev, "shm", now);
         let shm = self.mounts.get(shm).root;
         self.nodes.get_mut(shm).mode = 0o1777;
         for (device, name) in Device::ALL {

@@ -101,6 +101,9 @@ impl Fs {
 
     /// The path of a node, as /proc/PID/fd shows it: the name under which it was last reached, with
     /// ` (deleted)` after it if that is gone.
+    ///
+    /// DIVERGENCE: a file made by O_TMPFILE and linked shows its name; Linux goes on to show that it
+    /// had none. Of a file with several names Linux remembers for each descriptor which it was.
     pub fn path_of(&self, ino: Ino) -> Vec<u8> {
         let node = ProcNode::from_ino(ino).or_else(|| match self.nodes.get(ino).body {
             Body::Proc(node, _) => Some(node),

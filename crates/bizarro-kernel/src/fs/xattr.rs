@@ -104,32 +104,20 @@ impl Fs {
         names
     }
 
-    fn may_change(
-        &self,
-        cred: Cred,
-        ino: Ino,
-        space: Space,
-        name: &[u8],
-    ) -> Result<(), Errno> {
+    fn may_change(&self, cred: Cred, ino: Ino, space: Space, name: &[u8]) -> Result<(), Errno> {
         self.writable(ino)?;
         self.may_touch(cred, ino, space, Access::WRITE)?;
         let suffix = supported(space, name)?;
         if suffix.is_empty() {
             return Err(Errno::EINVAL);
         }
-        let is_proc = ProcNode::from_ino(ino).is_some()
-            || self.mount_of(ino) == super::MountId::PROC;
+        let is_proc =
+            ProcNode::from_ino(ino).is_some() || self.mount_of(ino) == super::MountId::PROC;
         if is_proc { Err(Errno::EOPNOTSUPP) } else { Ok(()) }
     }
 
     /// Linux's `xattr_permission`.
-    fn may_touch(
-        &self,
-        cred: Cred,
-        ino: Ino,
-        space: Space,
-        access: Access,
-    ) -> Result<(), Errno> {
+    fn may_touch(&self, cred: Cred, ino: Ino, space: Space, access: Access) -> Result<(), Errno> {
         let refusal = if access == Access::WRITE { Errno::EPERM } else { Errno::ENODATA };
         let kind = self.file_type(ino);
         match space {

@@ -4,7 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use crate::errno::{Errno, Stop, SysResult};
-use crate::fs::{AllocateMode, Device, Dirent, Ino, Kind as Node, Realtime, Seek, Take};
+use crate::fs::{AllocateMode, Device, Dirent, Fs, Ino, Kind as Node, Realtime, Seek, Take};
 use crate::host::HostId;
 use crate::kernel::Kernel;
 use crate::memory::{IoVec, Scatter};
@@ -109,7 +109,7 @@ impl Kernel {
 
     /// A description of /dev/null, for a process's stdin.
     pub(crate) fn open_null(&mut self, host: HostId) -> ObjId {
-        let ino = self.resolve_on(host, b"/dev/null");
+        let ino = self.resolve_on(host, b"/dev/null").unwrap_or(Fs::ROOT);
         self.hosts[usize::from(host.0)].fs().retain(ino);
         self.open_node(host, ino, libc::O_RDWR)
     }

@@ -112,8 +112,21 @@ impl Kernel {
         result
     }
 
-    /// What an absolute path of a fresh host leads to, for the kernel's own use.
-    pub(crate) fn resolve_on(&mut self, host: HostId, path: &[u8]) -> Ino {
+    /// The content of a regular file of a host, for whoever looks at the run from outside.
+    pub fn file_content(&mut self, host: HostId, path: &[u8]) -> Option<Vec<u8>> {
+        let ino = self.resolve_on(host, path)?;
+        let disk = self.hosts[usize::from(host.0)].disk();
+        if disk.kind(ino) != Node::Regular {
+            return None;
+        }
+        let mut content = alloc::vec![0; usize::try_from(disk.size(ino)).ok()?];
+        let len = disk.read_at(ino, 0, &mut content).ok()?;
+        content.truncate(len);
+        Some(content)
+    }
+
+    /// What an absolute path of a host leads to, for the kernel's own use.
+    pub(crate) fn resolve_on(&mut self, host: HostId, path: &[u8]) -> Option<Ino> {
         let now = Realtime(self.hosts[usize::from(host.0)].realtime(self.epoch, self.now) as i64);
         let mut outside = self.outside.take().expect("only one call resolves at a time");
         let mut fs = self.hosts[usize::from(host.0)].take_disk();
@@ -126,8 +139,8 @@ impl Kernel {
         self.outside = Some(outside);
         self.hosts[usize::from(host.0)].put_disk(fs);
         match found {
-            Ok(Found::Node(ino)) => ino,
-            _ => Fs::ROOT,
+            Ok(Found::Node(ino)) => Some(ino),
+            _ => None,
         }
     }
 

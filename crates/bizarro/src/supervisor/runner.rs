@@ -60,6 +60,7 @@ impl TestCase {
             exchanges: Vec::new(),
             properties: Vec::new(),
             events: Vec::new(),
+            files: Vec::new(),
             stats: Stats::default(),
         }
     }

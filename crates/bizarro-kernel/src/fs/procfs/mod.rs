@@ -13,8 +13,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 pub use facts::{
-    HostFacts, IoFacts, LimitFacts, MapFacts, ProcFacts, ProcessFacts, SignalFacts, TaskFacts,
-    text,
+    HostFacts, IoFacts, LimitFacts, MapFacts, ProcFacts, ProcessFacts, SignalFacts, TaskFacts, text,
 };
 pub use table::ProcEntry;
 
@@ -181,21 +180,15 @@ impl ProcNode {
     }
 
     /// The entry of this directory at the position `from` or after it: its position, name and node.
-    pub(super) fn entry_from(
-        self,
-        from: u64,
-        proc: &dyn Proc,
-    ) -> Option<(u64, Vec<u8>, ProcNode)> {
+    pub(super) fn entry_from(self, from: u64, proc: &dyn Proc) -> Option<(u64, Vec<u8>, ProcNode)> {
         let fixed = table::ROWS.iter().filter(|row| {
             row.parent == self.entry && !row.name.is_empty() && row.entry != self.entry
         });
-        let mut position = FIRST_POSITION;
-        for row in fixed {
+        for (position, row) in (FIRST_POSITION..).zip(fixed) {
             if position >= from {
                 let node = ProcNode { entry: row.entry, ..self };
                 return Some((position, row.name.as_bytes().to_vec(), node));
             }
-            position += 1;
         }
         // Numbers come after the fixed names, each at a position of its own, so that a reader's
         // position stays valid while processes come and go.

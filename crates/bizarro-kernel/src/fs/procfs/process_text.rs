@@ -28,7 +28,8 @@ pub(super) fn text(entry: ProcEntry, facts: &ProcFacts<'_>) -> Option<Vec<u8>> {
         ProcEntry::Limits => limits(process).into_bytes(),
         ProcEntry::Io => io(process).into_bytes(),
         ProcEntry::OomScore => {
-            // LINUX: without memory in use the score is two thirds of 1000 plus the adjustment.
+            // LINUX: without memory in use the score is two thirds of 1000 plus the adjustment,
+            // proc_pid_oom_score(5).
             let score = (1000 + process.oom_score_adj) * 2 / 3;
             format!("{}\n", score.max(0)).into_bytes()
         }
@@ -240,6 +241,234 @@ fn io(process: &ProcessFacts) -> String {
     let io = process.io;
     format!(
         "rchar: {}\nwchar: {}\nsyscr: {}\nsyscw: {}\nread_bytes: {}\nwrite_bytes: {}\ncancelled_write_bytes: 0\n",
-        io.read_chars, io.written_chars, io.read_calls, io.write_calls, io.read_bytes, io.written_bytes
+        io.read_chars,
+        io.written_chars,
+        io.read_calls,
+        io.write_calls,
+        io.read_bytes,
+        io.written_bytes
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::procfs::{HostFacts, LimitFacts, SignalFacts};
+    use crate::fs::types::Ino;
+    use bizarro_record::Nanos;
+    use expect_test::{Expect, expect};
+
+    fn process() -> ProcessFacts {
+        let mut limits = LimitFacts::default();
+        limits.0[libc::RLIMIT_NOFILE as usize] = (1024, 4096);
+        ProcessFacts {
+            pid: 7,
+            ppid: 1,
+            pgid: 7,
+            sid: 1,
+            cmdline: b"guest\0--flag\0".to_vec(),
+            threads: 2,
+            umask: 0o022,
+            fd_size: 64,
+            memory_mapped: 8 << 20,
+            memory_resident: 4 << 20,
+            memory_stack: 132 << 10,
+            memory_data: 1 << 20,
+            memory_text: 2 << 20,
+            started: Nanos(1_500_000_000),
+            user_time: Nanos(30_000_000),
+            system_time: Nanos(20_000_000),
+            limits,
+            pending: 1 << 14,
+            ..ProcessFacts::default()
+        }
+    }
+
+    fn shown(entry: ProcEntry, process: &ProcessFacts) -> String {
+        let host = HostFacts { cpus: 2, ..HostFacts::default() };
+        let task = TaskFacts {
+            tid: 8,
+            comm: b"wor) ker".to_vec(),
+            state: 'S',
+            signals: SignalFacts { blocked: 4, ignored: 0x1000, ..SignalFacts::default() },
+            voluntary_switches: 5,
+            involuntary_switches: 6,
+        };
+        let facts = ProcFacts { host: &host, process, task: &task };
+        String::from_utf8(text(entry, &facts).unwrap()).unwrap()
+    }
+
+    #[track_caller]
+    fn check(entry: ProcEntry, expected: Expect) {
+        expected.assert_eq(&shown(entry, &process()));
+    }
+
+    #[test]
+    fn status_has_the_rows_of_linux() {
+        check(
+            ProcEntry::TaskStatus,
+            expect![[r#"
+            Name:	wor) ker
+            Umask:	0022
+            State:	S (sleeping)
+            Tgid:	7
+            Ngid:	0
+            Pid:	8
+            PPid:	1
+            TracerPid:	0
+            Uid:	0	0	0	0
+            Gid:	0	0	0	0
+            FDSize:	64
+            Groups:	 
+            NStgid:	7
+            NSpid:	8
+            NSpgid:	7
+            NSsid:	1
+            VmPeak:	    8192 kB
+            VmSize:	    8192 kB
+            VmLck:	       0 kB
+            VmPin:	       0 kB
+            VmHWM:	    4096 kB
+            VmRSS:	    4096 kB
+            RssAnon:	    4096 kB
+            RssFile:	       0 kB
+            RssShmem:	       0 kB
+            VmData:	    1024 kB
+            VmStk:	     132 kB
+            VmExe:	    2048 kB
+            VmLib:	       0 kB
+            VmPTE:	       0 kB
+            VmSwap:	       0 kB
+            CoreDumping:	0
+            THP_enabled:	1
+            Threads:	2
+            SigQ:	0/63617
+            SigPnd:	0000000000000000
+            ShdPnd:	0000000000004000
+            SigBlk:	0000000000000004
+            SigIgn:	0000000000001000
+            SigCgt:	0000000000000000
+            CapInh:	0000000000000000
+            CapPrm:	000001ffffffffff
+            CapEff:	000001ffffffffff
+            CapBnd:	000001ffffffffff
+            CapAmb:	0000000000000000
+            NoNewPrivs:	0
+            Seccomp:	0
+            Seccomp_filters:	0
+            Speculation_Store_Bypass:	not vulnerable
+            SpeculationIndirectBranch:	not affected
+            Cpus_allowed:	3
+            Cpus_allowed_list:	0-1
+            Mems_allowed:	1
+            Mems_allowed_list:	0
+            voluntary_ctxt_switches:	5
+            nonvoluntary_ctxt_switches:	6
+        "#]],
+        );
+    }
+
+    #[test]
+    fn stat_has_fifty_two_fields_whatever_the_name_holds() {
+        check(
+            ProcEntry::TaskStat,
+            expect![[r#"
+            8 (wor) ker) S 1 7 1 0 -1 4194304 0 0 0 0 3 2 0 0 20 0 2 0 150 8388608 1024 18446744073709551615 0 0 0 0 0 0 4 4096 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0
+        "#]],
+        );
+        let stat = shown(ProcEntry::Stat, &process());
+        let (name, rest) = stat.rsplit_once(')').unwrap();
+        assert_eq!((name, rest.split_whitespace().count()), ("8 (wor) ker", 50));
+    }
+
+    #[test]
+    fn small_files() {
+        check(
+            ProcEntry::Statm,
+            expect![[r#"
+            2048 1024 0 512 0 289 0
+        "#]],
+        );
+        check(
+            ProcEntry::Comm,
+            expect![[r#"
+            wor) ker
+        "#]],
+        );
+        check(
+            ProcEntry::Io,
+            expect![[r#"
+            rchar: 0
+            wchar: 0
+            syscr: 0
+            syscw: 0
+            read_bytes: 0
+            write_bytes: 0
+            cancelled_write_bytes: 0
+        "#]],
+        );
+        check(
+            ProcEntry::OomScore,
+            expect![[r#"
+            666
+        "#]],
+        );
+        check(
+            ProcEntry::Cgroup,
+            expect![[r#"
+            0::/
+        "#]],
+        );
+        assert_eq!(shown(ProcEntry::Cmdline, &process()), "guest\0--flag\0");
+    }
+
+    #[test]
+    fn limits_stand_in_columns() {
+        let text = shown(ProcEntry::Limits, &process());
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 17);
+        assert_eq!(
+            lines[0],
+            "Limit                     Soft Limit           Hard Limit           Units     "
+        );
+        assert_eq!(
+            lines[8],
+            "Max open files            1024                 4096                 files     "
+        );
+        assert_eq!(
+            lines[14],
+            "Max nice priority         unlimited            unlimited            "
+        );
+    }
+
+    #[test]
+    fn mappings_stand_in_columns() {
+        let maps = Vec::from([
+            MapFacts {
+                start: 0x5621_454a_2000,
+                end: 0x5621_454a_4000,
+                prot: libc::PROT_READ,
+                dev: (254, 0),
+                ino: Some(Ino(247_030)),
+                name: b"/usr/bin/cat".to_vec(),
+                ..MapFacts::default()
+            },
+            MapFacts {
+                start: 0x10000,
+                end: 0x20000,
+                prot: libc::PROT_READ | libc::PROT_WRITE,
+                shared: true,
+                offset: 0x3000,
+                ..MapFacts::default()
+            },
+        ]);
+        let process = ProcessFacts { maps, ..process() };
+        let text = shown(ProcEntry::Maps, &process);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[0],
+            "5621454a2000-5621454a4000 r--p 00000000 fe:00 247030                     /usr/bin/cat"
+        );
+        assert_eq!(lines[1], "00010000-00020000 rw-s 00003000 00:00 0 ");
+    }
 }

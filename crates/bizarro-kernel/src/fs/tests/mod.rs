@@ -116,8 +116,7 @@ impl Host {
     /// Calls with what the file system needs of the rest of the world; a nanosecond passes.
     pub(super) fn call<T>(&mut self, f: impl FnOnce(&mut Fs, &mut Caller<'_>, Ino) -> T) -> T {
         self.by.now.0 += 1;
-        let mut caller =
-            Caller { by: self.by, proc: &self.kernel, outside: &mut self.outside };
+        let mut caller = Caller { by: self.by, proc: &self.kernel, outside: &mut self.outside };
         f(&mut self.fs, &mut caller, self.cwd)
     }
 
@@ -139,9 +138,7 @@ impl Host {
 
     pub(super) fn open(&mut self, path: &str, flags: i32) -> Result<Opened, Errno> {
         let flags = OpenFlags::from_bits_retain(flags);
-        self.call(|fs, caller, cwd| {
-            fs.open(caller, At::new(cwd, path.as_bytes()), flags, 0o666)
-        })
+        self.call(|fs, caller, cwd| fs.open(caller, At::new(cwd, path.as_bytes()), flags, 0o666))
     }
 
     /// Opens a node; the test owes its release.
@@ -225,9 +222,7 @@ impl Host {
     }
 
     pub(super) fn mknod(&mut self, path: &str, special: Special) -> Result<Ino, Errno> {
-        self.call(|fs, caller, cwd| {
-            fs.mknod(caller, At::new(cwd, path.as_bytes()), special, 0o666)
-        })
+        self.call(|fs, caller, cwd| fs.mknod(caller, At::new(cwd, path.as_bytes()), special, 0o666))
     }
 
     pub(super) fn readlink(&mut self, path: &str) -> Result<String, Errno> {

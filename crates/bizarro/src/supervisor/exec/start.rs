@@ -89,6 +89,7 @@ fn request(program: &Program, path: &Path) -> RunRequest {
         env: program.environment.clone(),
         mounts: program.mounts.clone(),
         files: Vec::new(),
+        kept: Vec::new(),
     });
     world.deadline = program.deadline.into();
     RunRequest {
