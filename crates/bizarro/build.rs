@@ -20,14 +20,17 @@ const OURS: [&str; 5] =
 /// Our own profile: what a user's configuration says of `release` is not meant for it.
 const PROFILE: &str = "simulator";
 
-/// The whole source of the shared object's package. The core library was compiled to unwind and names a
-/// routine that would do that, which a program without Rust or C++ in it does not have. Nothing here
-/// unwinds; the symbol is hidden, for other programs have the real one.
+/// The whole source of the shared object's package. The core library was compiled to unwind and names the
+/// routines that would do that, which a program without Rust or C++ in it does not have. Nothing here
+/// unwinds; the symbols are hidden, for other programs have the real ones.
 const LIBRARY: &str = r#"#![no_std]
 extern crate bizarro_runtime;
 core::arch::global_asm!(
+    ".weak rust_eh_personality",
+    ".hidden rust_eh_personality",
     ".weak _Unwind_Resume",
     ".hidden _Unwind_Resume",
+    "rust_eh_personality:",
     "_Unwind_Resume:",
     "ud2",
 );
