@@ -557,6 +557,8 @@ extern "C" fn host_main(host: *mut c_void) -> *mut c_void {
     let index = host as usize;
     image::run_constructors();
     let spec = &the_world().request.world.hosts[index];
+    // SAFETY: the host has one thread, and what it forgets is its own copy of the world process's variables.
+    unsafe { libc::clearenv() };
     for variable in &spec.env {
         set_variable(variable);
     }
