@@ -212,7 +212,7 @@ impl Net {
     /// send(2), sendto(2), sendmsg(2). Gives how many bytes were taken; `EAGAIN` while none can be.
     ///
     /// When it succeeds, the network holds the descriptions of [`Control::Rights`] from then on. `EPIPE` comes
-    /// without its signal: the caller raises SIGPIPE unless `MSG_NOSIGNAL` is set or the socket is no stream.
+    /// without its signal: the caller raises SIGPIPE for a `SOCK_STREAM`, unless `MSG_NOSIGNAL` is set.
     pub fn send(
         &mut self,
         cx: &mut Cx<'_>,
@@ -287,6 +287,12 @@ impl Net {
             (Proto::Tcp(tcp), Some(seconds)) if seconds > 0 && tcp.queued > 0 => Some(seconds),
             _ => None,
         }
+    }
+
+    /// Domain, type and protocol of a socket, as socket(2) took them.
+    pub fn kind(&self, id: SockId) -> Result<(i32, i32, i32), Errno> {
+        let base = &self.socket_of(id)?.base;
+        Ok((base.domain, base.kind, base.protocol))
     }
 
     /// getsockname(2).

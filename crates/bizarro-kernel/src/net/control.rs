@@ -22,6 +22,8 @@ pub struct Ucred {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Control {
     /// SCM_RIGHTS. The caller names file descriptions by numbers of its own, and exchanges them for descriptors.
+    /// What recv gives belongs to the caller, who drops what the guest has no room for; with `MSG_PEEK` the
+    /// message keeps them too, so that the caller takes further references.
     Rights(Vec<u64>),
     /// SCM_CREDENTIALS.
     Credentials(Ucred),

@@ -410,6 +410,13 @@ impl Exchanges {
         }
     }
 
+    /// The connection is gone: what was kept for reading its messages is dropped.
+    pub(super) fn over(&mut self, connection: Connection) {
+        if let Some(conversation) = self.conversations.get_mut(connection.0 as usize) {
+            conversation.mode = Mode::Turns(Turns::default());
+        }
+    }
+
     fn turn_name(&mut self, connection: Connection) -> u32 {
         let conversation = &self.conversations[connection.0 as usize];
         if let Some(name) = conversation.turn_name {

@@ -35,7 +35,7 @@ impl Net {
     ) -> Result<(), Errno> {
         let (base, tcp) = self.tcp(id).ok_or(Errno::EBADF)?;
         let wanted = inet_address(base, to)?;
-        if tcp.state != State::Close || tcp.local.port != 0 {
+        if tcp.state != State::Close || tcp.holds_port {
             return Err(Errno::EINVAL);
         }
         let host = base.host;
@@ -49,6 +49,7 @@ impl Net {
         };
         let (_, tcp) = self.tcp(id).ok_or(Errno::EBADF)?;
         tcp.local = Endpoint { ip: wanted.ip, port };
+        tcp.holds_port = true;
         tcp.is_bound_ip = !wanted.ip.is_unspecified();
         tcp.is_bound_port = wanted.port != 0;
         self.hosts[usize::from(host)].ports_tcp.add(port, Owner::Socket(id));
@@ -158,8 +159,9 @@ impl Net {
             return Err(Errno::EINVAL);
         }
         let (host, local) = (usize::from(base.host), tcp.local);
+        let holds_port = tcp.holds_port;
         tcp.state = State::Listen;
-        if local.port == 0 {
+        if !holds_port {
             let port = self.tcp_free_port(cx, id, local.ip, None);
             let Some((_, tcp)) = self.tcp(id) else { return Err(Errno::EBADF) };
             let Some(port) = port else {
@@ -167,6 +169,7 @@ impl Net {
                 return Err(Errno::EADDRINUSE);
             };
             tcp.local.port = port;
+            tcp.holds_port = true;
             self.hosts[host].ports_tcp.add(port, Owner::Socket(id));
         } else if self.tcp_conflicts(cx, id, local.ip, local.port) {
             let Some((_, tcp)) = self.tcp(id) else { return Err(Errno::EBADF) };
@@ -231,7 +234,7 @@ impl Net {
         to: &SockAddr,
     ) -> Result<(), Errno> {
         let (base, tcp) = self.tcp(id).ok_or(Errno::EBADF)?;
-        let (host, local) = (base.host, tcp.local);
+        let (host, local, holds_port) = (base.host, tcp.local, tcp.holds_port);
         let mut remote = inet_address(base, to)?;
         if base.domain == libc::AF_INET6
             && remote.ip.is_ipv4()
@@ -254,7 +257,7 @@ impl Net {
         if ip.is_loopback() && route != Route::Loopback {
             return Err(Errno::EINVAL);
         }
-        let port = if local.port == 0 {
+        let port = if !holds_port {
             let free = self.tcp_free_port(cx, id, ip, Some(remote));
             let port = free.ok_or(Errno::EADDRNOTAVAIL)?;
             self.hosts[usize::from(host)].ports_tcp.add(port, Owner::Socket(id));
@@ -267,6 +270,7 @@ impl Net {
         let (base, tcp) = self.tcp(id).ok_or(Errno::EBADF)?;
         base.shutdown = 0;
         tcp.local = Endpoint { ip, port };
+        tcp.holds_port = true;
         tcp.remote = remote;
         tcp.state = State::SynSent;
         tcp.attempt = Attempt::Connecting;
@@ -342,6 +346,7 @@ impl Net {
         child.remote = local;
         child.peer = client;
         child.parent = listener;
+        child.holds_port = true;
         child.is_bound_ip = true;
         child.is_bound_port = true;
         child.heard = cx.now;
@@ -511,9 +516,8 @@ impl Net {
         tcp.retransmission.number += 1;
         tcp.keep_alive.number += 1;
         base.shutdown = SHUTDOWN_MASK;
-        let is_bound_port = tcp.is_bound_port;
-        if !is_bound_port {
-            tcp.local.port = 0;
+        if tcp.holds_port && !tcp.is_bound_port {
+            tcp.holds_port = false;
             self.hosts[host].ports_tcp.remove(local.port, id);
         }
         self.tcp_wake(cx, id, CHANGED);

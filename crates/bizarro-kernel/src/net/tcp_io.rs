@@ -8,6 +8,9 @@ use super::tcp::{HELD, SEGMENT, Segment, State, What, receive_window};
 use super::{Cx, Net};
 use crate::errno::Errno;
 
+/// Sends up to this many bytes are never cut: every receiver has room for one (`SOCK_MIN_RCVBUF`).
+const SMALL: usize = 1152;
+
 impl Net {
     /// send(2) of a TCP socket (`tcp_sendmsg`).
     pub(super) fn tcp_send(
@@ -28,7 +31,8 @@ impl Net {
                 Err(_) => return Ok(sent),
                 Ok(_) if left == 0 => return Ok(sent),
                 Ok(space) => {
-                    let mut data = self.pool.take(left.min(space).min(SEGMENT));
+                    let limit = if left > SMALL { self.tcp_segment(id) } else { SMALL };
+                    let mut data = self.pool.take(left.min(space).min(limit));
                     let length = data.len();
                     let copied = source.read(&mut data);
                     let pushed = copied.and_then(|()| self.tcp_push(cx, id, data));
@@ -40,6 +44,13 @@ impl Net {
                 }
             }
         }
+    }
+
+    /// The longest segment: what the network card takes, or half the window of a receiver with little room.
+    fn tcp_segment(&mut self, id: SockId) -> usize {
+        let peer = self.tcp(id).map_or(SockId::NONE, |(_, tcp)| tcp.peer);
+        let window = self.tcp(peer).map_or(SEGMENT, |(base, _)| receive_window(&base.options));
+        SEGMENT.min((window / 2).max(SMALL))
     }
 
     /// How many bytes the socket takes now (at least one), or what a send says instead.

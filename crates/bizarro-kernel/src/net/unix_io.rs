@@ -83,6 +83,8 @@ impl Net {
                 Err(_) => break,
             }
         }
+        // LINUX: descriptions that go with no byte are dropped.
+        cx.released.append(&mut rights);
         Ok(sent)
     }
 
