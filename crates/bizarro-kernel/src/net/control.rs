@@ -67,14 +67,14 @@ const ALIGN: usize = 8;
 /// Length of `struct cmsghdr`.
 const HEADER: usize = 16;
 
+/// Exchanges descriptors for the caller's numbers of file descriptions.
+type Resolve<'a> = &'a mut dyn FnMut(&[i32]) -> Result<Vec<u64>, Errno>;
+
 impl Control {
     /// Reads the control buffer of sendmsg(2). `rights` exchanges descriptors for the caller's numbers.
     ///
     /// `EINVAL` where the buffer is malformed or the message unknown, and what `rights` says.
-    pub fn decode(
-        mut raw: &[u8],
-        rights: &mut dyn FnMut(&[i32]) -> Result<Vec<u64>, Errno>,
-    ) -> Result<Vec<Control>, Errno> {
+    pub fn decode(mut raw: &[u8], rights: Resolve<'_>) -> Result<Vec<Control>, Errno> {
         let mut all = Vec::new();
         while raw.len() >= HEADER {
             let length = word(raw, 0).unwrap_or(0) as usize;
@@ -90,7 +90,7 @@ impl Control {
         level: i32,
         kind: i32,
         body: &[u8],
-        rights: &mut dyn FnMut(&[i32]) -> Result<Vec<u64>, Errno>,
+        rights: Resolve<'_>,
     ) -> Result<Control, Errno> {
         let number = || match body {
             [byte] => Ok(i32::from(*byte)),

@@ -3,6 +3,7 @@
 mod exchanges;
 mod faults;
 mod tcp;
+mod tcp_end;
 mod tcp_options;
 mod timers;
 mod udp;
