@@ -12,7 +12,7 @@
 //!   [`Net::fire`]; events of equal times must come back in the order in which they were pushed.
 //! - **Choices** (latencies, losses, ports, noise) are drawn from [`Cx::decider`], in the order of the calls.
 //!
-//! How a stream is simulated: one `send` makes one buffer (at most [`tcp::SEGMENT`] bytes) that moves to the
+//! How a stream is simulated: one `send` makes one buffer (of at most 64 KiB) that moves to the
 //! receiver's queue, in order, after the link's latency.
 //!
 //! DIVERGENCE: acknowledgements and window updates take no time and are never lost on a living path. So a

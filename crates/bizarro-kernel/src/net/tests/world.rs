@@ -24,6 +24,8 @@ use crate::seams::{Decider, Observer};
 struct Draws {
     state: u64,
     faults: Vec<Injection>,
+    /// Beside the planned ones, one step in this many is struck.
+    fault_rate: u64,
     asked: BTreeMap<(String, Step), u32>,
 }
 
@@ -51,6 +53,10 @@ impl Decider for Draws {
         let count = self.asked.entry((exchange.to_string(), step)).or_default();
         *count += 1;
         assert_eq!(*count, 1, "asked twice about {exchange} {step}");
+        if self.fault_rate > 0 && self.random().is_multiple_of(self.fault_rate) {
+            let effects = Effect::of(step);
+            return Some(effects[self.random() as usize % effects.len()]);
+        }
         let planned = self.faults.iter().find(|fault| fault.at == *exchange && fault.step == step);
         planned.map(|fault| fault.effect)
     }
@@ -148,7 +154,7 @@ impl World {
             now: Nanos::ZERO,
             queue: BTreeMap::new(),
             pushed: 0,
-            draws: Draws { state: 1, faults: Vec::new(), asked: BTreeMap::new() },
+            draws: Draws { state: 1, faults: Vec::new(), fault_rate: 0, asked: BTreeMap::new() },
             watcher: Watcher::default(),
             wakes: Vec::new(),
             strikes: Vec::new(),
@@ -164,6 +170,19 @@ impl World {
         let mut world = World::new();
         world.draws.faults.push(fault.parse().expect("a fault"));
         world
+    }
+
+    /// A world in which everything is drawn from `seed`, faults too.
+    pub(super) fn with_seed(seed: u64, link: LinkSpec, fault_rate: u64) -> World {
+        let mut world = World::with_link(link);
+        world.draws.state = seed;
+        world.draws.fault_rate = fault_rate;
+        world
+    }
+
+    /// A number below `limit`, drawn.
+    pub(super) fn draw(&mut self, limit: u64) -> u64 {
+        self.draws.random() % limit
     }
 
     /// Writes down messages too.
