@@ -11,6 +11,8 @@
 //!
 //! #[bizarro::test]
 //! fn money_is_never_made_or_lost(world: &mut World) {
+//!     world.model(Network::FairLoss, Nodes::CrashRecovery, Timing::PartiallySynchronous);
+//!
 //!     let history = world.history("bank");
 //!     world.host("bank").env("RUST_LOG", "info").program(bank::main);
 //!     world.host("teller").workload({
@@ -63,6 +65,9 @@
 //! `supervisor` (default) brings everything a test needs, and builds the simulator once. A production
 //! crate that only wants the assertions and [`History`] switches it off.
 
+// Elsewhere a test only says that it cannot run.
+#![cfg_attr(not(worlds), allow(dead_code))]
+
 mod assert;
 #[cfg(feature = "supervisor")]
 mod blueprint;
@@ -70,7 +75,7 @@ mod blueprint;
 mod check;
 #[cfg(feature = "supervisor")]
 mod explore;
-#[cfg(feature = "supervisor")]
+#[cfg(all(feature = "supervisor", worlds))]
 mod guest;
 mod history;
 #[cfg(feature = "supervisor")]
@@ -79,6 +84,8 @@ mod host;
 mod link;
 #[cfg(feature = "supervisor")]
 mod mistake;
+#[cfg(feature = "supervisor")]
+mod program;
 #[cfg(feature = "supervisor")]
 mod run;
 #[cfg(feature = "supervisor")]
@@ -90,6 +97,7 @@ pub use history::{History, Op};
 
 #[cfg(feature = "supervisor")]
 pub use {
+    bizarro_fault::{Network, Nodes, Timing},
     bizarro_macros::test,
     explore::Explore,
     host::Host,
@@ -103,7 +111,7 @@ pub use {
 /// [`unreachable!`](crate::unreachable) is not among it: it would hide the standard one.
 pub mod prelude {
     #[cfg(feature = "supervisor")]
-    pub use crate::{Explore, Host, Link, OpView, Run, World};
+    pub use crate::{Explore, Host, Link, Network, Nodes, OpView, Run, Timing, World};
     pub use crate::{History, Op, always, reachable, sometimes};
     use std::time::Duration;
 

@@ -6,6 +6,7 @@
 use std::panic::Location;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bizarro_fault::{Network, Nodes, SystemModel, Timing};
 use bizarro_record::{Nanos, WorldSpec};
 
 use crate::check::{Check, Eventually};
@@ -39,6 +40,7 @@ pub struct World {
     pub(crate) checks: Vec<Check>,
     pub(crate) eventually: Vec<Eventually>,
     pub(crate) explore: Explore,
+    pub(crate) model: SystemModel,
     pub(crate) mistakes: Vec<Mistake>,
 }
 
@@ -52,6 +54,7 @@ impl World {
             checks: Vec::new(),
             eventually: Vec::new(),
             explore: Explore::default(),
+            model: SystemModel::default(),
             mistakes: Vec::new(),
         }
     }
@@ -133,6 +136,14 @@ impl World {
     /// Which runs the test makes; everything without this.
     pub fn explore(&mut self, what: Explore) -> &mut World {
         self.explore = what;
+        self
+    }
+
+    /// What the test has to survive, in Kleppmann's words; the matrix tries no fault that the model does not
+    /// allow. Without this: [`Network::Arbitrary`], [`Nodes::CrashRecovery`] and [`Timing::PartiallySynchronous`], which allow
+    /// every fault there is.
+    pub fn model(&mut self, network: Network, nodes: Nodes, timing: Timing) -> &mut World {
+        self.model = SystemModel { network, nodes, timing };
         self
     }
 

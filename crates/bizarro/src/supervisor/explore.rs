@@ -9,10 +9,9 @@ use bizarro_explore::{
 use bizarro_record::{Plan, RunRecord};
 use bizarro_report::{Exit, Look, replay_command};
 
-use super::Conclusion;
-use super::protocol::Trace;
 use super::runner::{TestCase, WorldRunner};
-use super::settings::Settings;
+use super::session::Conclusion;
+use super::settings::{Settings, Trace};
 use super::voice::{Detail, Voice};
 use crate::explore::Explore;
 
@@ -23,6 +22,7 @@ pub(crate) fn one_run(
     trace: Trace,
     look: Look,
 ) -> Result<Conclusion, RunnerError> {
+    refuse_unknown_hosts(test, plan)?;
     let mut runner = WorldRunner::new(test.clone());
     let undisturbed = Plan { injections: Vec::new(), ..plan.clone() };
     let baseline = match plan.injections.is_empty() {
@@ -35,6 +35,20 @@ pub(crate) fn one_run(
     Ok(Conclusion { text: calls + &story, exit: Exit::of_verdict(&verdict) })
 }
 
+/// A fault at a host that is not there could never strike.
+fn refuse_unknown_hosts(test: &TestCase, plan: &Plan) -> Result<(), RunnerError> {
+    let hosts: Vec<&str> = test.blueprint.hosts.iter().map(|host| host.name.as_str()).collect();
+    let ends = plan.injections.iter().flat_map(|fault| [&fault.at.client, &fault.at.server]);
+    match ends.into_iter().find(|end| !hosts.contains(&end.as_str())) {
+        None => Ok(()),
+        Some(unknown) => Err(RunnerError::Usage(format!(
+            "error: no host is called `{unknown}` in {}\n  --> {plan}\n  = the hosts of this world: {}",
+            test.name,
+            hosts.join(", ")
+        ))),
+    }
+}
+
 /// Baseline, matrix and random schedules, as far as the test and the environment want them. Where the
 /// baseline does not hold, nothing else is tried: it would explain nothing.
 pub(crate) fn everything(
@@ -45,9 +59,10 @@ pub(crate) fn everything(
 ) -> Result<Conclusion, RunnerError> {
     let seeds = settings.seeds.unwrap_or(wanted.seeds);
     let mut runners = runners(test, settings.jobs);
-    let mut told = Told::new(*voice);
+    let mut told = Told::new(&test.name, *voice);
     let baseline = if settings.matrix.unwrap_or(wanted.matrix) {
-        let report = matrix(&mut runners, MatrixOptions::default(), voice)?;
+        let options = MatrixOptions { model: test.model, ..MatrixOptions::default() };
+        let report = matrix(&mut runners, options, voice)?;
         told.matrix(&report);
         report.baseline
     } else {
@@ -72,19 +87,22 @@ fn runners(test: &Arc<TestCase>, jobs: u32) -> Vec<Box<dyn Runner + Send>> {
 
 /// What has been found and said so far.
 struct Told {
+    /// Name of the test.
+    test: String,
     voice: Voice,
     text: String,
     exits: Vec<Exit>,
     properties: Properties,
-    /// The command that repeats the first finding.
+    /// The command that repeats the first failure.
     command: Option<String>,
     /// Whether the baseline held and the user has not stopped.
     may_go_on: bool,
 }
 
 impl Told {
-    fn new(voice: Voice) -> Told {
+    fn new(test: &str, voice: Voice) -> Told {
         Told {
+            test: test.to_string(),
             voice,
             text: String::new(),
             exits: Vec::new(),
@@ -139,11 +157,20 @@ impl Told {
         }
     }
 
+    /// Properties that had to be met once, and were not in any run.
+    fn unmet(&mut self) {
+        for property in self.properties.unmet() {
+            self.text += &format!("never seen in any run: {}, {}\n", property.name, property.place);
+            self.command.get_or_insert_with(|| format!("cargo bizarro run {}", self.test));
+        }
+        self.exits.push(Exit::of_properties(&self.properties));
+    }
+
     /// The last line of a failure is the command that repeats it.
     fn conclude(mut self) -> Conclusion {
         // Only what was explored to its end can say that something was never met.
         if self.may_go_on {
-            self.exits.push(Exit::of_properties(&self.properties));
+            self.unmet();
         }
         if let Some(command) = self.command
             && !self.text.trim_end().ends_with(&command)

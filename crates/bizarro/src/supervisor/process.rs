@@ -13,7 +13,8 @@ use std::time::Duration;
 use bizarro_record::{Plan, RunRecord, WorldSpec};
 
 use super::launch::{Group, Launch, memory_file};
-use super::protocol::{Command, Done, Hello, Trace, WORLD_ENV, fd, read_record, write_frame};
+use super::protocol::{Command, Done, Hello, WORLD_ENV, fd, read_record, write_frame};
+use super::settings::Trace;
 use super::watchdog::{FrameReader, Waited};
 
 /// How much of a world process's own output is shown where it died.
@@ -131,7 +132,8 @@ impl WorldProcess {
                 (record.try_clone()?.into(), fd::RECORD),
                 (trace.try_clone()?.into(), fd::TRACE),
             ],
-            output: output.try_clone()?,
+            stdout: output.try_clone()?.into(),
+            stderr: output.try_clone()?.into(),
         };
         Ok(WorldProcess {
             group: launch.start()?,

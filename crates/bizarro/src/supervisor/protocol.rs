@@ -13,6 +13,8 @@ use bizarro_record::{Plan, RunRecord, WorldSpec};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::settings::Trace;
+
 /// Set for world processes: one that cannot find the shared object must not take itself for a
 /// supervisor.
 pub(crate) const WORLD_ENV: &str = "BIZARRO_WORLD";
@@ -43,15 +45,6 @@ pub(crate) enum Hello {
     Described(Box<WorldSpec>),
     /// The description is wrong; in words for the user.
     Mistaken(String),
-}
-
-/// Whether a run's system calls are written down.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Trace {
-    /// They are not.
-    Off,
-    /// A line for each.
-    On,
 }
 
 /// One run is wanted.
