@@ -362,7 +362,7 @@ pub fn create(request: RunRequest, forward: Forward) {
         backtrace: String::new(),
         guest: Guest::default(),
         contexts: Vec::new(),
-        root: Context::default(),
+        root: Context { rsp: 0, fs: switch::thread_pointer() },
         request,
         started,
     };

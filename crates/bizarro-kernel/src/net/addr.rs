@@ -370,3 +370,86 @@ impl Addresses {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+    use alloc::{format, vec};
+    use expect_test::expect;
+
+    #[test]
+    fn addresses_round_trip() {
+        let all = [
+            SockAddr::Inet("10.1.2.3:80".parse().unwrap()),
+            SockAddr::Inet("[fe80::1%3]:443".parse().unwrap()),
+            SockAddr::Unix(UnixName::Unnamed),
+            SockAddr::Unix(UnixName::Abstract(Arc::from(&b"a\0b"[..]))),
+            SockAddr::Unix(UnixName::Path { inode: 9, path: Arc::from(&b"/tmp/s"[..]) }),
+            SockAddr::Netlink(77),
+        ];
+        for address in all {
+            let raw = address.encode();
+            assert_eq!(SockAddr::decode(raw.as_slice(), &mut |_| Ok(9)), Ok(address));
+        }
+        let path = SockAddr::Unix(UnixName::Path { inode: 1, path: Arc::from(&b"s"[..]) });
+        assert_eq!(path.encode().as_slice(), [1, 0, b's', 0], "with its NUL");
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        let decode = |raw: &[u8]| SockAddr::decode(raw, &mut |_| Err(Errno::ENOENT));
+        assert_eq!(decode(&[2]), Err(Errno::EINVAL));
+        assert_eq!(decode(&[2, 0, 0, 80, 1, 2, 3, 4]), Err(Errno::EINVAL));
+        assert_eq!(decode(&[10, 0, 0, 80, 0, 0, 0, 0]), Err(Errno::EINVAL));
+        assert_eq!(decode(&[99, 0]), Err(Errno::EAFNOSUPPORT));
+        assert_eq!(decode(&[1, 0, b'/', b'x']), Err(Errno::ENOENT));
+        let mut long = [b'x'; 112];
+        long[..2].copy_from_slice(&[1, 0]);
+        assert_eq!(decode(&long), Err(Errno::EINVAL));
+        assert_eq!(decode(&[0, 0]), Ok(SockAddr::Unspec));
+    }
+
+    #[test]
+    fn packets_find_their_way() {
+        let hosts = Addresses::new(vec![[10, 0, 0, 1].into(), [192, 168, 7, 2].into()]);
+        let mut text = String::new();
+        for to in [
+            "127.9.9.9",
+            "10.0.0.1",
+            "192.168.7.2",
+            "10.2.3.4",
+            "192.168.7.3",
+            "10.255.255.53",
+            "10.255.255.255",
+            "255.255.255.255",
+            "224.0.0.1",
+            "::1",
+            "fdb1:2a22::a00:1",
+            "fdb1:2a22::c0a8:702",
+            "fdb1:2a22::9",
+            "2001:db8::1",
+            "ff02::1",
+        ] {
+            text += &format!("{to}: {:?}\n", hosts.route(0, to.parse().unwrap()));
+        }
+        expect![[r#"
+            127.9.9.9: Ok(Loopback)
+            10.0.0.1: Ok(Loopback)
+            192.168.7.2: Ok(Host(1))
+            10.2.3.4: Ok(Nobody)
+            192.168.7.3: Err(ENETUNREACH)
+            10.255.255.53: Ok(Resolver)
+            10.255.255.255: Ok(Many)
+            255.255.255.255: Ok(Many)
+            224.0.0.1: Ok(Many)
+            ::1: Ok(Loopback)
+            fdb1:2a22::a00:1: Ok(Loopback)
+            fdb1:2a22::c0a8:702: Ok(Host(1))
+            fdb1:2a22::9: Ok(Nobody)
+            2001:db8::1: Err(ENETUNREACH)
+            ff02::1: Ok(Many)
+        "#]]
+        .assert_eq(&text);
+    }
+}

@@ -212,7 +212,7 @@ impl Net {
     /// send(2), sendto(2), sendmsg(2). Gives how many bytes were taken; `EAGAIN` while none can be.
     ///
     /// When it succeeds, the network holds the descriptions of [`Control::Rights`] from then on. `EPIPE` comes
-    /// without its signal: the caller raises SIGPIPE unless `MSG_NOSIGNAL` is set or the socket is no stream.
+    /// without its signal: the caller raises SIGPIPE for a `SOCK_STREAM`, unless `MSG_NOSIGNAL` is set.
     pub fn send(
         &mut self,
         cx: &mut Cx<'_>,
@@ -289,9 +289,10 @@ impl Net {
         }
     }
 
-    /// Whether writing to a socket that is shut raises SIGPIPE: a stream's does.
-    pub fn is_stream(&self, id: SockId) -> bool {
-        self.sockets.get(id).is_some_and(|socket| socket.base.kind == libc::SOCK_STREAM)
+    /// Domain, type and protocol of a socket, as socket(2) took them.
+    pub fn kind(&self, id: SockId) -> Result<(i32, i32, i32), Errno> {
+        let base = &self.socket_of(id)?.base;
+        Ok((base.domain, base.kind, base.protocol))
     }
 
     /// getsockname(2).

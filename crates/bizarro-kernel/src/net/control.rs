@@ -22,6 +22,8 @@ pub struct Ucred {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Control {
     /// SCM_RIGHTS. The caller names file descriptions by numbers of its own, and exchanges them for descriptors.
+    /// What recv gives belongs to the caller, who drops what the guest has no room for; with `MSG_PEEK` the
+    /// message keeps them too, so that the caller takes further references.
     Rights(Vec<u64>),
     /// SCM_CREDENTIALS.
     Credentials(Ucred),
@@ -65,14 +67,14 @@ const ALIGN: usize = 8;
 /// Length of `struct cmsghdr`.
 const HEADER: usize = 16;
 
+/// Exchanges descriptors for the caller's numbers of file descriptions.
+type Resolve<'a> = &'a mut dyn FnMut(&[i32]) -> Result<Vec<u64>, Errno>;
+
 impl Control {
     /// Reads the control buffer of sendmsg(2). `rights` exchanges descriptors for the caller's numbers.
     ///
     /// `EINVAL` where the buffer is malformed or the message unknown, and what `rights` says.
-    pub fn decode(
-        mut raw: &[u8],
-        rights: &mut dyn FnMut(&[i32]) -> Result<Vec<u64>, Errno>,
-    ) -> Result<Vec<Control>, Errno> {
+    pub fn decode(mut raw: &[u8], rights: Resolve<'_>) -> Result<Vec<Control>, Errno> {
         let mut all = Vec::new();
         while raw.len() >= HEADER {
             let length = word(raw, 0).unwrap_or(0) as usize;
@@ -88,7 +90,7 @@ impl Control {
         level: i32,
         kind: i32,
         body: &[u8],
-        rights: &mut dyn FnMut(&[i32]) -> Result<Vec<u64>, Errno>,
+        rights: Resolve<'_>,
     ) -> Result<Control, Errno> {
         let number = || match body {
             [byte] => Ok(i32::from(*byte)),
@@ -238,4 +240,73 @@ pub(super) fn source_of(control: &[Control]) -> Option<IpAddr> {
         }
         _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    fn encode(all: &[Control], room: usize) -> (Vec<u8>, bool, usize) {
+        let (mut raw, mut cut, mut installed) = (Vec::new(), false, 0);
+        for control in all {
+            let mut install = |rights: &[u64], n: usize| {
+                installed += n;
+                rights[..n].iter().map(|right| *right as i32 + 100).collect()
+            };
+            cut |= control.encode(&mut raw, room, &mut install) == Cut::Cut;
+        }
+        (raw, cut, installed)
+    }
+
+    fn decode(raw: &[u8]) -> Result<Vec<Control>, Errno> {
+        let mut rights = |fds: &[i32]| Ok(fds.iter().map(|fd| *fd as u64 - 100).collect());
+        Control::decode(raw, &mut rights)
+    }
+
+    #[test]
+    fn control_messages_round_trip() {
+        let all = vec![
+            Control::Rights(vec![1, 2, 3]),
+            Control::Credentials(Ucred { pid: 1, uid: 2, gid: 3 }),
+            Control::Tos(4),
+            Control::Tclass(5),
+            Control::PktInfo {
+                interface: 2,
+                local: [10, 0, 0, 1].into(),
+                destination: [10, 0, 0, 2].into(),
+            },
+            Control::PktInfo6 { address: Ipv6Addr::LOCALHOST, interface: 1 },
+        ];
+        let (raw, cut, _) = encode(&all, 1000);
+        assert!(!cut);
+        assert_eq!(decode(&raw), Ok(all));
+    }
+
+    #[test]
+    fn what_has_no_room_is_cut() {
+        let rights = [Control::Rights(vec![1, 2, 3])];
+        for (room, fds) in [(0, 0), (16, 0), (19, 0), (20, 1), (24, 2), (27, 2), (28, 3), (32, 3)] {
+            let (raw, cut, installed) = encode(&rights, room);
+            assert_eq!((installed, cut), (fds, fds < 3), "{room} bytes");
+            assert!(raw.len() <= room, "{} bytes in {room}", raw.len());
+        }
+        let (raw, cut, _) = encode(&[Control::Ttl(64)], 10);
+        assert!(raw.is_empty() && cut);
+    }
+
+    #[test]
+    fn malformed_buffers_are_refused() {
+        let (raw, ..) = encode(&[Control::Tos(1), Control::Tclass(2)], 100);
+        let mut long = raw.clone();
+        long[0] = 200;
+        assert_eq!(decode(&long), Err(Errno::EINVAL));
+        let mut short = raw.clone();
+        short[0] = 3;
+        assert_eq!(decode(&short), Err(Errno::EINVAL));
+        let mut unknown = raw;
+        unknown[8] = 99;
+        assert_eq!(decode(&unknown), Err(Errno::EINVAL));
+        assert_eq!(decode(&[1, 2, 3]), Ok(vec![]));
+    }
 }

@@ -4,9 +4,10 @@
 //! answers, and the reply what the server sends until the client speaks again (a *turn*). Datagrams between
 //! two endpoints are turns likewise. The client is the side that connected, or sent first.
 //!
-//! It only listens: what a fault does to a message is in [`super::fault`].
+//! This file names and counts the exchanges; the bounds of messages are found in [`super::conversation`], and what a fault
+//! does to a message is in [`super::fault`].
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -14,11 +15,11 @@ use alloc::vec::Vec;
 use bizarro_record::{Exchange, ExchangeId, Nanos, Step};
 
 use super::addr::Endpoint;
-use super::http1::{Method, Parser, Role, may_be_http};
+use super::conversation::{Conversation, Mode, Turns};
 
 /// Where the exchanges of a connection, or of two UDP endpoints, are told apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Connection(u32);
+pub(super) struct Connection(pub(super) u32);
 
 impl Connection {
     pub(super) const NONE: Connection = Connection(u32::MAX);
@@ -34,21 +35,21 @@ pub(super) enum Side {
 /// Which part of which message some bytes are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Mark {
-    exchange: u32,
-    bits: u8,
+    pub(super) exchange: u32,
+    pub(super) bits: u8,
 }
 
 impl Mark {
     /// Of none.
     pub(super) const NONE: Mark = Mark { exchange: u32::MAX, bits: 0 };
     /// With the message's first byte.
-    const FIRST: u8 = 1;
+    pub(super) const FIRST: u8 = 1;
     /// With the message's last byte.
-    const LAST: u8 = 2;
+    pub(super) const LAST: u8 = 2;
     /// Perhaps with the message's last byte: the protocol does not say.
-    const OPEN: u8 = 4;
+    pub(super) const OPEN: u8 = 4;
     /// Of the reply.
-    const REPLY: u8 = 8;
+    pub(super) const REPLY: u8 = 8;
 
     pub(super) fn is_some(self) -> bool {
         self.exchange != u32::MAX
@@ -75,20 +76,20 @@ pub(super) struct Piece {
 }
 
 /// An exchange as it goes on.
-struct Record {
+pub(super) struct Record {
     name: u32,
     ordinal: u32,
     connection: u32,
     on_connection: u32,
-    requested: Nanos,
+    pub(super) requested: Nanos,
     delivered: Option<Nanos>,
     replied: Option<Nanos>,
     completed: Option<Nanos>,
-    request_bytes: u64,
-    reply_bytes: u64,
+    pub(super) request_bytes: u64,
+    pub(super) reply_bytes: u64,
     server_disk_writes: u32,
     client_disk_writes: u32,
-    status: Option<u16>,
+    pub(super) status: Option<u16>,
     /// Bit `step`: the decider was asked.
     asked: u8,
     /// The server crashes when the request is delivered.
@@ -104,54 +105,13 @@ struct Name {
     count: u32,
 }
 
-/// How the messages of a connection are told apart.
-enum Mode {
-    Http(alloc::boxed::Box<Http>),
-    Turns(Turns),
-}
-
-struct Http {
-    requests: Parser,
-    replies: Parser,
-    /// The request that is being sent, once it has a name.
-    current: Option<u32>,
-    /// Bytes of it that were sent before, and when the first one was.
-    unnamed: Option<(u64, Nanos)>,
-    /// Requests whose replies have not ended, oldest first.
-    waiting: VecDeque<(u32, Method)>,
-    /// The first byte of the oldest one's reply was sent.
-    has_begun: bool,
-    /// A request was named: it is HTTP indeed.
-    is_certain: bool,
-}
-
-#[derive(Default)]
-struct Turns {
-    current: Option<u32>,
-    is_answered: bool,
-}
-
-struct Conversation {
-    client: u16,
-    server: u16,
-    /// `tcp:8080`: the name of exchanges of unknown protocols.
-    protocol: &'static str,
-    port: u16,
-    /// Index of that name, once it was needed.
-    turn_name: Option<u32>,
-    /// The first sender, of datagrams.
-    client_end: Endpoint,
-    exchanges: u32,
-    mode: Mode,
-}
-
 /// All exchanges of a run.
 pub(super) struct Exchanges {
     hosts: Vec<String>,
     names: Vec<Name>,
     by_name: BTreeMap<(u16, u16), BTreeMap<String, u32>>,
-    records: Vec<Record>,
-    conversations: Vec<Conversation>,
+    pub(super) records: Vec<Record>,
+    pub(super) conversations: Vec<Conversation>,
     /// Conversations in datagrams, by their two ends, the smaller first.
     flows: BTreeMap<(Endpoint, Endpoint), Connection>,
     /// Per host: requests that it has and has not answered.
@@ -179,17 +139,7 @@ impl Exchanges {
 
     /// Begins to listen to a TCP connection.
     pub(super) fn connection(&mut self, client: u16, server: u16, port: u16) -> Connection {
-        let http = Http {
-            requests: Parser::new(),
-            replies: Parser::new(),
-            current: None,
-            unnamed: None,
-            waiting: VecDeque::new(),
-            has_begun: false,
-            is_certain: false,
-        };
-        let mode = Mode::Http(alloc::boxed::Box::new(http));
-        self.converse(client, server, "tcp", port, Endpoint::ANY, mode)
+        self.converse(client, server, "tcp", port, Endpoint::ANY, Mode::http())
     }
 
     /// The conversation between two UDP endpoints of different hosts; it begins if there is none.
@@ -236,181 +186,7 @@ impl Exchanges {
         if client == from { Side::Client } else { Side::Server }
     }
 
-    /// One side sends `bytes`: appends to `pieces` which messages they belong to, in order.
-    pub(super) fn sent(
-        &mut self,
-        connection: Connection,
-        side: Side,
-        bytes: &[u8],
-        now: Nanos,
-        pieces: &mut Vec<Piece>,
-    ) {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let piece = match (&mut self.conversations[connection.0 as usize].mode, side) {
-                (Mode::Turns(_), Side::Client) => self.turn_request(connection, rest, now),
-                (Mode::Turns(_), Side::Server) => self.turn_reply(connection, rest, now),
-                (Mode::Http(_), Side::Client) => self.http_request(connection, rest, now),
-                (Mode::Http(_), Side::Server) => self.http_reply(connection, rest, now),
-            };
-            rest = &rest[piece.length..];
-            if piece.length > 0 {
-                pieces.push(piece);
-            }
-        }
-    }
-
-    fn turn_request(&mut self, connection: Connection, bytes: &[u8], now: Nanos) -> Piece {
-        let Mode::Turns(turns) = &self.conversations[connection.0 as usize].mode else {
-            return Piece { length: 0, mark: Mark::NONE };
-        };
-        let mut bits = Mark::OPEN;
-        let exchange = match turns.current {
-            Some(current) if !turns.is_answered => current,
-            _ => {
-                bits |= Mark::FIRST;
-                let name = self.turn_name(connection);
-                self.begin(connection, name, now)
-            }
-        };
-        self.conversations[connection.0 as usize].mode =
-            Mode::Turns(Turns { current: Some(exchange), is_answered: false });
-        self.records[exchange as usize].request_bytes += bytes.len() as u64;
-        Piece { length: bytes.len(), mark: Mark { exchange, bits } }
-    }
-
-    fn turn_reply(&mut self, connection: Connection, bytes: &[u8], now: Nanos) -> Piece {
-        let whole = |mark| Piece { length: bytes.len(), mark };
-        let Mode::Turns(turns) = &mut self.conversations[connection.0 as usize].mode else {
-            return Piece { length: 0, mark: Mark::NONE };
-        };
-        let Some(exchange) = turns.current else { return whole(Mark::NONE) };
-        let mut bits = Mark::OPEN | Mark::REPLY;
-        if !turns.is_answered {
-            turns.is_answered = true;
-            bits |= Mark::FIRST;
-            self.answered(exchange, now);
-        }
-        self.records[exchange as usize].reply_bytes += bytes.len() as u64;
-        whole(Mark { exchange, bits })
-    }
-
-    fn http_request(&mut self, connection: Connection, bytes: &[u8], now: Nanos) -> Piece {
-        let Mode::Http(http) = &mut self.conversations[connection.0 as usize].mode else {
-            return Piece { length: 0, mark: Mark::NONE };
-        };
-        let is_fresh = !http.is_certain && http.requests.is_between();
-        let progress = if is_fresh && !may_be_http(bytes) {
-            Err(super::http1::NotHttp)
-        } else {
-            http.requests.read(Role::Request, bytes)
-        };
-        let Ok(progress) = progress else {
-            self.give_up_http(connection);
-            return Piece { length: 0, mark: Mark::NONE };
-        };
-        let method = http.requests.method;
-        let mut bits = if progress.ended { Mark::LAST } else { 0 };
-        let exchange = match (http.current, &http.requests.name) {
-            (Some(current), _) => current,
-            (None, None) => {
-                let (before, since) = http.unnamed.unwrap_or((0, now));
-                http.unnamed = Some((before + progress.used as u64, since));
-                return Piece { length: progress.used, mark: Mark::NONE };
-            }
-            (None, Some(name)) => {
-                let name = name.clone();
-                let unnamed = http.unnamed.take();
-                http.is_certain = true;
-                bits |= Mark::FIRST;
-                let name = self.intern(connection, name);
-                let (before, since) = unnamed.unwrap_or((0, now));
-                let exchange = self.begin(connection, name, since);
-                self.records[exchange as usize].request_bytes = before;
-                if let Mode::Http(http) = &mut self.conversations[connection.0 as usize].mode {
-                    http.waiting.push_back((exchange, method));
-                }
-                exchange
-            }
-        };
-        if let Mode::Http(http) = &mut self.conversations[connection.0 as usize].mode {
-            http.current = if progress.ended { None } else { Some(exchange) };
-        }
-        self.records[exchange as usize].request_bytes += progress.used as u64;
-        Piece { length: progress.used, mark: Mark { exchange, bits } }
-    }
-
-    fn http_reply(&mut self, connection: Connection, bytes: &[u8], now: Nanos) -> Piece {
-        let Mode::Http(http) = &mut self.conversations[connection.0 as usize].mode else {
-            return Piece { length: 0, mark: Mark::NONE };
-        };
-        let Some((exchange, method)) = http.waiting.front().copied() else {
-            // The server speaks although nothing was asked: a greeting, or a request that never got a name.
-            if !http.is_certain {
-                self.give_up_http(connection);
-                return Piece { length: 0, mark: Mark::NONE };
-            }
-            return Piece { length: bytes.len(), mark: Mark::NONE };
-        };
-        let Ok(progress) = http.replies.read(Role::Reply(method), bytes) else {
-            self.give_up_http(connection);
-            return Piece { length: 0, mark: Mark::NONE };
-        };
-        let mut bits = Mark::REPLY;
-        let begins = !core::mem::replace(&mut http.has_begun, true);
-        let status = http.replies.status;
-        let is_interim = status.is_some_and(|status| status / 100 == 1 && status != 101);
-        let is_tunnel = http.replies.is_tunnel();
-        if progress.ended && !is_interim {
-            bits |= Mark::LAST;
-            http.waiting.pop_front();
-            http.has_begun = false;
-        }
-        if is_tunnel {
-            bits |= Mark::LAST;
-            self.conversations[connection.0 as usize].mode = Mode::Turns(Turns::default());
-        }
-        if begins {
-            bits |= Mark::FIRST;
-            self.answered(exchange, now);
-        }
-        let record = &mut self.records[exchange as usize];
-        record.status = status.or(record.status);
-        record.reply_bytes += progress.used as u64;
-        Piece { length: progress.used, mark: Mark { exchange, bits } }
-    }
-
-    /// It is not HTTP after all. An exchange that is under way goes on as a turn.
-    fn give_up_http(&mut self, connection: Connection) {
-        let Mode::Http(http) = &mut self.conversations[connection.0 as usize].mode else { return };
-        let current = http.waiting.front().map(|(exchange, _)| *exchange);
-        let mut turns = Turns { current, is_answered: current.is_some() && http.has_begun };
-        if let (None, Some((bytes, since))) = (current, http.unnamed) {
-            let name = self.turn_name(connection);
-            let exchange = self.begin(connection, name, since);
-            self.records[exchange as usize].request_bytes = bytes;
-            turns.current = Some(exchange);
-        }
-        self.conversations[connection.0 as usize].mode = Mode::Turns(turns);
-    }
-
-    /// One side finishes: where that ends a message, the mark for its end.
-    pub(super) fn closing(&mut self, connection: Connection, side: Side) -> Mark {
-        let Some(conversation) = self.conversations.get_mut(connection.0 as usize) else {
-            return Mark::NONE;
-        };
-        match &mut conversation.mode {
-            Mode::Http(http) if side == Side::Server && http.replies.ends_with_connection() => {
-                match http.waiting.pop_front() {
-                    Some((exchange, _)) => Mark { exchange, bits: Mark::REPLY | Mark::LAST },
-                    None => Mark::NONE,
-                }
-            }
-            _ => Mark::NONE,
-        }
-    }
-
-    fn turn_name(&mut self, connection: Connection) -> u32 {
+    pub(super) fn turn_name(&mut self, connection: Connection) -> u32 {
         let conversation = &self.conversations[connection.0 as usize];
         if let Some(name) = conversation.turn_name {
             return name;
@@ -421,7 +197,7 @@ impl Exchanges {
         name
     }
 
-    fn intern(&mut self, connection: Connection, text: String) -> u32 {
+    pub(super) fn intern(&mut self, connection: Connection, text: String) -> u32 {
         let conversation = &self.conversations[connection.0 as usize];
         let (client, server) = (conversation.client, conversation.server);
         let names = self.by_name.entry((client, server)).or_default();
@@ -440,7 +216,7 @@ impl Exchanges {
         new
     }
 
-    fn begin(&mut self, connection: Connection, name: u32, now: Nanos) -> u32 {
+    pub(super) fn begin(&mut self, connection: Connection, name: u32, now: Nanos) -> u32 {
         let conversation = &mut self.conversations[connection.0 as usize];
         conversation.exchanges += 1;
         let on_connection = conversation.exchanges;
@@ -467,7 +243,7 @@ impl Exchanges {
         self.records.len() as u32 - 1
     }
 
-    fn answered(&mut self, exchange: u32, now: Nanos) {
+    pub(super) fn answered(&mut self, exchange: u32, now: Nanos) {
         let record = &mut self.records[exchange as usize];
         record.replied = Some(now);
         let server = self.names[record.name as usize].server;
@@ -532,10 +308,19 @@ impl Exchanges {
     pub(super) fn label(&self, mark: Mark) -> String {
         let record = &self.records[mark.exchange as usize];
         let name = &self.names[record.name as usize].id.name;
-        match mark.side() {
-            Side::Client => format!("{name} #{}", record.ordinal),
-            Side::Server => format!("{name} #{} reply", record.ordinal),
+        // Written by hand, because every message between two hosts has a label.
+        let mut label = String::with_capacity(name.len() + 18);
+        label.push_str(name);
+        label.push_str(" #");
+        let mut scale = 10_u32.pow(record.ordinal.checked_ilog10().unwrap_or(0));
+        while scale > 0 {
+            label.push(char::from(b'0' + (record.ordinal / scale % 10) as u8));
+            scale /= 10;
         }
+        if mark.side() == Side::Server {
+            label.push_str(" reply");
+        }
+        label
     }
 
     /// `host` wrote to its disk.

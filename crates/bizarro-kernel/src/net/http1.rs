@@ -347,7 +347,7 @@ mod tests {
             expect![[r#"
                 GET /a: 32 bytes
                 POST /move: 47 bytes
-                PUT /p: 122 bytes
+                PUT /p: 123 bytes
                 OPTIONS *: 22 bytes
             "#]],
         );

@@ -70,9 +70,8 @@ impl Links {
         let link = &self.links[usize::from(self.between[at])];
         let packets = bytes.div_ceil(PAYLOAD).max(1);
         let mut departs = cx.now;
-        if link.bandwidth > 0 {
-            let length = (bytes + packets * HEADERS) as u64;
-            let takes = length.saturating_mul(1_000_000_000) / link.bandwidth;
+        let length = (bytes + packets * HEADERS) as u64;
+        if let Some(takes) = length.saturating_mul(1_000_000_000).checked_div(link.bandwidth) {
             departs = self.busy[at].max(cx.now) + Nanos(takes);
             self.busy[at] = departs;
         }

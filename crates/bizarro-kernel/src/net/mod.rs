@@ -12,7 +12,7 @@
 //!   [`Net::fire`]; events of equal times must come back in the order in which they were pushed.
 //! - **Choices** (latencies, losses, ports, noise) are drawn from [`Cx::decider`], in the order of the calls.
 //!
-//! How a stream is simulated: one `send` makes one buffer (at most [`tcp::SEGMENT`] bytes) that moves to the
+//! How a stream is simulated: one `send` makes one buffer (of at most 64 KiB) that moves to the
 //! receiver's queue, in order, after the link's latency.
 //!
 //! DIVERGENCE: acknowledgements and window updates take no time and are never lost on a living path. So a
@@ -36,6 +36,7 @@ use crate::seams::{Decider, Observer};
 mod addr;
 mod calls;
 mod control;
+mod conversation;
 mod dns;
 mod exchange;
 mod fault;
@@ -52,8 +53,10 @@ mod tcp_close;
 mod tcp_connect;
 mod tcp_flow;
 mod tcp_io;
+mod tcp_port;
 mod tcp_timers;
 mod udp;
+mod udp_flight;
 mod unix;
 mod unix_dgram;
 mod unix_io;
@@ -185,7 +188,7 @@ pub struct Net {
     links: Links,
     sockets: Slab,
     pool: Pool,
-    flying: udp::Flying,
+    flying: udp_flight::Flying,
     exchanges: Exchanges,
     /// Number of the last message that was shown to the observer.
     messages: u64,
@@ -209,7 +212,7 @@ impl Net {
             links: Links::new(&world.hosts, &world.links),
             sockets: Slab::default(),
             pool: Pool::default(),
-            flying: udp::Flying::default(),
+            flying: udp_flight::Flying::default(),
             exchanges: Exchanges::new(world.hosts.iter().map(|h| h.name.clone()).collect()),
             messages: 0,
         }

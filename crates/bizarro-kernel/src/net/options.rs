@@ -30,6 +30,8 @@ pub(super) enum Rule {
     Any,
     /// From, to; `EINVAL` otherwise.
     Range(i32, i32),
+    /// From, to; `EPERM` otherwise.
+    Unprivileged(i32, i32),
     /// Like `Range`; -1 restores the default.
     RangeOrDefault(i32, i32),
     /// Doubled, at least the first, at most the second (SO_SNDBUF, SO_RCVBUF).
@@ -88,7 +90,7 @@ options! {
     KeepAlive SOL_SOCKET SO_KEEPALIVE, All Flag, 0;
     OobInline SOL_SOCKET SO_OOBINLINE, All Flag, 0;
     NoCheck SOL_SOCKET SO_NO_CHECK, All Flag, 0;
-    Priority SOL_SOCKET SO_PRIORITY, All Range(0, 6), 0;
+    Priority SOL_SOCKET SO_PRIORITY, All Unprivileged(0, 6), 0;
     PassCred SOL_SOCKET SO_PASSCRED, All Flag, 0;
     PassSec SOL_SOCKET SO_PASSSEC, All Flag, 0;
     RcvLowat SOL_SOCKET SO_RCVLOWAT, All LowWater, 1;
@@ -99,6 +101,7 @@ options! {
     RxqOvfl SOL_SOCKET SO_RXQ_OVFL, All Flag, 0;
     BusyPoll SOL_SOCKET SO_BUSY_POLL, All Privileged, 0;
     PeekOff SOL_SOCKET SO_PEEK_OFF, All ReadOnly, -1;
+    MaxPacingRate SOL_SOCKET SO_MAX_PACING_RATE, All Any, -1;
     IncomingCpu SOL_SOCKET SO_INCOMING_CPU, All Any, -1;
     Tos IPPROTO_IP IP_TOS, Inet Any, 0;
     Ttl IPPROTO_IP IP_TTL, Inet RangeOrDefault(1, 255), 64;

@@ -113,7 +113,7 @@ pub(super) struct Claim {
     pub(super) v6_only: bool,
     pub(super) reuse_addr: bool,
     pub(super) reuse_port: bool,
-    /// Listens: then SO_REUSEADDR does not help.
+    /// Listens: then SO_REUSEADDR does not help those who come later.
     pub(super) listens: bool,
 }
 
@@ -135,7 +135,7 @@ pub(super) fn conflicts(new: &Claim, old: &Claim) -> bool {
     if new.reuse_port && old.reuse_port {
         return false;
     }
-    if new.reuse_addr && old.reuse_addr && !old.listens && !new.listens {
+    if new.reuse_addr && old.reuse_addr && !old.listens {
         return false;
     }
     overlap(new, old)

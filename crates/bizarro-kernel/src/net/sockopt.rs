@@ -106,6 +106,8 @@ impl Net {
             Rule::RangeOrDefault(low, high) if within(low, high) => value,
             Rule::RangeOrDefault(..) if value == -1 => row.default,
             Rule::Range(..) | Rule::RangeOrDefault(..) => return Err(Errno::EINVAL),
+            Rule::Unprivileged(low, high) if within(low, high) => value,
+            Rule::Unprivileged(..) => return Err(Errno::EPERM),
             Rule::Doubled(low, high) => {
                 let limit = high / 2;
                 // LINUX: the size is taken as unsigned, so a negative one is the largest.
@@ -123,7 +125,7 @@ impl Net {
             Rule::Privileged => return Err(Errno::EPERM),
         };
         let is_bound = match proto {
-            Proto::Tcp(tcp) => tcp.local.port != 0,
+            Proto::Tcp(tcp) => tcp.holds_port,
             Proto::Udp(udp) => udp.local.port != 0,
             _ => false,
         };

@@ -168,6 +168,8 @@ pub(super) struct Tcp {
     /// The address and port of this end; unspecified where it has none.
     pub(super) local: Endpoint,
     pub(super) remote: Endpoint,
+    /// The local port is taken. Without, it is only what getsockname(2) still tells of it.
+    pub(super) holds_port: bool,
     /// bind(2) chose the address or port: they stay when the connection goes.
     pub(super) is_bound_ip: bool,
     pub(super) is_bound_port: bool,
@@ -214,6 +216,7 @@ impl Tcp {
             keep_alive: KeepAlive::default(),
             local: any,
             remote: any,
+            holds_port: false,
             is_bound_ip: false,
             is_bound_port: false,
             syns: 0,

@@ -113,6 +113,7 @@ impl Net {
         let Some((base, tcp)) = self.tcp(id) else { return };
         let (host, local, remote) = (usize::from(base.host), tcp.local, tcp.remote);
         let reuse = base.options.get(Opt::ReuseAddr) != 0;
+        tcp.holds_port = false;
         self.hosts[host].ports_tcp.remove(local.port, id);
         self.hosts[host].ports_tcp.wait(cx.now, local, remote, reuse);
         self.tcp_done(cx, id);
@@ -125,7 +126,7 @@ impl Net {
         tcp.listener = None;
         tcp.state = State::Close;
         if !tcp.is_bound_port {
-            tcp.local.port = 0;
+            tcp.holds_port = false;
             self.hosts[host].ports_tcp.remove(port, id);
         }
         for child in self.tcp_children(host, port, id) {
@@ -166,13 +167,15 @@ impl Net {
     pub(super) fn tcp_free(&mut self, id: SockId) {
         let Some((base, tcp)) = self.tcp(id) else { return };
         let (host, local, parent) = (usize::from(base.host), tcp.local, tcp.parent);
+        let (holds_port, connection) = (tcp.holds_port, tcp.connection);
         if let Some(listener) = self.tcp(parent).and_then(|(_, tcp)| tcp.listener.as_mut()) {
             match listener.queue.iter().position(|child| *child == id) {
                 Some(at) => drop(listener.queue.remove(at)),
                 None => listener.half_open -= 1,
             }
         }
-        if local.port != 0 {
+        self.exchanges.over(connection);
+        if holds_port {
             self.hosts[host].ports_tcp.remove(local.port, id);
         }
         self.sockets.remove(id);

@@ -1,7 +1,6 @@
-//! How a TCP connection begins: bind, listen, connect, the handshake, accept.
+//! How a TCP connection begins: connect, the handshake, accept.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use core::net::IpAddr;
 
 use bizarro_record::{Event, Nanos};
@@ -10,14 +9,11 @@ use super::addr::{Endpoint, Route, SockAddr};
 use super::calls::{Accepted, inet_address};
 use super::link::{Fate, RESOLVER_LATENCY};
 use super::options::Opt;
-use super::port::{Claim, EPHEMERAL, Owner, conflicts, fit, spread};
+use super::port::Owner;
 use super::socket::{Base, Proto, SHUTDOWN_MASK, SockId, Socket};
-use super::tcp::{Attempt, CHANGED, Listener, Path, Segment, State, Tcp, What, unspecified};
+use super::tcp::{Attempt, CHANGED, Path, Segment, State, Tcp, What, unspecified};
 use super::{Cx, Later, Net, Wake};
 use crate::errno::Errno;
-
-/// `net.core.somaxconn`.
-const SOMAXCONN: i32 = 4096;
 
 /// How long ARP asks before it gives up: three times, a second apart.
 const ARP_TIMEOUT: Nanos = Nanos::from_secs(3);
@@ -26,159 +22,6 @@ const ARP_TIMEOUT: Nanos = Nanos::from_secs(3);
 const HALF_OPEN_TIMEOUT: Nanos = Nanos::from_secs(63);
 
 impl Net {
-    /// bind(2) of a TCP socket.
-    pub(super) fn tcp_bind(
-        &mut self,
-        cx: &mut Cx<'_>,
-        id: SockId,
-        to: &SockAddr,
-    ) -> Result<(), Errno> {
-        let (base, tcp) = self.tcp(id).ok_or(Errno::EBADF)?;
-        let wanted = inet_address(base, to)?;
-        if tcp.state != State::Close || tcp.local.port != 0 {
-            return Err(Errno::EINVAL);
-        }
-        let host = base.host;
-        if !wanted.ip.is_unspecified() && !self.addresses.is_local(host, wanted.ip) {
-            return Err(Errno::EADDRNOTAVAIL);
-        }
-        let port = match wanted.port {
-            0 => self.tcp_free_port(cx, id, wanted.ip, None).ok_or(Errno::EADDRINUSE)?,
-            port if self.tcp_conflicts(cx, id, wanted.ip, port) => return Err(Errno::EADDRINUSE),
-            port => port,
-        };
-        let (_, tcp) = self.tcp(id).ok_or(Errno::EBADF)?;
-        tcp.local = Endpoint { ip: wanted.ip, port };
-        tcp.is_bound_ip = !wanted.ip.is_unspecified();
-        tcp.is_bound_port = wanted.port != 0;
-        self.hosts[usize::from(host)].ports_tcp.add(port, Owner::Socket(id));
-        Ok(())
-    }
-
-    /// What the socket `id` would claim by being bound to `ip`.
-    fn tcp_claim(base: &Base, tcp: &Tcp, ip: IpAddr) -> Claim {
-        Claim {
-            ip,
-            v6_only: base.options.get(Opt::V6Only) != 0,
-            reuse_addr: base.options.get(Opt::ReuseAddr) != 0,
-            reuse_port: base.options.get(Opt::ReusePort) != 0,
-            listens: tcp.state == State::Listen,
-        }
-    }
-
-    /// Whether somebody's use of `port` forbids that `id` is bound to `ip` and it.
-    fn tcp_conflicts(&mut self, cx: &Cx<'_>, id: SockId, ip: IpAddr, port: u16) -> bool {
-        let Some((base, tcp)) = self.tcp(id) else { return false };
-        let host = usize::from(base.host);
-        let claim = Self::tcp_claim(base, tcp, ip);
-        self.hosts[host].ports_tcp.expire(cx.now);
-        self.hosts[host].ports_tcp.users(port).any(|owner| {
-            let other = match owner {
-                Owner::Socket(other) if other == id => return false,
-                Owner::Socket(other) => match self.sockets.get(other) {
-                    Some(Socket { base, proto: Proto::Tcp(tcp) }) => {
-                        if tcp.has_left_fin_wait(cx.now) {
-                            return false;
-                        }
-                        Self::tcp_claim(base, tcp, tcp.local.ip)
-                    }
-                    _ => return false,
-                },
-                Owner::TimeWait { local, reuse, .. } => Claim {
-                    ip: local,
-                    v6_only: false,
-                    reuse_addr: reuse,
-                    reuse_port: false,
-                    listens: false,
-                },
-            };
-            conflicts(&claim, &other)
-        })
-    }
-
-    /// A free ephemeral port: the first one from a drawn place on. For a connection to `remote` a port may
-    /// serve several connections, once those that nobody uses are exhausted.
-    fn tcp_free_port(
-        &mut self,
-        cx: &mut Cx<'_>,
-        id: SockId,
-        ip: IpAddr,
-        remote: Option<Endpoint>,
-    ) -> Option<u16> {
-        let host = usize::from(self.base(id).ok()?.host);
-        self.hosts[host].ports_tcp.expire(cx.now);
-        let (low, count) = (*EPHEMERAL.start(), EPHEMERAL.len() as u64);
-        let start = cx.decider.random() % count;
-        let candidates = (0..count).map(|n| low + ((start + n) % count) as u16);
-        let is_unused = |port: &u16| self.hosts[host].ports_tcp.users(*port).next().is_none();
-        if let Some(port) = candidates.clone().find(is_unused) {
-            return Some(port);
-        }
-        match remote {
-            Some(remote) => {
-                let local = |port| Endpoint { ip, port };
-                candidates
-                    .into_iter()
-                    .find(|port| !self.tcp_is_connected(host, local(*port), remote))
-            }
-            None => candidates.into_iter().find(|port| !self.tcp_conflicts(cx, id, ip, *port)),
-        }
-    }
-
-    /// Whether `host` has a connection between these ends, or had one a moment ago.
-    fn tcp_is_connected(&self, host: usize, local: Endpoint, remote: Endpoint) -> bool {
-        self.hosts[host].ports_tcp.users(local.port).any(|owner| match owner {
-            Owner::TimeWait { local: ip, remote: other, .. } => ip == local.ip && other == remote,
-            Owner::Socket(other) => match self.sockets.get(other).map(|socket| &socket.proto) {
-                Some(Proto::Tcp(tcp)) => {
-                    tcp.local.ip == local.ip && tcp.remote == remote || tcp.state == State::Listen
-                }
-                _ => false,
-            },
-        })
-    }
-
-    /// listen(2) of a TCP socket.
-    pub(super) fn tcp_listen(
-        &mut self,
-        cx: &mut Cx<'_>,
-        id: SockId,
-        backlog: i32,
-    ) -> Result<(), Errno> {
-        let (base, tcp) = self.tcp(id).ok_or(Errno::EBADF)?;
-        if tcp.attempt != Attempt::Unconnected {
-            return Err(Errno::EINVAL);
-        }
-        let backlog = if backlog < 0 { SOMAXCONN } else { backlog.min(SOMAXCONN) } as usize;
-        if let Some(listener) = &mut tcp.listener {
-            listener.backlog = backlog;
-            return Ok(());
-        }
-        if tcp.state != State::Close {
-            return Err(Errno::EINVAL);
-        }
-        let (host, local) = (usize::from(base.host), tcp.local);
-        tcp.state = State::Listen;
-        if local.port == 0 {
-            let port = self.tcp_free_port(cx, id, local.ip, None);
-            let Some((_, tcp)) = self.tcp(id) else { return Err(Errno::EBADF) };
-            let Some(port) = port else {
-                tcp.state = State::Close;
-                return Err(Errno::EADDRINUSE);
-            };
-            tcp.local.port = port;
-            self.hosts[host].ports_tcp.add(port, Owner::Socket(id));
-        } else if self.tcp_conflicts(cx, id, local.ip, local.port) {
-            let Some((_, tcp)) = self.tcp(id) else { return Err(Errno::EBADF) };
-            tcp.state = State::Close;
-            return Err(Errno::EADDRINUSE);
-        }
-        let (base, tcp) = self.tcp(id).ok_or(Errno::EBADF)?;
-        base.shutdown = 0;
-        tcp.listener = Some(Box::new(Listener { backlog, queue: VecDeque::new(), half_open: 0 }));
-        Ok(())
-    }
-
     /// accept(2) of a TCP socket.
     pub(super) fn tcp_accept(&mut self, id: SockId) -> Result<Accepted, Errno> {
         let (base, tcp) = self.tcp(id).ok_or(Errno::EBADF)?;
@@ -231,7 +74,7 @@ impl Net {
         to: &SockAddr,
     ) -> Result<(), Errno> {
         let (base, tcp) = self.tcp(id).ok_or(Errno::EBADF)?;
-        let (host, local) = (base.host, tcp.local);
+        let (host, local, holds_port) = (base.host, tcp.local, tcp.holds_port);
         let mut remote = inet_address(base, to)?;
         if base.domain == libc::AF_INET6
             && remote.ip.is_ipv4()
@@ -254,7 +97,7 @@ impl Net {
         if ip.is_loopback() && route != Route::Loopback {
             return Err(Errno::EINVAL);
         }
-        let port = if local.port == 0 {
+        let port = if !holds_port {
             let free = self.tcp_free_port(cx, id, ip, Some(remote));
             let port = free.ok_or(Errno::EADDRNOTAVAIL)?;
             self.hosts[usize::from(host)].ports_tcp.add(port, Owner::Socket(id));
@@ -267,6 +110,7 @@ impl Net {
         let (base, tcp) = self.tcp(id).ok_or(Errno::EBADF)?;
         base.shutdown = 0;
         tcp.local = Endpoint { ip, port };
+        tcp.holds_port = true;
         tcp.remote = remote;
         tcp.state = State::SynSent;
         tcp.attempt = Attempt::Connecting;
@@ -342,6 +186,7 @@ impl Net {
         child.remote = local;
         child.peer = client;
         child.parent = listener;
+        child.holds_port = true;
         child.is_bound_ip = true;
         child.is_bound_port = true;
         child.heard = cx.now;
@@ -354,34 +199,6 @@ impl Net {
             tcp.peer = child;
         }
         self.tcp_send_syn_ack(cx, client, child);
-    }
-
-    /// The listening socket of `host` that takes a connection from `from` to `to`.
-    fn tcp_listener(&self, host: u16, from: Endpoint, to: Endpoint) -> Option<SockId> {
-        let mut best = 0;
-        let mut found = alloc::vec::Vec::new();
-        for owner in self.hosts[usize::from(host)].ports_tcp.users(to.port) {
-            let Owner::Socket(id) = owner else { continue };
-            let Some(Socket { base, proto: Proto::Tcp(tcp) }) = self.sockets.get(id) else {
-                continue;
-            };
-            if tcp.listener.is_none() {
-                continue;
-            }
-            let v6_only = base.options.get(Opt::V6Only) != 0;
-            let Some(score) = fit(tcp.local.ip, v6_only, to.ip) else { continue };
-            if score > best {
-                best = score;
-                found.clear();
-            }
-            if score == best {
-                found.push(id);
-            }
-        }
-        match found.len() {
-            0 => None,
-            n => Some(found[(spread(from, to) % n as u64) as usize]),
-        }
     }
 
     fn tcp_refuse(&mut self, cx: &mut Cx<'_>, client: SockId) {
@@ -511,9 +328,8 @@ impl Net {
         tcp.retransmission.number += 1;
         tcp.keep_alive.number += 1;
         base.shutdown = SHUTDOWN_MASK;
-        let is_bound_port = tcp.is_bound_port;
-        if !is_bound_port {
-            tcp.local.port = 0;
+        if tcp.holds_port && !tcp.is_bound_port {
+            tcp.holds_port = false;
             self.hosts[host].ports_tcp.remove(local.port, id);
         }
         self.tcp_wake(cx, id, CHANGED);
@@ -535,16 +351,6 @@ impl Net {
             cx.show(to, Event::Dropped { message });
         }
         message
-    }
-}
-
-impl Tcp {
-    /// Whether an orphan has waited long enough for the other side's FIN (`tcp_fin_timeout`): then it holds
-    /// no port any more.
-    fn has_left_fin_wait(&self, now: Nanos) -> bool {
-        self.is_orphan
-            && self.state == State::FinWait2
-            && now >= self.orphaned + Nanos::from_secs(60)
     }
 }
 

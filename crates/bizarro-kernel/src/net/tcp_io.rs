@@ -3,10 +3,13 @@
 use super::calls::{Received, Source};
 use super::exchange::Mark;
 use super::options::Opt;
-use super::socket::{RCV_SHUTDOWN, SEND_SHUTDOWN, SockId};
-use super::tcp::{HELD, SEGMENT, Segment, State, What, receive_window};
+use super::socket::{Base, Pool, RCV_SHUTDOWN, SEND_SHUTDOWN, SockId};
+use super::tcp::{HELD, SEGMENT, Segment, State, Tcp, What, receive_window};
 use super::{Cx, Net};
 use crate::errno::Errno;
+
+/// Sends up to this many bytes are never cut: every receiver has room for one (`SOCK_MIN_RCVBUF`).
+const SMALL: usize = 1152;
 
 impl Net {
     /// send(2) of a TCP socket (`tcp_sendmsg`).
@@ -28,7 +31,8 @@ impl Net {
                 Err(_) => return Ok(sent),
                 Ok(_) if left == 0 => return Ok(sent),
                 Ok(space) => {
-                    let mut data = self.pool.take(left.min(space).min(SEGMENT));
+                    let limit = if left > SMALL { self.tcp_segment(id) } else { SMALL };
+                    let mut data = self.pool.take(left.min(space).min(limit));
                     let length = data.len();
                     let copied = source.read(&mut data);
                     let pushed = copied.and_then(|()| self.tcp_push(cx, id, data));
@@ -40,6 +44,13 @@ impl Net {
                 }
             }
         }
+    }
+
+    /// The longest segment: what the network card takes, or half the window of a receiver with little room.
+    fn tcp_segment(&mut self, id: SockId) -> usize {
+        let peer = self.tcp(id).map_or(SockId::NONE, |(_, tcp)| tcp.peer);
+        let window = self.tcp(peer).map_or(SEGMENT, |(base, _)| receive_window(&base.options));
+        SEGMENT.min((window / 2).max(SMALL))
     }
 
     /// How many bytes the socket takes now (at least one), or what a send says instead.
@@ -108,48 +119,13 @@ impl Net {
         if wanted == 0 && max > 0 {
             return nothing_to_read(base, tcp).map(|()| Received::default());
         }
-        let is_open = !tcp.is_done && base.error.is_none() && !base.is_shut(RCV_SHUTDOWN);
-        if flags & libc::MSG_DONTWAIT == 0 && is_open {
-            let target = if flags & libc::MSG_WAITALL != 0 {
-                max
-            } else {
-                max.min(base.options.get(Opt::RcvLowat).max(0) as usize)
-            };
-            // DIVERGENCE: more than half the window is never waited for, because the sender waits too.
-            if wanted < target.min(receive_window(&base.options) / 2) {
-                return Err(Errno::EAGAIN);
-            }
+        if wanted < low_water(base, tcp, max, flags) {
+            return Err(Errno::EAGAIN);
         }
         if flags & libc::MSG_PEEK != 0 {
             return peek(tcp, sink, wanted, flags);
         }
-        let mut copied = 0;
-        let mut deadly = Mark::NONE;
-        while copied < wanted {
-            let Some(first) = tcp.rx.front() else { break };
-            let rest = &first.data[tcp.rx_offset..];
-            let part = &rest[..rest.len().min(wanted - copied)];
-            if flags & libc::MSG_TRUNC == 0
-                && let Err(error) = sink(part)
-            {
-                if copied == 0 {
-                    return Err(error);
-                }
-                break;
-            }
-            copied += part.len();
-            tcp.rx_offset += part.len();
-            if tcp.rx_offset == first.data.len() {
-                tcp.rx_offset = 0;
-                if let Some(segment) = tcp.rx.pop_front() {
-                    if segment.mark.is_some() {
-                        deadly = segment.mark;
-                    }
-                    pool.give(segment.data);
-                }
-            }
-        }
-        tcp.rx_bytes -= copied;
+        let (copied, deadly) = take(tcp, pool, sink, wanted, flags)?;
         let peer_holds = tcp.peer_holds;
         if deadly.is_some() {
             self.deadly_message_read(cx, deadly);
@@ -161,8 +137,62 @@ impl Net {
     }
 }
 
+/// How many bytes recv waits for, as long as more can come.
+fn low_water(base: &Base, tcp: &Tcp, max: usize, flags: i32) -> usize {
+    let is_open = !tcp.is_done && base.error.is_none() && !base.is_shut(RCV_SHUTDOWN);
+    if flags & libc::MSG_DONTWAIT != 0 || !is_open {
+        return 0;
+    }
+    let target = if flags & libc::MSG_WAITALL != 0 {
+        max
+    } else {
+        max.min(base.options.get(Opt::RcvLowat).max(0) as usize)
+    };
+    // DIVERGENCE: more than half the window is never waited for, because the sender waits too.
+    target.min(receive_window(&base.options) / 2)
+}
+
+/// Takes `wanted` bytes out of the queue; gives how many, and the mark of a message that its reader dies of.
+#[inline]
+fn take(
+    tcp: &mut Tcp,
+    pool: &mut Pool,
+    sink: &mut dyn FnMut(&[u8]) -> Result<(), Errno>,
+    wanted: usize,
+    flags: i32,
+) -> Result<(usize, Mark), Errno> {
+    let mut copied = 0;
+    let mut deadly = Mark::NONE;
+    while copied < wanted {
+        let Some(first) = tcp.rx.front() else { break };
+        let rest = &first.data[tcp.rx_offset..];
+        let part = &rest[..rest.len().min(wanted - copied)];
+        if flags & libc::MSG_TRUNC == 0
+            && let Err(error) = sink(part)
+        {
+            if copied == 0 {
+                return Err(error);
+            }
+            break;
+        }
+        copied += part.len();
+        tcp.rx_offset += part.len();
+        if tcp.rx_offset == first.data.len() {
+            tcp.rx_offset = 0;
+            if let Some(segment) = tcp.rx.pop_front() {
+                if segment.mark.is_some() {
+                    deadly = segment.mark;
+                }
+                pool.give(segment.data);
+            }
+        }
+    }
+    tcp.rx_bytes -= copied;
+    Ok((copied, deadly))
+}
+
 /// What recv says when there is nothing to read: `Ok` at the end of the stream.
-fn nothing_to_read(base: &mut super::Base, tcp: &super::tcp::Tcp) -> Result<(), Errno> {
+fn nothing_to_read(base: &mut Base, tcp: &Tcp) -> Result<(), Errno> {
     if tcp.is_done {
         return Ok(());
     }
@@ -174,7 +204,7 @@ fn nothing_to_read(base: &mut super::Base, tcp: &super::tcp::Tcp) -> Result<(), 
 }
 
 fn peek(
-    tcp: &super::tcp::Tcp,
+    tcp: &Tcp,
     sink: &mut dyn FnMut(&[u8]) -> Result<(), Errno>,
     wanted: usize,
     flags: i32,

@@ -4,20 +4,18 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
-use bizarro_record::{Event, Nanos};
+use bizarro_record::Nanos;
 
-use super::addr::{Endpoint, RESOLVER, Route, SockAddr};
+use super::addr::{Endpoint, Route, SockAddr};
 use super::calls::{Received, Source, inet_address};
 use super::control::{Control, source_of};
 use super::exchange::{Connection, Mark};
-use super::fault::Outcome;
-use super::link::{Fate, RESOLVER_LATENCY};
 use super::options::Opt;
 use super::port::{Claim, EPHEMERAL, Owner, conflicts, fit, spread};
 use super::socket::{Base, Proto, RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK, SockId, Socket};
 use super::tcp::unspecified;
 use super::tcp_connect::loopback_like;
-use super::{Cx, Later, Net, Wake};
+use super::{Cx, Net, Wake};
 use crate::errno::Errno;
 
 /// The longest datagram over IPv4: 65535 less the headers.
@@ -33,9 +31,9 @@ pub(super) struct Datagram {
     pub(super) from: Endpoint,
     /// The destination address in its header.
     pub(super) to: IpAddr,
-    tos: u8,
-    arrived: Nanos,
-    mark: Mark,
+    pub(super) tos: u8,
+    pub(super) arrived: Nanos,
+    pub(super) mark: Mark,
 }
 
 /// A UDP socket.
@@ -49,40 +47,6 @@ pub(super) struct Udp {
     rx_memory: usize,
     /// The flow of the last datagram, so that the next one to the same place is found at once.
     pub(super) flow: Option<(Endpoint, Connection)>,
-}
-
-/// A datagram between two hosts.
-struct Flight {
-    sender: SockId,
-    from_host: u16,
-    to_host: u16,
-    to: Endpoint,
-    message: u64,
-    datagram: Datagram,
-}
-
-/// All datagrams between hosts.
-#[derive(Default)]
-pub(super) struct Flying {
-    places: Vec<Option<Flight>>,
-    free: Vec<u32>,
-}
-
-impl Flying {
-    fn put(&mut self, flight: Flight) -> u32 {
-        if let Some(place) = self.free.pop() {
-            self.places[place as usize] = Some(flight);
-            return place;
-        }
-        self.places.push(Some(flight));
-        self.places.len() as u32 - 1
-    }
-
-    fn take(&mut self, place: u32) -> Option<Flight> {
-        let flight = self.places.get_mut(place as usize)?.take()?;
-        self.free.push(place);
-        Some(flight)
-    }
 }
 
 /// What Linux charges for a packet of `length` bytes (`skb->truesize`): the size class of its buffer and the
@@ -137,7 +101,7 @@ impl Udp {
 }
 
 impl Net {
-    fn udp(&mut self, id: SockId) -> Result<(&mut Base, &mut Udp), Errno> {
+    pub(super) fn udp(&mut self, id: SockId) -> Result<(&mut Base, &mut Udp), Errno> {
         let socket = self.sockets.get_mut(id).ok_or(Errno::EBADF)?;
         match &mut socket.proto {
             Proto::Udp(udp) => Ok((&mut socket.base, udp)),
@@ -401,84 +365,8 @@ impl Net {
         Ok(())
     }
 
-    /// Sends a datagram to another host.
-    fn udp_fly(
-        &mut self,
-        cx: &mut Cx<'_>,
-        sender: SockId,
-        to_host: u16,
-        to: Endpoint,
-        mut datagram: Datagram,
-    ) -> Result<(), Errno> {
-        let from_host = self.udp(sender)?.0.host;
-        let (mark, outcome) =
-            self.udp_observed(cx, sender, to_host, datagram.from, to, &mut datagram.data)?;
-        datagram.mark = mark;
-        let mut fate = self.carry(cx, from_host, to_host, datagram.data.len());
-        match outcome {
-            Outcome::Pass => {}
-            Outcome::Lose => fate = Fate::Lost,
-            Outcome::Delay(by) => {
-                if let Fate::Arrives(at) = &mut fate {
-                    *at += by;
-                }
-            }
-        }
-        let mut message = 0;
-        if mark.is_first() {
-            message = self.next_message();
-            let label = self.exchanges.label(mark);
-            let bytes = datagram.data.len() as u32;
-            cx.show(from_host, Event::Sent { message, to: to_host, bytes, label });
-        }
-        match fate {
-            Fate::Arrives(at) => {
-                let flight = Flight { sender, from_host, to_host, to, message, datagram };
-                let place = self.flying.put(flight);
-                cx.later(at, Later::Datagram(place));
-            }
-            Fate::Lost => {
-                if message != 0 {
-                    cx.show(to_host, Event::Dropped { message });
-                }
-                self.pool.give(datagram.data);
-            }
-        }
-        Ok(())
-    }
-
-    /// A datagram is at its host.
-    pub(super) fn datagram_arrives(&mut self, cx: &mut Cx<'_>, place: u32) {
-        let Some(flight) = self.flying.take(place) else { return };
-        match self.away(cx, flight.to_host) {
-            Some(None) => {
-                if flight.message != 0 {
-                    cx.show(flight.to_host, Event::Dropped { message: flight.message });
-                }
-                return;
-            }
-            Some(Some(at)) => {
-                let place = self.flying.put(flight);
-                return cx.later(at, Later::Datagram(place));
-            }
-            None => {}
-        }
-        if flight.message != 0 {
-            cx.show(flight.to_host, Event::Delivered { message: flight.message });
-        }
-        let mark = flight.datagram.mark;
-        if self.udp_deliver(cx, flight.to_host, flight.to, flight.datagram) {
-            if mark.is_some() {
-                self.datagram_delivered(cx, mark);
-            }
-        } else if let Fate::Arrives(at) = self.carry(cx, flight.to_host, flight.from_host, 0) {
-            let unreachable = Later::PortUnreachable { sock: flight.sender, to: flight.to };
-            cx.later(at, unreachable);
-        }
-    }
-
     /// Gives a datagram to the socket of `host` that it is for; `false` where there is none.
-    fn udp_deliver(
+    pub(super) fn udp_deliver(
         &mut self,
         cx: &mut Cx<'_>,
         host: u16,
@@ -523,7 +411,7 @@ impl Net {
                 score == best && base.options.get(Opt::ReusePort) != 0 && udp.remote.is_none();
             group = if is_same_group { group + 1 } else { 1 };
             best = score;
-            if group == 1 || spread(from, to) % group == 0 {
+            if group == 1 || spread(from, to).is_multiple_of(group) {
                 found = Some(id);
             }
         }
@@ -543,7 +431,7 @@ impl Net {
     }
 
     /// To every socket of `host` that is bound to the port, and for a group has joined it.
-    fn udp_deliver_to_all(
+    pub(super) fn udp_deliver_to_all(
         &mut self,
         cx: &mut Cx<'_>,
         host: u16,
@@ -561,62 +449,6 @@ impl Net {
                 self.udp_enqueue(cx, id, copy);
             }
         }
-    }
-
-    /// Broadcast and multicast: a copy to every other host, and one to this.
-    fn udp_send_to_many(&mut self, cx: &mut Cx<'_>, id: SockId, to: Endpoint, datagram: Datagram) {
-        let Ok((base, _)) = self.udp(id) else { return };
-        let host = base.host;
-        let loops = base.options.get(Opt::MulticastLoop) != 0 || !to.ip.is_multicast();
-        for other in 0..self.hosts.len() as u16 {
-            if other == host {
-                continue;
-            }
-            if let Fate::Arrives(at) = self.carry(cx, host, other, datagram.data.len()) {
-                let copy = Datagram { data: datagram.data.clone(), ..datagram };
-                let flight = Flight {
-                    sender: id,
-                    from_host: host,
-                    to_host: other,
-                    to,
-                    message: 0,
-                    datagram: copy,
-                };
-                let place = self.flying.put(flight);
-                cx.later(at, Later::Datagram(place));
-            }
-        }
-        if loops {
-            self.udp_deliver_to_all(cx, host, to, &datagram);
-        }
-    }
-
-    /// The DNS server answers.
-    fn ask_resolver(&mut self, cx: &mut Cx<'_>, id: SockId, to: Endpoint, question: Datagram) {
-        let Ok((base, _)) = self.udp(id) else { return };
-        let host = base.host;
-        let at = cx.now + RESOLVER_LATENCY + RESOLVER_LATENCY;
-        if to.port != super::dns::PORT {
-            return cx.later(at, Later::PortUnreachable { sock: id, to });
-        }
-        let Some(data) = self.names.answer(&question.data) else { return };
-        let datagram = Datagram {
-            data,
-            from: Endpoint { ip: RESOLVER.into(), port: super::dns::PORT },
-            to: question.from.ip,
-            ..question
-        };
-        let to = question.from;
-        let flight = Flight {
-            sender: SockId::NONE,
-            from_host: host,
-            to_host: host,
-            to,
-            message: 0,
-            datagram,
-        };
-        let place = self.flying.put(flight);
-        cx.later(at, Later::Datagram(place));
     }
 
     /// ICMP "port unreachable" for what `id` sent to `to`: a connected socket hears of it.

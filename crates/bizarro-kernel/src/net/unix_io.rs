@@ -83,6 +83,8 @@ impl Net {
                 Err(_) => break,
             }
         }
+        // LINUX: descriptions that go with no byte are dropped.
+        cx.released.append(&mut rights);
         Ok(sent)
     }
 
@@ -149,44 +151,11 @@ impl Net {
             }
         }
         let passes_creds = base.options.get(Opt::PassCred) != 0;
-        let mut received = Received::default();
-        let mut creds = None;
-        let mut offset = unix.rx_offset;
-        let mut done = 0;
-        for message in &unix.rx {
-            if passes_creds && creds.is_some_and(|creds| creds != message.creds) {
-                break;
-            }
-            let rest = &message.data[offset..];
-            let part = &rest[..rest.len().min(max - received.bytes)];
-            if let Err(error) = sink(part) {
-                if received.bytes == 0 {
-                    return Err(error);
-                }
-                break;
-            }
-            creds = Some(message.creds);
-            received.bytes += part.len();
-            offset += part.len();
-            let has_rights = !message.rights.is_empty();
-            if has_rights {
-                received.control.push(Control::Rights(message.rights.clone()));
-            }
-            if offset == message.data.len() {
-                offset = 0;
-                done += 1;
-            }
-            if has_rights || received.bytes == max {
-                break;
-            }
-        }
-        if passes_creds && let Some(creds) = creds {
-            received.control.insert(0, Control::Credentials(creds));
-        }
+        let (received, done, offset) = glue(unix, sink, max, passes_creds)?;
         if flags & libc::MSG_PEEK == 0 {
             unix.rx_offset = offset;
             // LINUX: the descriptors of a message come with its first byte, and only once.
-            if done < unix.rx.len() && offset > 0 {
+            if offset > 0 {
                 unix.rx[done].rights.clear();
             }
             for _ in 0..done {
@@ -203,6 +172,50 @@ impl Net {
         self.pool.give(message.data);
         self.unix_uncharge(cx, message.sender, message.charge);
     }
+}
+
+/// Reads from several messages as one, up to the first one with descriptions, or of somebody else where that
+/// matters. Gives what was read, how many messages are done, and how much of the next one was read.
+fn glue(
+    unix: &Unix,
+    sink: &mut dyn FnMut(&[u8]) -> Result<(), Errno>,
+    max: usize,
+    passes_creds: bool,
+) -> Result<(Received, usize, usize), Errno> {
+    let mut received = Received::default();
+    let mut creds = None;
+    let (mut offset, mut done) = (unix.rx_offset, 0);
+    for message in &unix.rx {
+        if passes_creds && creds.is_some_and(|creds| creds != message.creds) {
+            break;
+        }
+        let rest = &message.data[offset..];
+        let part = &rest[..rest.len().min(max - received.bytes)];
+        if let Err(error) = sink(part) {
+            if received.bytes == 0 {
+                return Err(error);
+            }
+            break;
+        }
+        creds = Some(message.creds);
+        received.bytes += part.len();
+        offset += part.len();
+        let has_rights = !message.rights.is_empty();
+        if has_rights {
+            received.control.push(Control::Rights(message.rights.clone()));
+        }
+        if offset == message.data.len() {
+            offset = 0;
+            done += 1;
+        }
+        if has_rights || received.bytes == max {
+            break;
+        }
+    }
+    if passes_creds && let Some(creds) = creds {
+        received.control.insert(0, Control::Credentials(creds));
+    }
+    Ok((received, done, offset))
 }
 
 /// The descriptions and credentials that go with a send.

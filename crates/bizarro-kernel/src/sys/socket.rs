@@ -174,7 +174,8 @@ impl Kernel {
             Err(Errno::EAGAIN) if waits => Err(self.wait_to_send(id, socket)),
             Err(_) if done > 0 => Ok(done as u64),
             Err(Errno::EPIPE) => {
-                if message.flags & libc::MSG_NOSIGNAL == 0 && self.net.is_stream(socket) {
+                let kind = self.net.kind(socket).map_or(0, |(_, kind, _)| kind);
+                if message.flags & libc::MSG_NOSIGNAL == 0 && kind == libc::SOCK_STREAM {
                     self.raise_sigpipe();
                 }
                 Err(Errno::EPIPE.into())

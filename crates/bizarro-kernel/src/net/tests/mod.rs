@@ -1,0 +1,12 @@
+//! Tests of the network as a whole: calls and their results in order of virtual time, as a transcript.
+
+mod chaos;
+mod exchanges;
+mod faults;
+mod tcp;
+mod tcp_end;
+mod tcp_options;
+mod timers;
+mod udp;
+mod unix;
+mod world;
