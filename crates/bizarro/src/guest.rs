@@ -5,12 +5,14 @@ use std::fs::{File, OpenOptions};
 use std::io;
 
 use bizarro_call::{Op, Program, call, leak};
-use bizarro_record::{RunRequest, WorldSpec};
+use bizarro_record::{Hooks, RunRequest, WorldSpec};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 
 use crate::mistake::render;
-use crate::supervisor::protocol::{Command, Done, Hello, fd, read_frame, write_frame};
+use crate::supervisor::protocol::{
+    Command, Done, Hello, WORLD_ENV, WORLD_WITHOUT_HOOKS, fd, read_frame, write_frame,
+};
 use crate::supervisor::settings::Trace;
 use crate::world::World;
 
@@ -57,7 +59,9 @@ fn with_programs(mut spec: WorldSpec, world: World) -> WorldSpec {
 
 fn run(spec: &WorldSpec, command: Command) -> Done {
     let crashed: extern "C" fn() = crashed;
+    let unhooked = std::env::var(WORLD_ENV).as_deref() == Ok(WORLD_WITHOUT_HOOKS);
     let request = RunRequest {
+        hooks: if unhooked { Hooks::Off } else { Hooks::On },
         world: spec.clone(),
         plan: command.plan,
         finish: 0,

@@ -58,6 +58,7 @@
 //! | `BIZARRO_SEEDS` | how many random schedules are tried |
 //! | `BIZARRO_MATRIX` | `0`: not the matrix |
 //! | `BIZARRO_TRACE` | `1`: print every system call of the run that `BIZARRO_PLAN` asks for |
+//! | `BIZARRO_HOOKS` | `0`: every system call is trapped; slower, and the same in every result |
 //! | `BIZARRO_JOBS` | how many world processes work at once; 1 without it |
 //! | `BIZARRO_WATCHDOG` | real seconds that a run may take before it is called lost; 30 without it |
 //!

@@ -33,7 +33,8 @@ pub(crate) fn one_run(
     let (record, calls) = runner.run_traced(plan, trace)?;
     let verdict = verdict(&record, baseline.as_ref());
     let story = bizarro_report::story(&record, &verdict, baseline.as_ref(), look);
-    Ok(Conclusion { text: calls + &story, exit: Exit::of_verdict(&verdict) })
+    let fingerprint = format!("\nfingerprint {:016x}\n", record.fingerprint);
+    Ok(Conclusion { text: calls + &fingerprint + &story, exit: Exit::of_verdict(&verdict) })
 }
 
 /// A fault at a host that is not there could never strike.

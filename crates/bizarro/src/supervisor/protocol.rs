@@ -18,6 +18,8 @@ use super::settings::Trace;
 /// Set for world processes: one that cannot find the shared object must not take itself for a
 /// supervisor.
 pub(crate) const WORLD_ENV: &str = "BIZARRO_WORLD";
+/// Its value where hooks are off; anything else has them on.
+pub(crate) const WORLD_WITHOUT_HOOKS: &str = "0";
 
 /// Descriptors that a world process is started with, far from those that a program opens.
 pub(crate) mod fd {

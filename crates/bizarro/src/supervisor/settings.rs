@@ -13,6 +13,8 @@ pub const SEEDS: &str = "BIZARRO_SEEDS";
 pub const MATRIX: &str = "BIZARRO_MATRIX";
 /// Whether system calls are printed.
 pub const TRACE: &str = "BIZARRO_TRACE";
+/// Whether hooks spare the trap; `0` for not.
+pub const HOOKS: &str = "BIZARRO_HOOKS";
 /// How many world processes.
 pub const JOBS: &str = "BIZARRO_JOBS";
 /// Real seconds a run may take.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use bizarro_call::EXEC_ENV;
 use bizarro_explore::RunnerError;
-use bizarro_record::{HostSpec, Role, RunRequest, WorldSpec};
+use bizarro_record::{Hooks, HostSpec, Role, RunRequest, WorldSpec};
 
 use super::{Executed, Program};
 use crate::supervisor::launch::{Launch, memory_file, sealed_file};
@@ -93,6 +93,7 @@ fn request(program: &Program, path: &Path) -> RunRequest {
     });
     world.deadline = program.deadline.into();
     RunRequest {
+        hooks: Hooks::On,
         world,
         plan: program.plan.clone(),
         finish: 0,
