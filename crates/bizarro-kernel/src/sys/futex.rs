@@ -11,12 +11,10 @@ use crate::table::{Args, Row, Support, row};
 use crate::task::{Wait, WaitsFor};
 
 pub(crate) const ROWS: &[Row] = &[
-    row(libc::SYS_clone, "clone", &[Hex, Ptr, Ptr, Ptr, Ptr], clone).support(Support::Partial(
-        "threads; a process that forks another is not simulated",
-    )),
-    row(libc::SYS_clone3, "clone3", &[Ptr, Size], clone3).support(Support::Partial(
-        "threads; a process that forks another is not simulated",
-    )),
+    row(libc::SYS_clone, "clone", &[Hex, Ptr, Ptr, Ptr, Ptr], clone)
+        .support(Support::Partial("threads; a process that forks another is not simulated")),
+    row(libc::SYS_clone3, "clone3", &[Ptr, Size], clone3)
+        .support(Support::Partial("threads; a process that forks another is not simulated")),
     row(libc::SYS_exit, "exit", &[Int], exit),
     row(libc::SYS_exit_group, "exit_group", &[Int], exit_group),
     row(libc::SYS_futex, "futex", &[Ptr, Hex, Int, Ptr, Ptr, Hex], futex)
@@ -211,7 +209,8 @@ fn wait_deadline(
     timeout: u64,
 ) -> Result<bizarro_record::Nanos, Errno> {
     let time = memory.read_timespec(timeout)?;
-    let relative = op & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME) == libc::FUTEX_WAIT;
+    let relative =
+        op & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME) == libc::FUTEX_WAIT;
     if relative {
         return Ok(k.now + time);
     }
