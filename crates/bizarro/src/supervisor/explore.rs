@@ -1,5 +1,6 @@
 //! Which runs one invocation makes, and what it says of them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bizarro_explore::{
@@ -77,7 +78,35 @@ pub(crate) fn everything(
     if seeds > 0 && told.may_go_on {
         told.schedules(&schedules(&mut runners, seeds.into(), Repeat::EveryRun, voice)?, &baseline);
     }
-    Ok(told.conclude())
+    let broken = std::mem::take(&mut told.broken);
+    let conclusion = told.conclude();
+    Ok(match voice {
+        Voice::Libtest if !test.must_break.is_empty() => canary(test, &broken, conclusion),
+        _ => conclusion,
+    })
+}
+
+/// Turns the verdict on programs that are known to be wrong round: what had to be found was found, or not.
+fn canary(test: &TestCase, broken: &BTreeSet<String>, conclusion: Conclusion) -> Conclusion {
+    let held: Vec<&str> =
+        test.must_break.iter().map(String::as_str).filter(|name| !broken.contains(*name)).collect();
+    if !held.is_empty() {
+        let text = format!(
+            "{}\n{}: was to break and did not: {}\n\ncargo bizarro matrix {}\n",
+            conclusion.text.trim_end(),
+            test.name,
+            held.join("; "),
+            test.name
+        );
+        return Conclusion { text, exit: Exit::Violated };
+    }
+    match conclusion.exit {
+        Exit::Violated => Conclusion {
+            text: format!("{}: broken, as it has to be: {}", test.name, test.must_break.join("; ")),
+            exit: Exit::Held,
+        },
+        _ => conclusion,
+    }
 }
 
 fn runners(test: &Arc<TestCase>, jobs: u32) -> Vec<Box<dyn Runner + Send>> {
@@ -93,6 +122,8 @@ struct Told {
     text: String,
     exits: Vec<Exit>,
     properties: Properties,
+    /// Names of the properties that some run broke.
+    broken: BTreeSet<String>,
     /// The command that repeats the first failure.
     command: Option<String>,
     /// Whether the baseline held and the user has not stopped.
@@ -107,6 +138,7 @@ impl Told {
             text: String::new(),
             exits: Vec::new(),
             properties: Properties::default(),
+            broken: BTreeSet::new(),
             command: None,
             may_go_on: true,
         }
@@ -150,6 +182,7 @@ impl Told {
     }
 
     fn remember(&mut self, findings: &[Finding]) {
+        self.broken.extend(findings.iter().flat_map(|finding| finding.properties.clone()));
         if self.command.is_none() {
             let finding = findings.first();
             self.command =

@@ -27,6 +27,8 @@ pub(crate) struct TestCase {
     pub(crate) checks: Vec<Check>,
     /// What has to end in time.
     pub(crate) eventually: Vec<Eventually>,
+    /// What exploring it has to break.
+    pub(crate) must_break: Vec<String>,
     /// Real time that a run may take.
     pub(crate) limit: Duration,
     /// Asked before each run: whether the user wants to stop.

@@ -82,6 +82,7 @@ fn conclude(name: &str, describe: fn(&mut World), voice: &mut Voice) -> Conclusi
         model: world.model,
         checks: world.checks,
         eventually: world.eventually,
+        must_break: world.must_break,
         limit: settings.watchdog,
         is_stopped: voice.stopping(),
     });
