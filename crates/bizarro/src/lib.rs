@@ -90,6 +90,8 @@ mod guest;
 mod history;
 #[cfg(feature = "supervisor")]
 mod host;
+#[cfg(all(feature = "supervisor", worlds))]
+mod lab;
 #[cfg(feature = "supervisor")]
 mod link;
 #[cfg(feature = "supervisor")]
@@ -105,10 +107,14 @@ mod world;
 
 pub use history::{History, Op};
 
+#[cfg(all(feature = "supervisor", worlds))]
+pub use lab::Lab;
+
 #[cfg(feature = "supervisor")]
 pub use {
     bizarro_fault::{Network, Nodes, Timing},
     bizarro_macros::test,
+    bizarro_record::{Ending, Exchange, Nanos, Plan, RunRecord},
     explore::Explore,
     host::Host,
     link::{Latency, Link},

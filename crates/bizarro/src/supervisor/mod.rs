@@ -19,7 +19,7 @@ mod process;
 #[cfg(worlds)]
 pub(crate) mod protocol;
 #[cfg(worlds)]
-mod runner;
+pub(crate) mod runner;
 #[cfg(worlds)]
 mod session;
 pub mod settings;
