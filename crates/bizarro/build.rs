@@ -60,9 +60,12 @@ fn can_run_worlds() -> bool {
     target("OS") == "linux" && target("ARCH") == "x86_64" && target("ENV") == "gnu"
 }
 
-/// Whether anything embeds the shared object, and could use it.
+/// Whether anything embeds the shared object, and could use it: documentation does not, nor do programs
+/// that are only there to be refused by the compiler, which the crate `trybuild` marks by a `--cfg` of its name.
 fn is_wanted() -> bool {
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     env::var_os("CARGO_FEATURE_SUPERVISOR").is_some()
+        && !flags.split('\u{1f}').any(|flag| flag == "trybuild")
         && env::var_os("DOCS_RS").is_none()
         && can_run_worlds()
 }

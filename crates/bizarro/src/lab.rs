@@ -42,7 +42,8 @@ impl Lab {
         }
         let mut world = World::new(name);
         describe(&mut world);
-        let blueprint = world.blueprint().unwrap_or_else(|mistakes| panic!("{}", render(&mistakes)));
+        let blueprint =
+            world.blueprint().unwrap_or_else(|mistakes| panic!("{}", render(&mistakes)));
         let test = TestCase {
             name: name.to_string(),
             blueprint,

@@ -51,6 +51,16 @@
 //! - programs, and what their closures captured, are each host's own copy (see [`Host`]);
 //! - checks run in the test's own process.
 //!
+//! # Speed
+//! A run costs what its programs cost natively, and no waiting. Under `cargo test` these are debug builds; most
+//! of their work is in libraries, which can be optimised all the same:
+//! ```toml
+//! [profile.dev.package."*"]
+//! opt-level = 2
+//! ```
+//! `cargo bizarro` builds in release mode. The simulator is always optimised; building it takes a while, once
+//! per profile.
+//!
 //! # Environment variables
 //! | variable | meaning |
 //! |---|---|

@@ -5,6 +5,7 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::io::BufRead;
 use std::process::{Command, Stdio};
 use std::sync::{Condvar, Mutex};
 
@@ -298,6 +299,33 @@ fn is_left_alone() {
     child.kill().unwrap();
     child.wait().unwrap();
     wait_for(|| world_processes("is_left_alone").is_empty());
+}
+
+/// Ctrl-C reaches a driver, which then closes the pipe that is its supervisor's standard input.
+#[test]
+fn is_stopped() {
+    let describe: fn(&mut World) = |world| {
+        world.host("one").workload(|| ());
+    };
+    if bizarro::__private::in_world() || std::env::var_os(INNER).is_some() {
+        look_at("is_stopped", &[], describe);
+        return;
+    }
+    let mut child = Command::new("/proc/self/exe")
+        .args(["is_stopped", "--exact", "--nocapture", "--test-threads=1"])
+        .envs([(INNER, "1"), ("BIZARRO_DRIVEN", "run"), ("BIZARRO_SEEDS", "1000000")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let has_begun = lines.by_ref().map_while(Result::ok).any(|line| line.contains("schedules"));
+    assert!(has_begun, "there were no random schedules");
+    drop(child.stdin.take());
+    let rest: Vec<String> = lines.map_while(Result::ok).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(3), "{rest:#?}");
+    assert!(rest.iter().any(|line| line.contains("interrupted")), "{rest:#?}");
+    assert_eq!(world_processes("is_stopped"), Vec::<String>::new());
 }
 
 /// Command lines of the world processes of a test.

@@ -39,14 +39,12 @@ fn a_program_sees_the_simulated_machine() {
         "/etc/cargo*\n/etc\n",
         "",
     );
-    let here = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
-    check(&["exec", "--mount", here, "--", "ls", here], 0, "programs.rs\nworkspace.rs\n", "");
-    check(
-        &["exec", "--mount", &format!("{here}:/mnt"), "--", "ls", "/mnt"],
-        0,
-        "programs.rs\nworkspace.rs\n",
-        "",
-    );
+    let here = concat!(env!("CARGO_TARGET_TMPDIR"), "/mounted");
+    std::fs::create_dir_all(here).unwrap();
+    std::fs::write(format!("{here}/file"), "content\n").unwrap();
+    check(&["exec", "--mount", here, "--", "ls", here], 0, "file\n", "");
+    let elsewhere = format!("{here}:/mnt");
+    check(&["exec", "--mount", &elsewhere, "--", "cat", "/mnt/file"], 0, "content\n", "");
 }
 
 #[test]

@@ -36,7 +36,7 @@ fn check(arguments: &[&str], code: i32, stdout: &[&str], stderr: &str) {
 #[test]
 fn tests_are_found_run_and_repeated() {
     let names = bizarro(&["list"]).stdout;
-    assert!(names.lines().all(|name| name.starts_with("worlds::")), "{names}");
+    assert!(!names.contains("broken::"), "{names}");
     assert!(names.lines().any(|name| name == "worlds::time_is_virtual"), "{names}");
     assert_eq!(bizarro(&["list", "time_is"]).stdout, "worlds::time_is_virtual\n");
 
