@@ -51,6 +51,8 @@ pub unsafe extern "C" fn switch(from: *mut Context, to: *const Context) {
         "sub rsp, 8",
         "stmxcsr [rsp]",
         "fnstcw [rsp + 4]",
+        "rdfsbase rax",
+        "mov [rdi + 8], rax",
         "mov [rdi], rsp",
         "mov rsp, [rsi]",
         "mov rax, [rsi + 8]",
