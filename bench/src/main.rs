@@ -93,7 +93,8 @@ fn measure(workload: &mut Workload, rounds: usize) -> String {
     }
     let (real, simulated) = (median(real), median(simulated));
     let shown = real.map_or("-".to_string(), |rate| format!("{rate:.0}"));
-    let ratio = real.map_or("-".to_string(), |real| format!("{:.2}", simulated.unwrap_or(0.0) / real));
+    let ratio =
+        real.map_or("-".to_string(), |real| format!("{:.2}", simulated.unwrap_or(0.0) / real));
     format!(
         "{:<34} {shown:>14} {:>14.0} {ratio:>8} {:>8}   {}",
         workload.name,

@@ -71,9 +71,9 @@ fn millisecond_links(world: &mut World) {
 
 pub(crate) fn ping_pong(world: &mut World) {
     millisecond_links(world);
-    world.host("server").program(|| {
-        on_one_thread(echo(TcpListener::bind("0.0.0.0:7").expect("the port is free")))
-    });
+    world
+        .host("server")
+        .program(|| on_one_thread(echo(TcpListener::bind("0.0.0.0:7").expect("the port is free"))));
     world.host("client").workload(|| on_one_thread(ping("server:7")));
 }
 
@@ -115,9 +115,9 @@ fn get_http(server: &str) -> Result<(), reqwest::Error> {
 }
 
 pub(crate) fn http(world: &mut World) {
-    world.host("server").program(|| {
-        serve_http(TcpListener::bind("0.0.0.0:80").expect("the port is free"))
-    });
+    world
+        .host("server")
+        .program(|| serve_http(TcpListener::bind("0.0.0.0:80").expect("the port is free")));
     world.host("client").workload(|| get_http("server:80"));
 }
 

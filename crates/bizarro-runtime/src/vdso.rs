@@ -14,13 +14,16 @@ const DT_STRTAB: u64 = 5;
 const DT_SYMTAB: u64 = 6;
 
 unsafe extern "C" fn clock_gettime(clock: i32, time: *mut libc::timespec) -> i32 {
-    world::enter_by_hook(libc::SYS_clock_gettime as u64, [clock as u64, time as u64, 0, 0, 0, 0]) as i32
+    world::enter_by_hook(libc::SYS_clock_gettime as u64, [clock as u64, time as u64, 0, 0, 0, 0])
+        as i32
 }
 unsafe extern "C" fn clock_getres(clock: i32, time: *mut libc::timespec) -> i32 {
-    world::enter_by_hook(libc::SYS_clock_getres as u64, [clock as u64, time as u64, 0, 0, 0, 0]) as i32
+    world::enter_by_hook(libc::SYS_clock_getres as u64, [clock as u64, time as u64, 0, 0, 0, 0])
+        as i32
 }
 unsafe extern "C" fn gettimeofday(time: *mut libc::timeval, zone: *mut libc::timezone) -> i32 {
-    world::enter_by_hook(libc::SYS_gettimeofday as u64, [time as u64, zone as u64, 0, 0, 0, 0]) as i32
+    world::enter_by_hook(libc::SYS_gettimeofday as u64, [time as u64, zone as u64, 0, 0, 0, 0])
+        as i32
 }
 unsafe extern "C" fn time(time: *mut libc::time_t) -> libc::time_t {
     world::enter_by_hook(libc::SYS_time as u64, [time as u64, 0, 0, 0, 0, 0]) as libc::time_t

@@ -13,7 +13,9 @@ use std::time::Duration;
 use bizarro_record::{Plan, RunRecord, WorldSpec};
 
 use super::launch::{Group, Launch, memory_file};
-use super::protocol::{Command, Done, Hello, WORLD_ENV, WORLD_WITHOUT_HOOKS, fd, read_record, write_frame};
+use super::protocol::{
+    Command, Done, Hello, WORLD_ENV, WORLD_WITHOUT_HOOKS, fd, read_record, write_frame,
+};
 use super::settings::{HOOKS, Trace};
 use super::watchdog::{FrameReader, Waited};
 
