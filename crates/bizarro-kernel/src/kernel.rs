@@ -301,8 +301,7 @@ impl Kernel {
     /// Whether a signal ends or suspends the call that the current task waits in.
     fn interrupted(&self) -> bool {
         let task = self.task();
-        let waiting = (task.signals.pending.set()
-            | self.host().process.signals.pending.set())
+        let waiting = (task.signals.pending.set() | self.host().process.signals.pending.set())
             & !task.signals.mask;
         waiting != 0
     }
@@ -328,8 +327,7 @@ impl Kernel {
             // Where the rest cannot be written, the sleep was interrupted all the same.
             let _ = memory.write_timespec(call.remainder, deadline - self.now);
         }
-        let value =
-            if has_begun { call.progress } else { (-i64::from(Errno::EINTR.0)) as u64 };
+        let value = if has_begun { call.progress } else { (-i64::from(Errno::EINTR.0)) as u64 };
         self.end_call(memory, table::find(number), number, args, value)
     }
 

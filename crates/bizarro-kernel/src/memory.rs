@@ -120,8 +120,9 @@ impl dyn GuestMemory + '_ {
         let word = |at: usize| {
             u64::from_le_bytes(bytes[at..at + 8].try_into().expect("sixteen bytes an element"))
         };
-        let vecs: Vec<IoVec> =
-            (0..count as usize).map(|i| IoVec { base: word(i * 16), len: word(i * 16 + 8) }).collect();
+        let vecs: Vec<IoVec> = (0..count as usize)
+            .map(|i| IoVec { base: word(i * 16), len: word(i * 16 + 8) })
+            .collect();
         // LINUX: a total that does not fit into ssize_t is EINVAL, readv(2).
         let total = vecs.iter().try_fold(0u64, |sum, vec| sum.checked_add(vec.len));
         if total.is_none_or(|total| total > i64::MAX as u64) {

@@ -246,7 +246,11 @@ fn arm_region(image: &mut Image, index: usize) {
     let Region { start, len, offset } = image.regions[index];
     let end = start + len;
     let (first, last) = (start.next_multiple_of(PAGE).min(end), (end & !(PAGE - 1)).max(start));
-    let piece = |from: usize, to: usize| Piece { start: from, len: to - from, offset: offset + from - start };
+    let piece = |from: usize, to: usize| Piece {
+        start: from,
+        len: to - from,
+        offset: offset + from - start,
+    };
     if first >= last {
         image.pieces.push(piece(start, end));
         return;

@@ -100,7 +100,14 @@ unsafe extern "C" fn first() {
 /// First code of the root task: calls the function in `rbx` and never returns.
 #[unsafe(naked)]
 unsafe extern "C" fn first_root() {
-    naked_asm!(".cfi_startproc", ".cfi_undefined rip", "and rsp, -16", "call rbx", "ud2", ".cfi_endproc")
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined rip",
+        "and rsp, -16",
+        "call rbx",
+        "ud2",
+        ".cfi_endproc"
+    )
 }
 
 fn control_words() -> usize {

@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 use core::ffi::c_void;
 
 use bizarro_fault::PlanDecider;
-use bizarro_kernel::kernel::{Cloned, Command, Flow, Kernel, Next, Via};
 use bizarro_kernel::host::HostId;
+use bizarro_kernel::kernel::{Cloned, Command, Flow, Kernel, Next, Via};
 use bizarro_kernel::sys::signals::Delivery;
 use bizarro_kernel::table::Args;
 use bizarro_kernel::task::TaskId;
@@ -199,7 +199,14 @@ fn deliver_signals(mut frame: Option<&mut Frame>) {
                 // SAFETY: all zero is a valid `ucontext_t`.
                 let mut blank: Frame = unsafe { core::mem::zeroed() };
                 let frame = frame.as_deref_mut().unwrap_or(&mut blank);
-                call_handler(action.handler, info.signal, bytes.as_mut_ptr().cast(), frame, mask, stack);
+                call_handler(
+                    action.handler,
+                    info.signal,
+                    bytes.as_mut_ptr().cast(),
+                    frame,
+                    mask,
+                    stack,
+                );
             }
         }
     }
@@ -376,7 +383,9 @@ pub fn start_trap() {
     set_in_kernel(true);
     trap::install();
     if let Err(code) = vdso::redirect() {
-        raw::complain(format_args!("the vDSO cannot be redirected (errno {code}); see `cargo bizarro doctor`"));
+        raw::complain(format_args!(
+            "the vDSO cannot be redirected (errno {code}); see `cargo bizarro doctor`"
+        ));
     }
     image::arm(hosts);
     // SAFETY: a plain flag.
@@ -404,9 +413,8 @@ pub fn adopt(host: HostId, start: Command) {
     forget_restartable_sequences();
     let world = the_world();
     // SAFETY: fresh pages that nobody else uses; `run_root` does not return.
-    world.root = unsafe {
-        switch::start_root(stack + ROOT_STACK, switch::thread_pointer(), run_root)
-    };
+    world.root =
+        unsafe { switch::start_root(stack + ROOT_STACK, switch::thread_pointer(), run_root) };
     assert_eq!(world.kernel.take_command(), Some(start), "the one host is started first");
     world.kernel.start_process(host);
     let mut name = [0; 16];
@@ -502,7 +510,10 @@ fn start_host(host: HostId) {
     image::switch_to(image::OUTSIDE);
     the_world().kernel.end_boot(boot);
     if code != 0 {
-        raw::complain(format_args!("the first thread of host {} cannot be made: errno {code}", host.0));
+        raw::complain(format_args!(
+            "the first thread of host {} cannot be made: errno {code}",
+            host.0
+        ));
         raw::exit(crate::OUR_BUG);
     }
 }

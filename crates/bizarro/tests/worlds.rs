@@ -16,12 +16,19 @@ fn pings(world: &mut World) {
         for stream in listener.incoming() {
             let mut stream = stream.unwrap();
             let mut b = [0; 4];
-            while stream.read_exact(&mut b).is_ok() { stream.write_all(&b).unwrap(); }
+            while stream.read_exact(&mut b).is_ok() {
+                stream.write_all(&b).unwrap();
+            }
         }
     });
     world.host("client").workload(|| {
         std::thread::sleep(millis(10));
         let mut stream = std::net::TcpStream::connect("server:80").unwrap();
-        for _ in 0..3 { stream.write_all(b"ping").unwrap(); let mut b = [0; 4]; stream.read_exact(&mut b).unwrap(); println!("{:?}", b); }
+        for _ in 0..3 {
+            stream.write_all(b"ping").unwrap();
+            let mut b = [0; 4];
+            stream.read_exact(&mut b).unwrap();
+            println!("{:?}", b);
+        }
     });
 }

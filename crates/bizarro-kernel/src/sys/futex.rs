@@ -11,12 +11,10 @@ use crate::table::{Args, Row, Support, row};
 use crate::task::{Wait, WaitsFor};
 
 pub(crate) const ROWS: &[Row] = &[
-    row(libc::SYS_clone, "clone", &[Hex, Ptr, Ptr, Ptr, Ptr], clone).support(Support::Partial(
-        "threads; a process that forks another is not simulated",
-    )),
-    row(libc::SYS_clone3, "clone3", &[Ptr, Size], clone3).support(Support::Partial(
-        "threads; a process that forks another is not simulated",
-    )),
+    row(libc::SYS_clone, "clone", &[Hex, Ptr, Ptr, Ptr, Ptr], clone)
+        .support(Support::Partial("threads; a process that forks another is not simulated")),
+    row(libc::SYS_clone3, "clone3", &[Ptr, Size], clone3)
+        .support(Support::Partial("threads; a process that forks another is not simulated")),
     row(libc::SYS_exit, "exit", &[Int], exit),
     row(libc::SYS_exit_group, "exit_group", &[Int], exit_group),
     row(libc::SYS_futex, "futex", &[Ptr, Hex, Int, Ptr, Ptr, Hex], futex)
@@ -195,10 +193,12 @@ fn futex(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
         libc::FUTEX_REQUEUE => requeue(k, memory, a, None),
         libc::FUTEX_CMP_REQUEUE => requeue(k, memory, a, Some(a.int(5) as u32)),
         libc::FUTEX_WAKE_OP => wake_op(k, memory, a),
-        libc::FUTEX_LOCK_PI | libc::FUTEX_UNLOCK_PI | libc::FUTEX_TRYLOCK_PI
-        | libc::FUTEX_WAIT_REQUEUE_PI | libc::FUTEX_CMP_REQUEUE_PI | FUTEX_LOCK_PI2 => {
-            Err(Stop::Unsupported("priority inheritance".into()))
-        }
+        libc::FUTEX_LOCK_PI
+        | libc::FUTEX_UNLOCK_PI
+        | libc::FUTEX_TRYLOCK_PI
+        | libc::FUTEX_WAIT_REQUEUE_PI
+        | libc::FUTEX_CMP_REQUEUE_PI
+        | FUTEX_LOCK_PI2 => Err(Stop::Unsupported("priority inheritance".into())),
         _ => Err(Errno::ENOSYS.into()),
     }
 }
@@ -251,7 +251,8 @@ fn wait_deadline(
     timeout: u64,
 ) -> Result<bizarro_record::Nanos, Errno> {
     let time = memory.read_timespec(timeout)?;
-    let relative = op & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME) == libc::FUTEX_WAIT;
+    let relative =
+        op & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME) == libc::FUTEX_WAIT;
     if relative {
         return Ok(k.now + time);
     }

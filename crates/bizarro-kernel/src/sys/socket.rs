@@ -169,7 +169,11 @@ impl Kernel {
                 }
                 let done = done + sent;
                 self.task_mut().call.progress = done as u64;
-                if done >= total || !waits { Ok(done as u64) } else { Err(self.wait_to_send(id, socket)) }
+                if done >= total || !waits {
+                    Ok(done as u64)
+                } else {
+                    Err(self.wait_to_send(id, socket))
+                }
             }
             Err(Errno::EAGAIN) if waits => Err(self.wait_to_send(id, socket)),
             Err(_) if done > 0 => Ok(done as u64),
@@ -215,9 +219,8 @@ impl Kernel {
         let flags = if waits { flags } else { flags | libc::MSG_DONTWAIT };
         let max = vecs.iter().map(|vec| vec.len as usize).sum::<usize>().min(TRANSFER_MAX);
         let mut into = Scatter::new(memory, vecs);
-        let result = self.with_net(|net, cx| {
-            net.recv(cx, socket, &mut |bytes| into.put(bytes), max, flags)
-        });
+        let result =
+            self.with_net(|net, cx| net.recv(cx, socket, &mut |bytes| into.put(bytes), max, flags));
         match result {
             Err(Errno::EAGAIN) if waits => {
                 if let Some(timeout) = self.net.timeouts(socket).0 {
@@ -298,8 +301,7 @@ fn socket(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
 fn socketpair(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     let (kind, flags) = (a.int(1) & !FLAGS, a.int(1) & FLAGS);
     memory.write_u64(a.addr(3), 0)?;
-    let (first, second) =
-        k.with_net(|net, cx| net.socketpair(cx, a.int(0), kind, a.int(2)))?;
+    let (first, second) = k.with_net(|net, cx| net.socketpair(cx, a.int(0), kind, a.int(2)))?;
     let fd = k.open_socket(first, flags)?;
     memory.write_i32(a.addr(3), fd)?;
     match k.open_socket(second, flags) {
@@ -338,12 +340,7 @@ fn accept4(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult 
     accept_with(k, memory, a, a.int(3))
 }
 
-fn accept_with(
-    k: &mut Kernel,
-    memory: &mut dyn GuestMemory,
-    a: &Args,
-    flags: i32,
-) -> SysResult {
+fn accept_with(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args, flags: i32) -> SysResult {
     if flags & !FLAGS != 0 {
         return Err(Errno::EINVAL.into());
     }
