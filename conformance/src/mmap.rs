@@ -14,7 +14,8 @@ use crate::scratch::Scratch;
 tests![Mmap:
     mmap_anonymous_is_zeroed,
     mmap_file_private_is_a_copy,
-    mmap_file_shared_writes_back,
+    mmap_file_shared_writes_back diverges "a mapping of a file is a copy of its bytes: one that is shared and \
+        writable is unsupported, loudly, because a write through it would not reach the file",
     mmap_file_tail_is_zero,
     mmap_file_outlives_its_descriptor,
     mmap_errors,

@@ -352,7 +352,6 @@ agree! {
     lock_lockf
     mmap_anonymous_is_zeroed
     mmap_file_private_is_a_copy
-    mmap_file_shared_writes_back
     mmap_file_tail_is_zero
     mmap_file_outlives_its_descriptor
     mmap_errors
@@ -427,10 +426,8 @@ agree! {
     dev_fd_and_std_names
     dev_tty_and_shm
     proc_self_is_this_process
-    proc_self_exe_and_cmdline
     proc_self_status
     proc_self_stat
-    proc_self_maps
     proc_self_fd
     proc_self_fdinfo
     proc_self_task
@@ -496,4 +493,7 @@ agree! {
 }
 
 diverge! {
+    mmap_file_shared_writes_back
+    proc_self_exe_and_cmdline
+    proc_self_maps
 }

@@ -1,10 +1,19 @@
 //! The hash of all effects of a run: equal runs have equal fingerprints.
 
 /// A running hash. Not cryptographic: it tells runs apart, not adversaries.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Fingerprint(u64);
 
 const MULTIPLIER: u64 = 0x9fb2_1c65_1e98_df25;
+
+/// Where a hash starts. Not zero, which a zero would leave as it is.
+const START: u64 = 0x243f_6a88_85a3_08d3;
+
+impl Default for Fingerprint {
+    fn default() -> Fingerprint {
+        Fingerprint(START)
+    }
+}
 
 impl Fingerprint {
     /// Adds a number.

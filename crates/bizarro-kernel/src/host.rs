@@ -1,5 +1,6 @@
 //! Hosts: what belongs to a simulated machine and to the process on it.
 
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -12,6 +13,7 @@ use crate::fs::{Cred, Fs, Ino, Realtime, Standard};
 use crate::object::Descriptors;
 use crate::seams::Outside;
 use crate::signal::ProcessSignals;
+use crate::sys::pipe::PipeId;
 use crate::task::{TaskId, Wait};
 
 /// Index of a host in its world.
@@ -75,6 +77,12 @@ pub struct Process {
     pub interval: IntervalTimer,
     /// timer_create(2)'s timers, by number.
     pub posix_timers: Vec<Option<crate::sys::clock::PosixTimer>>,
+    /// FIFOs that have an end open, by their inode.
+    pub fifos: BTreeMap<Ino, PipeId>,
+    /// PR_SET_DUMPABLE.
+    pub dumpable: bool,
+    /// PR_SET_NO_NEW_PRIVS.
+    pub no_new_privileges: bool,
     /// When it was started.
     pub started: Nanos,
     /// Ends of the output lines: what was written to stdout and stderr since the last newline.
@@ -205,6 +213,9 @@ impl Process {
             signals: ProcessSignals::default(),
             interval: IntervalTimer::default(),
             posix_timers: Vec::new(),
+            fifos: BTreeMap::new(),
+            dumpable: true,
+            no_new_privileges: false,
             started: now,
             partial_output: [Vec::new(), Vec::new()],
         }

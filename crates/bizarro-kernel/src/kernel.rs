@@ -15,7 +15,7 @@ use crate::net::{Cx, HostFault, Net, NetEvent, SockId, Ucred, Wake};
 use crate::object::{ObjId, Objects};
 use crate::seams::{Decider, GuestMemory, Observer, Outside};
 use crate::strace;
-use crate::sys::futex::Futexes;
+use crate::sys::futex::{Futexes, Key};
 use crate::sys::pipe::Pipes;
 use crate::table::{self, Args, Row};
 use crate::task::{CallState, Task, TaskId, TaskState, Wait, WaitsFor};
@@ -196,7 +196,7 @@ impl Kernel {
             if let Some(flow) = self.begin_call(via) {
                 return flow;
             }
-        } else if self.interrupted() && !self.task().call.woken {
+        } else if self.task().call.blocked && !self.task().call.woken && self.interrupted() {
             return self.interrupt_call(memory, number, args);
         }
         self.tickets += 1;
@@ -207,6 +207,8 @@ impl Kernel {
         let row = table::find(number);
         let result = match row {
             Some(row) => (row.handler)(self, memory, &args),
+            // No Linux has a call of such a number.
+            None if number >= table::NUMBERS => Err(Errno::ENOSYS.into()),
             None => Err(Stop::Unsupported(String::new())),
         };
         if self.current_is_gone() {
@@ -290,6 +292,7 @@ impl Kernel {
         }
         let task = self.task_mut();
         task.state = TaskState::Waiting;
+        task.call.blocked = true;
         task.slice = 0;
         let wait = Wait { task: task.id, ticket: task.ticket };
         if let Some(deadline) = task.call.deadline {
@@ -307,23 +310,28 @@ impl Kernel {
     }
 
     fn interrupt_call(&mut self, memory: &mut dyn GuestMemory, number: u64, args: Args) -> Flow {
-        let row = table::find(number);
-        if row.is_some_and(|row| row.restarts) && self.next_handler_restarts() {
+        let restarts = table::find(number).is_some_and(|row| row.restarts);
+        // LINUX: a transfer that has begun reports what it did; only one that did nothing ends with
+        // EINTR or is made again (signal(7), write(2)).
+        let has_begun = restarts && self.task().call.progress > 0;
+        // LINUX: a wait with a time-out is never made again, signal(7).
+        let has_timeout = self.task().call.deadline.is_some();
+        if restarts && !has_begun && !has_timeout && self.next_handler_restarts() {
+            let call = &mut self.task_mut().call;
+            (call.blocked, call.compared) = (false, false);
             return Flow::Restart;
         }
         let call = self.task().call;
+        if let Some((end, _)) = call.opening {
+            self.retain(end);
+            self.release(end);
+        }
         if let (Some(deadline), true) = (call.deadline, call.remainder != 0) {
             // Where the rest cannot be written, the sleep was interrupted all the same.
             let _ = memory.write_timespec(call.remainder, deadline - self.now);
         }
-        // LINUX: a transfer that has begun reports what it did; EINTR is for calls that did nothing (write(2)).
-        let progress = call.progress;
-        let value = if progress > 0 && row.is_some_and(|row| row.restarts) {
-            progress
-        } else {
-            (-i64::from(Errno::EINTR.0)) as u64
-        };
-        self.end_call(memory, row, number, args, value)
+        let value = if has_begun { call.progress } else { (-i64::from(Errno::EINTR.0)) as u64 };
+        self.end_call(memory, table::find(number), number, args, value)
     }
 
     fn report_unsupported(
@@ -445,7 +453,7 @@ impl Kernel {
         let (id, clear_tid, host) = (self.current, self.task().clear_tid, self.host_id());
         self.release_robust_futexes(memory);
         if clear_tid != 0 && memory.write_u32(clear_tid, 0).is_ok() {
-            self.wake_futex(host, clear_tid, 1, !0);
+            self.wake_futex(Key::shared(host, clear_tid), 1, !0);
         }
         let host = self.host_mut();
         host.process.tasks.retain(|other| *other != id);

@@ -43,6 +43,20 @@ impl ProcView<'_> {
         self.host().process.pid == pid || self.tasks().any(|task| task.tid == pid)
     }
 
+    /// proc_pid_fdinfo(5), the fields that every descriptor has.
+    fn descriptor_info(&self, fd: i32) -> Result<Vec<u8>, Errno> {
+        let descriptor = self.host().process.descriptors.get(fd).map_err(|_| Errno::ENOENT)?;
+        let object = self.kernel.objects.get(descriptor.object).ok_or(Errno::ENOENT)?;
+        let (position, ino) = match &object.kind {
+            Kind::File(file) => (file.offset, file.ino.0),
+            kind => (0, self.kernel.inode_number(descriptor.object, kind)),
+        };
+        let cloexec = if descriptor.close_on_exec { libc::O_CLOEXEC } else { 0 };
+        let flags = object.status | cloexec;
+        let text = format!("pos:\t{position}\nflags:\t0{flags:o}\nmnt_id:\t1\nino:\t{ino}\n");
+        Ok(text.into_bytes())
+    }
+
     fn host_facts(&self) -> HostFacts {
         let (k, host) = (self.kernel, self.host());
         let memory = host.spec.memory_limit;
@@ -169,16 +183,21 @@ impl Proc for ProcView<'_> {
             ProcEntry::Fd => {
                 let id =
                     process.descriptors.get(node.arg as i32).map_err(|_| Errno::ENOENT)?.object;
-                let number = id.to_bits() as u32;
-                let what = match self.kernel.objects.get(id).map(|object| &object.kind) {
-                    Some(Kind::File(file)) => return Ok(ProcLink::Node(file.ino)),
-                    Some(Kind::Socket(_)) => format!("socket:[{number}]"),
-                    Some(Kind::Pipe(..) | Kind::Output(_)) => format!("pipe:[{number}]"),
-                    Some(Kind::Event(_)) => "anon_inode:[eventfd]".into(),
-                    Some(Kind::Timer(_)) => "anon_inode:[timerfd]".into(),
-                    Some(Kind::Signal(_)) => "anon_inode:[signalfd]".into(),
-                    Some(Kind::Epoll(_)) => "anon_inode:[eventpoll]".into(),
-                    None => return Err(Errno::ENOENT),
+                let object = self.kernel.objects.get(id).ok_or(Errno::ENOENT)?;
+                let number = self.kernel.inode_number(id, &object.kind);
+                if let Kind::Pipe(pipe, _) = object.kind
+                    && let Some(ino) = self.kernel.pipes.name(pipe)
+                {
+                    return Ok(ProcLink::Node(ino));
+                }
+                let what = match &object.kind {
+                    Kind::File(file) => return Ok(ProcLink::Node(file.ino)),
+                    Kind::Socket(_) => format!("socket:[{number}]"),
+                    Kind::Pipe(..) | Kind::Output(_) => format!("pipe:[{number}]"),
+                    Kind::Event(_) => "anon_inode:[eventfd]".into(),
+                    Kind::Timer(_) => "anon_inode:[timerfd]".into(),
+                    Kind::Signal(_) => "anon_inode:[signalfd]".into(),
+                    Kind::Epoll(_) => "anon_inode:[eventpoll]".into(),
                 };
                 ProcLink::Foreign(what.into())
             }
@@ -187,6 +206,9 @@ impl Proc for ProcView<'_> {
     }
 
     fn content(&self, node: &ProcNode) -> Result<Vec<u8>, Errno> {
+        if node.entry == ProcEntry::FdInfo {
+            return self.descriptor_info(node.arg as i32);
+        }
         let (host, process, task) =
             (self.host_facts(), self.process_facts(), self.task_facts(node.arg));
         let facts = ProcFacts { host: &host, process: &process, task: &task };

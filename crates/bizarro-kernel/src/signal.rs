@@ -139,6 +139,9 @@ pub struct TaskSignals {
     pub pending: Pending,
     /// Its alternate stack.
     pub alt_stack: AltStack,
+    /// Handlers that have not returned since one was called on the alternate stack, itself included.
+    /// DIVERGENCE: one that is left by siglongjmp(3) counts on: the kernel does not see the stack pointer.
+    pub on_alt_stack: u32,
 }
 
 /// A process's share of signal handling.

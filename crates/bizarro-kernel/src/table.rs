@@ -134,6 +134,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("poll and select", sys::poll::ROWS),
     ("eventfd and timerfd", sys::event::ROWS),
     ("pipes", sys::pipe::ROWS),
+    ("splicing", sys::splice::ROWS),
     ("sockets", sys::socket::ROWS),
     ("messages", sys::message::ROWS),
     ("files", sys::file::ROWS),
@@ -145,10 +146,10 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
 ];
 
 /// One more than the highest number.
-const NUMBERS: usize = 512;
+pub(crate) const NUMBERS: u64 = 512;
 
-const INDEX: [Option<&Row>; NUMBERS] = {
-    let mut index = [None; NUMBERS];
+const INDEX: [Option<&Row>; NUMBERS as usize] = {
+    let mut index = [None; NUMBERS as usize];
     let mut family = 0;
     while family < FAMILIES.len() {
         let rows = FAMILIES[family].1;
@@ -163,7 +164,7 @@ const INDEX: [Option<&Row>; NUMBERS] = {
     }
     index
 };
-static BY_NUMBER: [Option<&Row>; NUMBERS] = INDEX;
+static BY_NUMBER: [Option<&Row>; NUMBERS as usize] = INDEX;
 
 /// The row of a number.
 #[inline]

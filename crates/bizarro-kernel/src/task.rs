@@ -52,8 +52,10 @@ pub enum WaitsFor {
 /// The system call that a task is in. Outlives its attempts: a call that blocks is made again on waking.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CallState {
-    /// The call was attempted before.
+    /// The call was attempted before, or was about to be when another task got its turn.
     pub again: bool,
+    /// The last attempt waited: a signal ends it.
+    pub blocked: bool,
     /// The call gives up then. Set by the first attempt.
     pub deadline: Option<Nanos>,
     /// Somebody woke the task on purpose (futex).
@@ -62,6 +64,11 @@ pub struct CallState {
     pub progress: u64,
     /// When recvmmsg(2) takes no further message. It ends no wait.
     pub limit: Option<Nanos>,
+    /// The futex had the expected value when the wait began.
+    pub compared: bool,
+    /// The end of a FIFO that open(2) holds while it waits for the other one, and how often that had
+    /// been opened before.
+    pub opening: Option<(ObjId, u64)>,
     /// Where a sleep's unslept rest goes if a signal ends it; 0 for nowhere.
     pub remainder: u64,
     /// A signal mask that the call replaced for its duration (ppoll, sigsuspend).
@@ -87,6 +94,8 @@ pub struct Task {
     pub waits_for: WaitsFor,
     /// The call it is in.
     pub call: CallState,
+    /// The thread pointer that it was made with (CLONE_SETTLS).
+    pub thread_pointer: u64,
     /// Cleared and woken at its end (CLONE_CHILD_CLEARTID, set_tid_address(2)).
     pub clear_tid: u64,
     /// Head of its list of robust futexes (set_robust_list(2)).
@@ -111,6 +120,7 @@ impl Task {
             ticket: 0,
             waits_for: WaitsFor::Nothing,
             call: CallState::default(),
+            thread_pointer: 0,
             clear_tid: 0,
             robust_list: 0,
             restartable: 0,

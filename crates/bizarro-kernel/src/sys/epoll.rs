@@ -31,11 +31,15 @@ const PRIVATE: u32 = ONE_SHOT | EDGE | EXCLUSIVE | libc::EPOLLWAKEUP as u32;
 /// LINUX: an epoll instance may watch another to this depth (EP_MAX_NESTS).
 const MAX_NESTING: u32 = 4;
 
+/// LINUX: as many events of 12 bytes as an `int` can count the bytes of (EP_MAX_EVENTS).
+const MAX_EVENTS: i32 = i32::MAX / 12;
+
 /// A descriptor that an epoll instance watches.
 #[derive(Clone, Copy, Debug)]
 struct Item {
     object: ObjId,
     fd: i32,
+    /// What it asks for, always with errors and hangups; nothing where it was disarmed (EPOLLONESHOT).
     events: u32,
     data: u64,
     queued: bool,
@@ -107,7 +111,7 @@ impl Kernel {
             index += 1;
             let Some(epoll) = self.epoll_mut(watch.epoll) else { continue };
             let interests = epoll.items[watch.item as usize]
-                .map(|item| if item.events == 0 { 0 } else { item.events | ALWAYS })
+                .map(|item| item.events)
                 .is_some_and(|wanted| ready & wanted != 0 && events & wanted != 0);
             if interests && epoll.queue(watch.item) {
                 self.notify(watch.epoll);
@@ -133,9 +137,8 @@ impl Kernel {
     /// Whether a wait on the instance would give an event now.
     pub(crate) fn epoll_has_ready(&self, epoll: &Epoll) -> bool {
         epoll.ready.iter().any(|index| {
-            epoll.items[*index as usize].is_some_and(|item| {
-                item.events != 0 && self.readiness(item.object) & (item.events | ALWAYS) != 0
-            })
+            epoll.items[*index as usize]
+                .is_some_and(|item| self.readiness(item.object) & item.events & !PRIVATE != 0)
         })
     }
 
@@ -167,9 +170,8 @@ impl Kernel {
             let Some(index) = epoll.ready.pop_front() else { break };
             let Some(item) = &mut epoll.items[index as usize] else { continue };
             item.queued = false;
-            let (item, wanted) = (*item, item.events | ALWAYS);
-            let ready =
-                if item.events == 0 { 0 } else { self.readiness(item.object) & wanted & !PRIVATE };
+            let item = *item;
+            let ready = self.readiness(item.object) & item.events & !PRIVATE;
             if ready == 0 {
                 continue;
             }
@@ -208,7 +210,7 @@ impl Kernel {
         timeout: Option<Nanos>,
     ) -> SysResult {
         let (id, object) = self.object(a.fd(0))?;
-        if !matches!(object.kind, Kind::Epoll(_)) || a.int(2) <= 0 {
+        if !matches!(object.kind, Kind::Epoll(_)) || !(1..=MAX_EVENTS).contains(&a.int(2)) {
             return Err(Errno::EINVAL.into());
         }
         let taken = self.take_events(id, memory, a.addr(1), a.int(2) as usize)?;
@@ -290,7 +292,7 @@ fn add(
     if k.epoll(object).is_some() && k.nests_badly(id, object, 1) {
         return Err(Errno::ELOOP.into());
     }
-    let item = Item { object, fd, events, data, queued: false };
+    let item = Item { object, fd, events: events | ALWAYS, data, queued: false };
     let Some(index) = k.epoll_mut(id).map(|epoll| epoll.insert(item)) else { return Ok(()) };
     if let Some(object) = k.objects.get_mut(object) {
         object.watchers.push(Watch { epoll: id, item: index });
@@ -305,7 +307,7 @@ fn modify(k: &mut Kernel, id: ObjId, index: u32, events: u32, data: u64) -> Resu
     if item.events & EXCLUSIVE != 0 {
         return Err(Errno::EINVAL.into());
     }
-    (item.events, item.data) = (events, data);
+    (item.events, item.data) = (events | ALWAYS, data);
     let object = item.object;
     queue_if_ready(k, id, index, object, events);
     Ok(())

@@ -106,7 +106,7 @@ impl Kernel {
     fn close_kind(&mut self, host: HostId, id: ObjId, kind: Kind) {
         match kind {
             Kind::Socket(socket) => self.close_socket(socket),
-            Kind::Pipe(pipe, end) => self.close_pipe_end(pipe, end),
+            Kind::Pipe(pipe, _) => self.close_pipe_end(host, pipe),
             Kind::Epoll(epoll) => self.close_epoll(id, epoll),
             Kind::File(file) => self.close_file(host, id, file),
             Kind::Event(_) | Kind::Timer(_) | Kind::Signal(_) | Kind::Output(_) => {}
@@ -151,6 +151,12 @@ impl Kernel {
         }
     }
 
+    /// `EBADF` for a description that was opened with O_PATH: it stands for a place only, open(2).
+    pub(crate) fn refuse_path_only(&self, id: ObjId) -> Result<(), Errno> {
+        let status = self.objects.get(id).map_or(0, |object| object.status);
+        if status & libc::O_PATH != 0 { Err(Errno::EBADF) } else { Ok(()) }
+    }
+
     pub(crate) fn close_fd(&mut self, fd: i32) -> Result<(), Errno> {
         let host = self.host_id();
         let descriptor = self.host_mut().process.descriptors.remove(fd)?;
@@ -179,7 +185,8 @@ fn close(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
 fn close_range(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
     let (first, last) = (a.word(0) as u32, a.word(1) as u32);
     let cloexec = a.word(2) as u32 & libc::CLOSE_RANGE_CLOEXEC != 0;
-    if first > last {
+    let known = libc::CLOSE_RANGE_CLOEXEC | libc::CLOSE_RANGE_UNSHARE;
+    if first > last || a.word(2) as u32 & !known != 0 {
         return Err(Errno::EINVAL.into());
     }
     let descriptors = &k.host().process.descriptors;
@@ -288,6 +295,7 @@ fn fcntl(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
 
 fn ioctl(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     let id = k.descriptor(a.fd(0))?;
+    k.refuse_path_only(id)?;
     match a.word(1) {
         libc::FIONBIO => {
             let on = memory.read_i32(a.addr(2))? != 0;

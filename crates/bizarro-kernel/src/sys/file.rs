@@ -23,10 +23,11 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_pwrite64, "pwrite64", &[Fd, Ptr, Size, Size], pwrite64),
     row(libc::SYS_preadv, "preadv", &[Fd, Ptr, Int, Size], preadv),
     row(libc::SYS_pwritev, "pwritev", &[Fd, Ptr, Int, Size], pwritev),
-    row(libc::SYS_preadv2, "preadv2", &[Fd, Ptr, Int, Size, Hex, Hex], preadv)
-        .support(Support::Partial("the flags have no effect: every read and write is immediate")),
-    row(libc::SYS_pwritev2, "pwritev2", &[Fd, Ptr, Int, Size, Hex, Hex], pwritev)
-        .support(Support::Partial("the flags have no effect: every read and write is immediate")),
+    row(libc::SYS_preadv2, "preadv2", &[Fd, Ptr, Int, Size, Hex, Hex], preadv2).support(
+        Support::Partial("RWF_HIPRI and RWF_NOWAIT have no effect: files are always ready"),
+    ),
+    row(libc::SYS_pwritev2, "pwritev2", &[Fd, Ptr, Int, Size, Hex, Hex], pwritev2)
+        .support(Support::Partial("RWF_APPEND is not simulated")),
     row(libc::SYS_lseek, "lseek", &[Fd, Size, Int], lseek),
     row(libc::SYS_ftruncate, "ftruncate", &[Fd, Size], ftruncate),
     row(libc::SYS_fallocate, "fallocate", &[Fd, Hex, Size, Size], fallocate),
@@ -43,8 +44,6 @@ pub(crate) const ROWS: &[Row] = &[
         &[Fd, Ptr, Fd, Ptr, Size, Hex],
         copy_file_range,
     ),
-    row(libc::SYS_splice, "splice", &[Fd, Ptr, Fd, Ptr, Size, Hex], no_splice)
-        .support(Support::Refused("EINVAL, as on a file system without splice: programs copy")),
     row(libc::SYS_fadvise64, "fadvise64", &[Fd, Size, Size, Int], fadvise64)
         .support(Support::Accepted("everything is in memory already")),
     row(libc::SYS_readahead, "readahead", &[Fd, Size, Size], fadvise64)
@@ -64,11 +63,11 @@ pub struct OpenFile {
 }
 
 /// One transfer's bytes at a time go through a buffer of this size.
-const CHUNK: usize = 1 << 16;
+pub(crate) const CHUNK: usize = 1 << 16;
 
 /// Where a transfer starts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Place {
+pub(crate) enum Place {
     /// At the description's offset, which moves on.
     Current,
     /// At a place of its own.
@@ -76,8 +75,15 @@ enum Place {
 }
 
 impl Place {
-    fn at(offset: i64) -> Result<Place, Errno> {
+    pub(crate) fn at(offset: i64) -> Result<Place, Errno> {
         u64::try_from(offset).map(Place::At).map_err(|_| Errno::EINVAL)
+    }
+
+    /// LINUX: a transfer that would end beyond the largest offset is EINVAL, whatever there is to transfer.
+    fn check(self, current: u64, len: usize) -> Result<u64, Errno> {
+        let start = if let Place::At(offset) = self { offset } else { current };
+        let end = start.checked_add(len as u64).ok_or(Errno::EINVAL)?;
+        if i64::try_from(end).is_ok() { Ok(start) } else { Err(Errno::EINVAL) }
     }
 }
 
@@ -99,7 +105,20 @@ impl Kernel {
     /// The node behind a descriptor of a file.
     pub(crate) fn file_of(&self, fd: i32) -> Result<(ObjId, Ino), Errno> {
         let id = self.descriptor(fd)?;
+        self.refuse_path_only(id)?;
         self.file(id).map(|file| (id, file.ino)).ok_or(Errno::EINVAL)
+    }
+
+    /// Where the next read or write of an open file happens.
+    pub(crate) fn file_offset(&self, id: ObjId) -> Option<u64> {
+        self.file(id).map(|file| file.offset)
+    }
+
+    /// Moves that place.
+    pub(crate) fn set_file_offset(&mut self, id: ObjId, offset: u64) {
+        if let Some(file) = self.file_mut(id) {
+            file.offset = offset;
+        }
     }
 
     /// Opens a description on a node that is retained for it already.
@@ -138,7 +157,7 @@ impl Kernel {
         }
     }
 
-    fn may(&self, id: ObjId, refused: i32) -> Result<(), Errno> {
+    pub(crate) fn may(&self, id: ObjId, refused: i32) -> Result<(), Errno> {
         let status = self.objects.get(id).map_or(libc::O_PATH, |object| object.status);
         if status & libc::O_PATH != 0 || status & libc::O_ACCMODE == refused {
             return Err(Errno::EBADF);
@@ -171,6 +190,7 @@ impl Kernel {
                 let pipe = *pipe;
                 let bytes = self.read_pipe(id, pipe, total)?;
                 Scatter::new(memory, vecs).put(&bytes)?;
+                self.drain_pipe(pipe, bytes.len());
                 Ok(bytes.len() as u64)
             }
             Kind::Event(_) => {
@@ -212,7 +232,7 @@ impl Kernel {
         place: Place,
         current: u64,
     ) -> SysResult {
-        let mut offset = if let Place::At(offset) = place { offset } else { current };
+        let mut offset = place.check(current, total)?;
         if let Node::Proc(_) = self.host().disk().kind(ino)
             && offset == 0
         {
@@ -306,7 +326,7 @@ impl Kernel {
     }
 
     /// Bytes of the kernel's own to anything that can be written.
-    fn write_bytes(&mut self, id: ObjId, bytes: &[u8], place: Place) -> SysResult {
+    pub(crate) fn write_bytes(&mut self, id: ObjId, bytes: &[u8], place: Place) -> SysResult {
         let Some(object) = self.objects.get(id) else { return Err(Errno::EBADF.into()) };
         match &object.kind {
             Kind::File(_) => self.write_file(id, bytes, place),
@@ -321,8 +341,9 @@ impl Kernel {
                 self.write_pipe(id, pipe, bytes)
             }
             Kind::Event(_) => {
-                let value = bytes.first_chunk().ok_or(Errno::EINVAL)?;
-                self.write_eventfd(id, u64::from_le_bytes(*value))?;
+                // LINUX: exactly eight bytes; older kernels take more for eight.
+                let value = bytes.try_into().map_err(|_| Errno::EINVAL)?;
+                self.write_eventfd(id, u64::from_le_bytes(value))?;
                 Ok(8)
             }
             Kind::Output(stream) => {
@@ -338,23 +359,24 @@ impl Kernel {
     fn write_file(&mut self, id: ObjId, bytes: &[u8], place: Place) -> SysResult {
         let Some(file) = self.file(id) else { return Err(Errno::EBADF.into()) };
         let (ino, current) = (file.ino, file.offset);
+        let offset = place.check(current, bytes.len())?;
         if let Node::Device(device) = self.host().disk().kind(ino) {
             return Ok(device.write(bytes.len())? as u64);
         }
         let append = self.objects.get(id).is_some_and(|o| o.status & libc::O_APPEND != 0);
         let by = self.by();
-        let limit = self.host().process.limits[libc::RLIMIT_FSIZE as usize].soft;
         self.fingerprint.bytes(bytes);
         // LINUX: with O_APPEND even pwrite(2) appends, pwrite(2), "Bugs".
+        let offset = if append { self.host().disk().size(ino) } else { offset };
+        let limit = self.host().process.limits[libc::RLIMIT_FSIZE as usize].soft;
+        if !bytes.is_empty() && offset >= limit {
+            return Err(self.file_too_large());
+        }
+        let room = usize::try_from(limit.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let part = &bytes[..bytes.len().min(room)];
         let (start, written) = if append {
-            self.with_disk(|fs| fs.append(by, ino, bytes))?
+            self.with_disk(|fs| fs.append(by, ino, part))?
         } else {
-            let offset = if let Place::At(offset) = place { offset } else { current };
-            if !bytes.is_empty() && offset >= limit {
-                return Err(self.file_too_large());
-            }
-            let room = usize::try_from(limit - offset.min(limit)).unwrap_or(usize::MAX);
-            let part = &bytes[..bytes.len().min(room)];
             (offset, self.with_disk(|fs| fs.write_at(by, ino, offset, part))?)
         };
         if place == Place::Current
@@ -376,6 +398,15 @@ impl Kernel {
         let info = Info { signal: libc::SIGXFSZ, code: libc::SI_USER, pid, uid: 0, value: 0 };
         self.send_to_task(current, info);
         Errno::EFBIG.into()
+    }
+
+    /// A file must not become larger than RLIMIT_FSIZE; it may be so already.
+    pub(crate) fn check_size(&mut self, ino: Ino, size: u64) -> Result<(), Stop> {
+        let limit = self.host().process.limits[libc::RLIMIT_FSIZE as usize].soft;
+        if size > limit && size > self.host().disk().size(ino) {
+            return Err(self.file_too_large());
+        }
+        Ok(())
     }
 
     /// The current host's CLOCK_REALTIME.
@@ -432,8 +463,43 @@ fn pwritev(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult 
     k.write_object(memory, id, &vecs, Place::at(a.offset(3))?)
 }
 
+fn preadv2(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    transfer_flags(a)?;
+    match a.offset(3) {
+        -1 => readv(k, memory, a),
+        _ => preadv(k, memory, a),
+    }
+}
+
+fn pwritev2(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    let flags = transfer_flags(a)?;
+    let written = match a.offset(3) {
+        -1 => writev(k, memory, a),
+        _ => pwritev(k, memory, a),
+    }?;
+    if flags & (libc::RWF_DSYNC | libc::RWF_SYNC) != 0
+        && let Some(file) = k.file(k.descriptor(a.fd(0))?)
+    {
+        let ino = file.ino;
+        k.with_disk(|fs| fs.fdatasync(ino))?;
+    }
+    Ok(written)
+}
+
+/// The flags of preadv2(2) and pwritev2(2).
+fn transfer_flags(a: &Args) -> Result<i32, Stop> {
+    let flags = a.int(5);
+    let harmless = libc::RWF_HIPRI | libc::RWF_NOWAIT | libc::RWF_DSYNC | libc::RWF_SYNC;
+    match flags & !harmless {
+        0 => Ok(flags),
+        libc::RWF_APPEND => Err(Stop::Unsupported("RWF_APPEND".into())),
+        _ => Err(Errno::EOPNOTSUPP.into()),
+    }
+}
+
 fn lseek(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
     let id = k.descriptor(a.fd(0))?;
+    k.refuse_path_only(id)?;
     let Some(file) = k.file(id) else { return Err(Errno::ESPIPE.into()) };
     let (ino, current) = (file.ino, file.offset);
     let disk = k.host().disk();
@@ -449,7 +515,7 @@ fn lseek(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
         }
         _ => return Err(Errno::EINVAL.into()),
     };
-    let target = target.ok_or(Errno::EOVERFLOW)?;
+    let target = target.ok_or(Errno::EINVAL)?;
     let target = u64::try_from(target).map_err(|_| Errno::EINVAL)?;
     if let Node::Device(_) = disk.kind(ino) {
         return Ok(0);
@@ -465,6 +531,7 @@ fn ftruncate(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
     let ino = k.file(id).ok_or(Errno::EINVAL)?.ino;
     let size = u64::try_from(a.offset(1)).map_err(|_| Errno::EINVAL)?;
     k.may(id, libc::O_RDONLY).map_err(|_| Errno::EINVAL)?;
+    k.check_size(ino, size)?;
     let by = k.by();
     k.with_disk(|fs| fs.resize(by, ino, size))?;
     Ok(0)
@@ -475,6 +542,9 @@ fn fallocate(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
     let ino = k.file(id).ok_or(Errno::ESPIPE)?.ino;
     k.may(id, libc::O_RDONLY)?;
     let (by, mode) = (k.by(), AllocateMode::from_bits_retain(a.int(1)));
+    if !mode.contains(AllocateMode::KEEP_SIZE) {
+        k.check_size(ino, (a.offset(2) as u64).saturating_add(a.offset(3) as u64))?;
+    }
     k.with_disk(|fs| fs.fallocate(by, ino, mode, a.offset(2), a.offset(3)))?;
     Ok(0)
 }
@@ -577,7 +647,11 @@ fn sendfile(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult
     if k.host().disk().kind(file.ino) != Node::Regular {
         return Err(Errno::EINVAL.into());
     }
-    let offset = if a.addr(2) == 0 { file.offset } else { memory.read_u64(a.addr(2))? };
+    let current = file.offset;
+    let offset = match a.addr(2) {
+        0 => current,
+        addr => u64::try_from(memory.read_i64(addr)?).map_err(|_| Errno::EINVAL)?,
+    };
     let (sent, offset) = copy(k, from, to, offset, Place::Current, a.word(3) as usize)?;
     if a.addr(2) == 0 {
         if let Some(file) = k.file_mut(from) {
@@ -625,10 +699,6 @@ fn copy_file_range(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> Sy
         memory.write_u64(a.addr(3), at + copied)?;
     }
     Ok(copied)
-}
-
-fn no_splice(_: &mut Kernel, _: &mut dyn GuestMemory, _: &Args) -> SysResult {
-    Err(Errno::EINVAL.into())
 }
 
 fn fadvise64(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {

@@ -35,27 +35,59 @@ struct Waiter {
     bits: u32,
 }
 
-/// Tasks that wait on futexes, by host and address, first come, first served.
+/// What a task waits on. LINUX: a private futex and a shared one of the same address are two, futex(2).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Key {
+    host: HostId,
+    addr: u64,
+    shared: bool,
+}
+
+impl Key {
+    /// The futex that the kernel itself wakes: it knows of no private ones.
+    pub(crate) fn shared(host: HostId, addr: u64) -> Key {
+        Key { host, addr, shared: true }
+    }
+
+    /// The futex at `addr` of a call with this operation.
+    fn of(k: &Kernel, addr: u64, op: i32) -> Key {
+        Key { host: k.host_id(), addr, shared: op & libc::FUTEX_PRIVATE_FLAG == 0 }
+    }
+
+    /// LINUX: a private futex is its address, mapped or not; a shared one is found through its page.
+    fn check(self, memory: &dyn GuestMemory) -> Result<(), Errno> {
+        match self.shared {
+            true => memory.read_u32(self.addr).map(drop),
+            false if self.addr >= USER_END => Err(Errno::EFAULT),
+            false => Ok(()),
+        }
+    }
+}
+
+/// No user address is this high.
+const USER_END: u64 = 1 << 47;
+
+/// Tasks that wait on futexes, first come, first served.
 #[derive(Debug, Default)]
 pub struct Futexes {
-    queues: BTreeMap<(HostId, u64), VecDeque<Waiter>>,
+    queues: BTreeMap<Key, VecDeque<Waiter>>,
 }
 
 impl Futexes {
     /// Forgets all waiters of a host whose process has ended.
     pub(crate) fn forget_host(&mut self, host: HostId) {
-        self.queues.retain(|(owner, _), _| *owner != host);
+        self.queues.retain(|key, _| key.host != host);
     }
 
-    fn push(&mut self, host: HostId, addr: u64, waiter: Waiter) {
-        self.queues.entry((host, addr)).or_default().push_back(waiter);
+    fn push(&mut self, key: Key, waiter: Waiter) {
+        self.queues.entry(key).or_default().push_back(waiter);
     }
 
-    fn forget(&mut self, host: HostId, addr: u64, wait: Wait) {
-        if let Some(queue) = self.queues.get_mut(&(host, addr)) {
+    fn forget(&mut self, key: Key, wait: Wait) {
+        if let Some(queue) = self.queues.get_mut(&key) {
             queue.retain(|waiter| waiter.wait.task != wait.task);
             if queue.is_empty() {
-                self.queues.remove(&(host, addr));
+                self.queues.remove(&key);
             }
         }
     }
@@ -63,8 +95,8 @@ impl Futexes {
 
 impl Kernel {
     /// Wakes at most `count` tasks that wait on a futex with one of `bits`. Gives how many.
-    pub(crate) fn wake_futex(&mut self, host: HostId, addr: u64, count: u32, bits: u32) -> u64 {
-        let Some(mut queue) = self.futexes.queues.remove(&(host, addr)) else { return 0 };
+    pub(crate) fn wake_futex(&mut self, key: Key, count: u32, bits: u32) -> u64 {
+        let Some(mut queue) = self.futexes.queues.remove(&key) else { return 0 };
         let mut woken = 0;
         let mut index = 0;
         while woken < count && index < queue.len() {
@@ -76,7 +108,7 @@ impl Kernel {
             woken += u32::from(self.wake_from_futex(waiter.wait));
         }
         if !queue.is_empty() {
-            self.futexes.queues.insert((host, addr), queue);
+            self.futexes.queues.insert(key, queue);
         }
         u64::from(woken)
     }
@@ -126,7 +158,7 @@ impl Kernel {
         }
         let died = value & libc::FUTEX_WAITERS | libc::FUTEX_OWNER_DIED;
         if memory.write_u32(addr, died).is_ok() && value & libc::FUTEX_WAITERS != 0 {
-            self.wake_futex(host, addr, 1, !0);
+            self.wake_futex(Key::shared(host, addr), 1, !0);
         }
     }
 }
@@ -138,31 +170,41 @@ fn futex(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     if addr % 4 != 0 {
         return Err(Errno::EINVAL.into());
     }
-    let host = k.host_id();
+    // LINUX: only these take the flag, futex(2).
+    let on_clock = [libc::FUTEX_WAIT_BITSET, libc::FUTEX_WAIT_REQUEUE_PI, FUTEX_LOCK_PI2];
+    if op & libc::FUTEX_CLOCK_REALTIME != 0 && !on_clock.contains(&command) {
+        return Err(Errno::ENOSYS.into());
+    }
+    let key = Key::of(k, addr, op);
     match command {
         libc::FUTEX_WAIT => wait(k, memory, a, !0),
         libc::FUTEX_WAIT_BITSET => wait(k, memory, a, a.int(5) as u32),
         libc::FUTEX_WAKE => {
-            memory.read_u32(addr)?;
-            Ok(k.wake_futex(host, addr, count(a.int(2)).max(1), !0))
+            key.check(memory)?;
+            Ok(k.wake_futex(key, count(a.int(2)).max(1), !0))
         }
         libc::FUTEX_WAKE_BITSET => {
             if a.int(5) == 0 {
                 return Err(Errno::EINVAL.into());
             }
-            memory.read_u32(addr)?;
-            Ok(k.wake_futex(host, addr, count(a.int(2)).max(1), a.int(5) as u32))
+            key.check(memory)?;
+            Ok(k.wake_futex(key, count(a.int(2)).max(1), a.int(5) as u32))
         }
         libc::FUTEX_REQUEUE => requeue(k, memory, a, None),
         libc::FUTEX_CMP_REQUEUE => requeue(k, memory, a, Some(a.int(5) as u32)),
         libc::FUTEX_WAKE_OP => wake_op(k, memory, a),
-        libc::FUTEX_LOCK_PI | libc::FUTEX_UNLOCK_PI | libc::FUTEX_TRYLOCK_PI
-        | libc::FUTEX_WAIT_REQUEUE_PI | libc::FUTEX_CMP_REQUEUE_PI | 13 /* FUTEX_LOCK_PI2 */ => {
-            Err(Stop::Unsupported("priority inheritance".into()))
-        }
+        libc::FUTEX_LOCK_PI
+        | libc::FUTEX_UNLOCK_PI
+        | libc::FUTEX_TRYLOCK_PI
+        | libc::FUTEX_WAIT_REQUEUE_PI
+        | libc::FUTEX_CMP_REQUEUE_PI
+        | FUTEX_LOCK_PI2 => Err(Stop::Unsupported("priority inheritance".into())),
         _ => Err(Errno::ENOSYS.into()),
     }
 }
+
+/// FUTEX_LOCK_PI2 (Linux 5.14).
+const FUTEX_LOCK_PI2: i32 = 13;
 
 /// How many tasks a call may wake; a negative number is taken as none.
 fn count(n: i32) -> u32 {
@@ -173,7 +215,7 @@ fn wait(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args, bits: u32) -> Sy
     if bits == 0 {
         return Err(Errno::EINVAL.into());
     }
-    let (host, addr) = (k.host_id(), a.addr(0));
+    let (key, addr) = (Key::of(k, a.addr(0), a.int(1)), a.addr(0));
     if k.task().call.woken {
         return Ok(0);
     }
@@ -182,9 +224,9 @@ fn wait(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args, bits: u32) -> Sy
         let deadline = wait_deadline(k, memory, a.int(1), timeout)?;
         k.task_mut().call.deadline = Some(deadline);
     }
-    if k.task().call.progress != 0 {
+    if k.task().call.compared {
         let old = k.wait(WaitsFor::Futex(addr));
-        k.futexes.forget(host, addr, old);
+        k.futexes.forget(key, old);
         if k.timed_out() {
             return Err(Errno::ETIMEDOUT.into());
         }
@@ -194,12 +236,12 @@ fn wait(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args, bits: u32) -> Sy
     if memory.read_u32(addr)? != a.int(2) as u32 {
         return Err(Errno::EAGAIN.into());
     }
+    k.task_mut().call.compared = true;
     if k.timed_out() {
         return Err(Errno::ETIMEDOUT.into());
     }
-    k.task_mut().call.progress = 1;
     let wait = k.wait(WaitsFor::Futex(addr));
-    k.futexes.push(host, addr, Waiter { wait, bits });
+    k.futexes.push(key, Waiter { wait, bits });
     Err(Stop::Block)
 }
 
@@ -231,38 +273,40 @@ fn requeue(
     a: &Args,
     expected: Option<u32>,
 ) -> SysResult {
-    let (host, from, to) = (k.host_id(), a.addr(0), a.addr(4));
-    if to % 4 != 0 || a.int(2) < 0 || a.int(3) < 0 {
+    let (from, to) = (Key::of(k, a.addr(0), a.int(1)), Key::of(k, a.addr(4), a.int(1)));
+    if to.addr % 4 != 0 || a.int(2) < 0 || a.int(3) < 0 {
         return Err(Errno::EINVAL.into());
     }
-    memory.read_u32(to)?;
-    let value = memory.read_u32(from)?;
-    if expected.is_some_and(|expected| expected != value) {
+    from.check(memory)?;
+    to.check(memory)?;
+    if let Some(expected) = expected
+        && memory.read_u32(from.addr)? != expected
+    {
         return Err(Errno::EAGAIN.into());
     }
-    let woken = k.wake_futex(host, from, count(a.int(2)), !0);
+    let woken = k.wake_futex(from, count(a.int(2)), !0);
     let mut moved = 0;
     while moved < u64::from(count(a.int(3))) {
-        let Some(queue) = k.futexes.queues.get_mut(&(host, from)) else { break };
+        let Some(queue) = k.futexes.queues.get_mut(&from) else { break };
         let Some(waiter) = queue.pop_front() else {
-            k.futexes.queues.remove(&(host, from));
+            k.futexes.queues.remove(&from);
             break;
         };
         let waits = k.task_by_id(waiter.wait.task).is_some_and(|task| {
             task.state == crate::task::TaskState::Waiting && task.ticket == waiter.wait.ticket
         });
         if waits {
-            k.futexes.push(host, to, waiter);
+            k.futexes.push(to, waiter);
             moved += 1;
         }
     }
-    // LINUX: FUTEX_REQUEUE gives the number woken, FUTEX_CMP_REQUEUE adds the number moved, futex(2).
-    Ok(if expected.is_some() { woken + moved } else { woken })
+    // LINUX: both commands give the sum, though futex(2) says that FUTEX_REQUEUE gives the number woken.
+    Ok(woken + moved)
 }
 
 /// FUTEX_WAKE_OP: changes the second word, wakes on the first, and on the second if its old value compares.
 fn wake_op(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    let (host, first, second) = (k.host_id(), a.addr(0), a.addr(4));
+    let (first, second) = (Key::of(k, a.addr(0), a.int(1)), a.addr(4));
     if second % 4 != 0 {
         return Err(Errno::EINVAL.into());
     }
@@ -272,7 +316,7 @@ fn wake_op(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult 
     if encoded >> 28 & 8 != 0 {
         argument = 1i32.wrapping_shl(argument as u32 & 31);
     }
-    memory.read_u32(first)?;
+    first.check(memory)?;
     let old = memory.read_i32(second)?;
     let new = match encoded >> 28 & 7 {
         0 => argument,
@@ -292,9 +336,9 @@ fn wake_op(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult 
         5 => old >= compared,
         _ => return Err(Errno::ENOSYS.into()),
     };
-    let mut woken = k.wake_futex(host, first, count(a.int(2)).max(1), !0);
+    let mut woken = k.wake_futex(first, count(a.int(2)).max(1), !0);
     if holds {
-        woken += k.wake_futex(host, second, count(a.word(3) as i32).max(1), !0);
+        woken += k.wake_futex(Key { addr: second, ..first }, count(a.word(3) as i32).max(1), !0);
     }
     Ok(woken)
 }
@@ -359,6 +403,9 @@ fn make_thread(k: &mut Kernel, memory: &mut dyn GuestMemory, r: &CloneRequest) -
         task.clear_tid = r.child_tid;
     }
     let tls = has(libc::CLONE_SETTLS).then_some(r.tls);
+    if let Some(task) = k.task_by_id_mut(id) {
+        task.thread_pointer = r.tls;
+    }
     k.cloned = Some(Cloned { task: id, tid, stack: r.stack, tls });
     Ok(tid.into())
 }

@@ -16,7 +16,7 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_getegid, "getegid", &[], root),
     row(libc::SYS_getresuid, "getresuid", &[Ptr, Ptr, Ptr], three_roots),
     row(libc::SYS_getresgid, "getresgid", &[Ptr, Ptr, Ptr], three_roots),
-    row(libc::SYS_getgroups, "getgroups", &[Int, Ptr], root),
+    row(libc::SYS_getgroups, "getgroups", &[Int, Ptr], getgroups),
     row(libc::SYS_setuid, "setuid", &[Int], become_root)
         .support(Support::Partial("programs stay root")),
     row(libc::SYS_setgid, "setgid", &[Int], become_root)
@@ -39,6 +39,10 @@ pub(crate) const ROWS: &[Row] = &[
 
 fn root(_: &mut Kernel, _: &mut dyn GuestMemory, _: &Args) -> SysResult {
     Ok(0)
+}
+
+fn getgroups(_: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    if a.int(0) < 0 { Err(Errno::EINVAL.into()) } else { Ok(0) }
 }
 
 fn three_roots(_: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {

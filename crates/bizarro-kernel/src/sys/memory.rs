@@ -22,11 +22,11 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_msync, "msync", &[Ptr, Size, Hex], msync)
         .support(Support::Accepted("there is no shared mapping of a file")),
     row(libc::SYS_mincore, "mincore", &[Ptr, Size, Ptr], mincore),
-    row(libc::SYS_mlock, "mlock", &[Ptr, Size], accept)
+    row(libc::SYS_mlock, "mlock", &[Ptr, Size], lock)
         .support(Support::Accepted("memory is never paged out")),
-    row(libc::SYS_mlock2, "mlock2", &[Ptr, Size, Hex], accept)
+    row(libc::SYS_mlock2, "mlock2", &[Ptr, Size, Hex], lock)
         .support(Support::Accepted("memory is never paged out")),
-    row(libc::SYS_munlock, "munlock", &[Ptr, Size], accept)
+    row(libc::SYS_munlock, "munlock", &[Ptr, Size], lock)
         .support(Support::Accepted("memory is never paged out")),
     row(libc::SYS_mlockall, "mlockall", &[Hex], accept)
         .support(Support::Accepted("memory is never paged out")),
@@ -162,7 +162,11 @@ fn brk(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
 }
 
 fn msync(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    if !a.addr(0).is_multiple_of(PAGE) {
+    let (flags, both) = (a.int(2), libc::MS_ASYNC | libc::MS_SYNC);
+    if !a.addr(0).is_multiple_of(PAGE)
+        || flags & !(both | libc::MS_INVALIDATE) != 0
+        || flags & both == both
+    {
         return Err(Errno::EINVAL.into());
     }
     if !memory.pages().is_mapped(k.host_id().0, a.addr(0), pages(a.word(1))?) {
@@ -180,6 +184,15 @@ fn mincore(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult 
         return Err(Errno::ENOMEM.into());
     }
     memory.write(a.addr(2), &vec![1; (length / PAGE) as usize])?;
+    Ok(0)
+}
+
+fn lock(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    let start = a.addr(0) - a.addr(0) % PAGE;
+    let length = pages(a.word(1).saturating_add(a.addr(0) % PAGE))?;
+    if length > 0 && !memory.pages().is_mapped(k.host_id().0, start, length) {
+        return Err(Errno::ENOMEM.into());
+    }
     Ok(0)
 }
 

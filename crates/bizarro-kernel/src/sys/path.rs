@@ -13,13 +13,13 @@ use crate::kernel::Kernel;
 use crate::object::Kind;
 use crate::procview::ProcView;
 use crate::seams::GuestMemory;
+use crate::sys::pipe::Pipes;
 use crate::table::Arg::{Fd, Hex, Int, Path, Ptr, Size};
 use crate::table::{Args, Row, Support, row};
 
 pub(crate) const ROWS: &[Row] = &[
-    row(libc::SYS_open, "open", &[Path, Hex, Hex], open),
-    row(libc::SYS_openat, "openat", &[Fd, Path, Hex, Hex], openat)
-        .support(Support::Partial("named pipes are not simulated")),
+    row(libc::SYS_open, "open", &[Path, Hex, Hex], open).restarts(),
+    row(libc::SYS_openat, "openat", &[Fd, Path, Hex, Hex], openat).restarts(),
     row(libc::SYS_openat2, "openat2", &[Fd, Path, Ptr, Size], openat2)
         .support(Support::Refused("ENOSYS, as on kernels before 5.6: libraries use openat")),
     row(libc::SYS_creat, "creat", &[Path, Hex], creat),
@@ -38,8 +38,9 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_mkdir, "mkdir", &[Path, Hex], mkdir),
     row(libc::SYS_mkdirat, "mkdirat", &[Fd, Path, Hex], mkdirat),
     row(libc::SYS_mknod, "mknod", &[Path, Hex, Hex], mknod),
-    row(libc::SYS_mknodat, "mknodat", &[Fd, Path, Hex, Hex], mknodat)
-        .support(Support::Partial("named pipes are not simulated")),
+    row(libc::SYS_mknodat, "mknodat", &[Fd, Path, Hex, Hex], mknodat).support(Support::Partial(
+        "block devices, and devices that no host has, are not simulated",
+    )),
     row(libc::SYS_rmdir, "rmdir", &[Path], rmdir),
     row(libc::SYS_unlink, "unlink", &[Path], unlink),
     row(libc::SYS_unlinkat, "unlinkat", &[Fd, Path, Hex], unlinkat),
@@ -149,6 +150,9 @@ impl Kernel {
         if path.first() == Some(&b'/') {
             return Ok(Fs::ROOT);
         }
+        if path.is_empty() && !lookup.contains(Lookup::EMPTY) {
+            return Err(Errno::ENOENT);
+        }
         if dirfd == libc::AT_FDCWD {
             return Ok(self.host().process.cwd);
         }
@@ -213,11 +217,11 @@ impl Kernel {
         let host = self.host_id();
         let object = match opened {
             Opened::Node { ino, .. } => {
-                if let Node::Fifo(_) = self.host().disk().kind(ino) {
-                    self.host_mut().fs().release(ino);
-                    return Err(Stop::Unsupported("opening a named pipe".into()));
+                let fifo = matches!(self.host().disk().kind(ino), Node::Fifo(_));
+                match fifo && status & libc::O_PATH == 0 {
+                    true => self.open_fifo(ino, status)?,
+                    false => self.open_node(host, ino, status),
                 }
-                self.open_node(host, ino, status)
             }
             Opened::Foreign { fd, .. } => self.open_again(fd as i32, status)?,
         };
@@ -260,6 +264,9 @@ fn open_at(
     flags: i32,
     mode: u64,
 ) -> SysResult {
+    if let Some(result) = k.go_on_opening(flags) {
+        return result;
+    }
     let path = memory.read_path(path)?;
     let start = k.start(dirfd, &path, Lookup::empty())?;
     k.check_free_descriptor()?;
@@ -368,20 +375,32 @@ impl Kernel {
         }
     }
 
+    /// The inode number of what has no inode: both ends of a pipe have one.
+    pub(crate) fn inode_number(&self, id: crate::object::ObjId, kind: &Kind) -> u64 {
+        match kind {
+            Kind::Pipe(pipe, _) => Pipes::inode_number(*pipe),
+            _ => 1 << 20 | u64::from(id.to_bits() as u32),
+        }
+    }
+
     /// fstat(2).
     fn stat_descriptor(&self, fd: i32) -> Result<Stat, Errno> {
         let (id, object) = self.object(fd)?;
         let (mode, dev) = match &object.kind {
             Kind::File(file) => return Ok(self.host().disk().stat(file.ino)),
             Kind::Socket(_) => (libc::S_IFSOCK | 0o777, (0, 8)),
-            Kind::Pipe(..) | Kind::Output(_) => (libc::S_IFIFO | 0o600, (0, 14)),
+            Kind::Pipe(pipe, _) => match self.pipes.name(*pipe) {
+                Some(ino) => return Ok(self.host().disk().stat(ino)),
+                None => (libc::S_IFIFO | 0o600, (0, 14)),
+            },
+            Kind::Output(_) => (libc::S_IFIFO | 0o600, (0, 14)),
             // LINUX: the inode that all of these share has no type.
             Kind::Event(_) | Kind::Timer(_) | Kind::Signal(_) | Kind::Epoll(_) => (0o600, (0, 15)),
         };
         let made = Realtime(self.host().realtime(self.epoch, bizarro_record::Nanos::ZERO) as i64);
         Ok(Stat {
             dev,
-            ino: (id.to_bits() as u32).into(),
+            ino: self.inode_number(id, &object.kind),
             mode,
             nlink: 1,
             uid: 0,
@@ -597,7 +616,7 @@ fn mknod_at(
     let path = memory.read_path(path)?;
     let special = match mode & libc::S_IFMT {
         0 | libc::S_IFREG => Special::Regular,
-        libc::S_IFIFO => return Err(Stop::Unsupported("a named pipe".into())),
+        libc::S_IFIFO => Special::Fifo(0),
         libc::S_IFSOCK => Special::Socket(0),
         libc::S_IFCHR => {
             let number = (libc::major(device), libc::minor(device));
@@ -730,6 +749,7 @@ fn truncate(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult
     let size = u64::try_from(a.offset(1)).map_err(|_| Errno::EINVAL)?;
     let path = memory.read_path(a.addr(0))?;
     let ino = k.find_node(libc::AT_FDCWD, &path, Lookup::FOLLOW)?;
+    k.check_size(ino, size)?;
     let by = k.by();
     k.with_disk(|fs| fs.truncate(by, ino, size))?;
     Ok(0)

@@ -4,6 +4,8 @@ use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::errno::{Errno, Stop, SysResult};
+use crate::fs::Ino;
+use crate::host::HostId;
 use crate::kernel::Kernel;
 use crate::object::{Kind, ObjId};
 use crate::seams::GuestMemory;
@@ -53,8 +55,12 @@ struct Pipe {
     capacity: usize,
     readers: Vec<ObjId>,
     writers: Vec<ObjId>,
-    /// A writer has been there: from then on, none means end of file.
-    was_written: bool,
+    /// The FIFO that it is the content of.
+    name: Option<Ino>,
+    /// How often an end for reading was opened.
+    reader_opens: u64,
+    /// How often an end for writing was opened. From the first on, no writer means a hangup.
+    writer_opens: u64,
 }
 
 /// All pipes.
@@ -98,6 +104,38 @@ impl Pipes {
         }
     }
 
+    /// How often an end of this kind was opened: [`End::Read`] or [`End::Write`].
+    pub(crate) fn opens(&self, id: PipeId, end: End) -> u64 {
+        let pipe = self.get(id);
+        if end == End::Read { pipe.reader_opens } else { pipe.writer_opens }
+    }
+
+    /// The FIFO that it is the content of.
+    pub(crate) fn name(&self, id: PipeId) -> Option<Ino> {
+        self.get(id).name
+    }
+
+    /// Makes it the content of a FIFO.
+    pub(crate) fn set_name(&mut self, id: PipeId, name: Ino) {
+        self.get_mut(id).name = Some(name);
+    }
+
+    /// Bytes that can be written at once.
+    pub(crate) fn room(&self, id: PipeId) -> usize {
+        let pipe = self.get(id);
+        pipe.capacity.saturating_sub(pipe.bytes.len())
+    }
+
+    /// A copy of the first bytes, at most `max`.
+    pub(crate) fn peek(&self, id: PipeId, max: usize) -> Vec<u8> {
+        self.get(id).bytes.iter().take(max).copied().collect()
+    }
+
+    /// The number in its `pipe:[…]` link and of its inode.
+    pub(crate) fn inode_number(id: PipeId) -> u64 {
+        4096 + u64::from(id.0)
+    }
+
     /// What poll(2) says of an end.
     pub fn readiness(&self, id: PipeId, end: End) -> u32 {
         let pipe = self.get(id);
@@ -106,7 +144,7 @@ impl Pipes {
             if !pipe.bytes.is_empty() {
                 ready |= libc::EPOLLIN;
             }
-            if pipe.writers.is_empty() && pipe.was_written {
+            if pipe.writers.is_empty() && pipe.writer_opens > 0 {
                 ready |= libc::EPOLLHUP;
             }
         }
@@ -131,25 +169,63 @@ impl Kernel {
         let ends = self.pipes.get_mut(pipe);
         if end.reads() {
             ends.readers.push(id);
+            ends.reader_opens += 1;
         }
         if end.writes() {
             ends.writers.push(id);
-            ends.was_written = true;
+            ends.writer_opens += 1;
         }
         self.notify_pipe(pipe);
         id
     }
 
-    pub(crate) fn close_pipe_end(&mut self, pipe: PipeId, _: End) {
+    pub(crate) fn close_pipe_end(&mut self, host: HostId, pipe: PipeId) {
         let objects = &self.objects;
         let ends = self.pipes.get_mut(pipe);
         ends.readers.retain(|id| objects.get(*id).is_some());
         ends.writers.retain(|id| objects.get(*id).is_some());
         if ends.readers.is_empty() && ends.writers.is_empty() {
             ends.bytes = VecDeque::new();
+            let name = ends.name.take();
             self.pipes.free.push(pipe);
+            if let Some(ino) = name {
+                self.forget_fifo(host, ino, pipe);
+            }
         } else {
             self.notify_pipe(pipe);
+        }
+    }
+
+    /// There is more room in a pipe. LINUX: writers that watch it by edge-triggered epoll are told only
+    /// where they could not write before.
+    fn notify_writers(&mut self, pipe: PipeId, could_write: bool) {
+        let events = if could_write { 0 } else { libc::EPOLLOUT as u32 };
+        for id in self.pipes.get(pipe).writers.clone() {
+            self.notify_of(id, events);
+        }
+    }
+
+    /// There is more to read in a pipe.
+    fn notify_readers(&mut self, pipe: PipeId) {
+        for id in self.pipes.get(pipe).readers.clone() {
+            self.notify_of(id, libc::EPOLLIN as u32);
+        }
+    }
+
+    /// Takes the first bytes of a pipe away.
+    pub(crate) fn drain_pipe(&mut self, pipe: PipeId, len: usize) {
+        let could_write = self.pipes.readiness(pipe, End::Write) & libc::EPOLLOUT as u32 != 0;
+        self.pipes.get_mut(pipe).bytes.drain(..len);
+        if len > 0 {
+            self.notify_writers(pipe, could_write);
+        }
+    }
+
+    /// Appends bytes to a pipe that has room for them.
+    pub(crate) fn fill_pipe(&mut self, pipe: PipeId, bytes: &[u8]) {
+        self.pipes.get_mut(pipe).bytes.extend(bytes);
+        if !bytes.is_empty() {
+            self.notify_readers(pipe);
         }
     }
 
@@ -161,28 +237,22 @@ impl Kernel {
         }
     }
 
-    /// Takes at most `max` bytes from a pipe; none at the end of file.
+    /// A copy of at most `max` bytes that a pipe gives next; none at the end of file. The reader takes
+    /// them with [`Kernel::drain_pipe`] once they have arrived.
     pub(crate) fn read_pipe(
         &mut self,
         id: ObjId,
         pipe: PipeId,
         max: usize,
     ) -> Result<Vec<u8>, Stop> {
-        let ends = self.pipes.get_mut(pipe);
+        let ends = self.pipes.get(pipe);
         if ends.bytes.is_empty() && max > 0 {
             if ends.writers.is_empty() {
                 return Ok(Vec::new());
             }
             return Err(self.wait_unless_nonblocking(id));
         }
-        let taken: Vec<u8> = {
-            let len = max.min(ends.bytes.len());
-            ends.bytes.drain(..len).collect()
-        };
-        if !taken.is_empty() {
-            self.notify_pipe(pipe);
-        }
-        Ok(taken)
+        Ok(self.pipes.peek(pipe, max))
     }
 
     /// Puts bytes into a pipe; says how many went in. A blocking write goes on until all did.
@@ -192,9 +262,12 @@ impl Kernel {
         pipe: PipeId,
         bytes: &[u8],
     ) -> Result<u64, Stop> {
+        if bytes.is_empty() {
+            return Ok(0);
+        }
         let done = self.task().call.progress as usize;
         let rest = &bytes[done.min(bytes.len())..];
-        let ends = self.pipes.get_mut(pipe);
+        let ends = self.pipes.get(pipe);
         if ends.readers.is_empty() {
             if done > 0 {
                 return Ok(done as u64);
@@ -205,10 +278,7 @@ impl Kernel {
         let free = ends.capacity - ends.bytes.len().min(ends.capacity);
         // LINUX: a write of at most PIPE_BUF bytes goes in whole or not at all, pipe(7).
         let len = if bytes.len() <= ATOMIC && free < rest.len() { 0 } else { free.min(rest.len()) };
-        ends.bytes.extend(&rest[..len]);
-        if len > 0 {
-            self.notify_pipe(pipe);
-        }
+        self.fill_pipe(pipe, &rest[..len]);
         let done = done + len;
         self.task_mut().call.progress = done as u64;
         if done == bytes.len() {

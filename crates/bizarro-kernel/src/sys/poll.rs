@@ -64,7 +64,18 @@ fn poll(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
 fn ppoll(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     let timeout = if a.addr(2) == 0 { None } else { Some(memory.read_timespec(a.addr(2))?) };
     k.replace_mask_for_call(memory, a.addr(3), a.word(4))?;
-    poll_for(k, memory, a, timeout)
+    let ready = poll_for(k, memory, a, timeout)?;
+    write_time_left(k, memory, timeout, a.addr(2));
+    Ok(ready)
+}
+
+/// LINUX: the calls that take a `timespec` write the time that was left into it; the C library hides it
+/// where POSIX wants it hidden, select(2), "C library/kernel differences".
+fn write_time_left(k: &Kernel, memory: &mut dyn GuestMemory, timeout: Option<Nanos>, addr: u64) {
+    let Some(timeout) = timeout else { return };
+    let left = k.task().call.deadline.map_or(timeout, |deadline| deadline.saturating_sub(k.now));
+    // LINUX: a time in read-only memory is left as it is.
+    let _ = memory.write_timespec(addr, left);
 }
 
 fn poll_for(
@@ -107,7 +118,7 @@ const SETS: [u32; 3] = [
 fn select(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     let timeout = if a.addr(4) == 0 { None } else { Some(memory.read_timeval(a.addr(4))?) };
     let ready = select_for(k, memory, a, timeout)?;
-    // LINUX: select(2) writes the time that was left; pselect6's wrapper hides it.
+    // LINUX: select(2) writes the time that was left.
     if let (Some(_), Some(deadline)) = (timeout, k.task().call.deadline) {
         memory.write_timeval(a.addr(4), deadline - k.now)?;
     }
@@ -120,7 +131,9 @@ fn pselect6(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult
         let (mask, size) = (memory.read_u64(a.addr(5))?, memory.read_u64(a.addr(5) + 8)?);
         k.replace_mask_for_call(memory, mask, size)?;
     }
-    select_for(k, memory, a, timeout)
+    let ready = select_for(k, memory, a, timeout)?;
+    write_time_left(k, memory, timeout, a.addr(4));
+    Ok(ready)
 }
 
 fn select_for(

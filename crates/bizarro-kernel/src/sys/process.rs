@@ -6,6 +6,7 @@ use alloc::vec;
 use crate::errno::{Errno, Stop, SysResult};
 use crate::kernel::Kernel;
 use crate::seams::GuestMemory;
+use crate::signal;
 use crate::sys::clock::BOOT;
 use crate::table::Arg::{Hex, Int, Ptr, Size};
 use crate::table::{Args, Row, Support, row};
@@ -16,8 +17,8 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_gettid, "gettid", &[], gettid),
     row(libc::SYS_getppid, "getppid", &[], getppid),
     row(libc::SYS_getpgrp, "getpgrp", &[], getpid),
-    row(libc::SYS_getpgid, "getpgid", &[Int], getpid),
-    row(libc::SYS_getsid, "getsid", &[Int], getpid),
+    row(libc::SYS_getpgid, "getpgid", &[Int], getpgid),
+    row(libc::SYS_getsid, "getsid", &[Int], getpgid),
     row(libc::SYS_setsid, "setsid", &[], no_permission)
         .support(Support::Refused("EPERM: the process leads its group already")),
     row(libc::SYS_setpgid, "setpgid", &[Int, Int], accept)
@@ -27,12 +28,14 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_getrandom, "getrandom", &[Ptr, Size, Hex], getrandom),
     row(libc::SYS_getcpu, "getcpu", &[Ptr, Ptr, Ptr], getcpu),
     row(libc::SYS_sched_getaffinity, "sched_getaffinity", &[Int, Size, Ptr], sched_getaffinity),
-    row(libc::SYS_sched_setaffinity, "sched_setaffinity", &[Int, Size, Ptr], accept)
+    row(libc::SYS_sched_setaffinity, "sched_setaffinity", &[Int, Size, Ptr], sched_setaffinity)
         .support(Support::Accepted("tasks run one at a time, whatever their CPU")),
-    row(libc::SYS_sched_getscheduler, "sched_getscheduler", &[Int], accept)
+    row(libc::SYS_sched_getscheduler, "sched_getscheduler", &[Int], sched_getscheduler)
         .support(Support::Accepted("SCHED_OTHER is what everything runs under")),
-    row(libc::SYS_sched_setscheduler, "sched_setscheduler", &[Int, Int, Ptr], no_permission)
-        .support(Support::Refused("EPERM, as for a program without CAP_SYS_NICE")),
+    row(libc::SYS_sched_setscheduler, "sched_setscheduler", &[Int, Int, Ptr], sched_setscheduler)
+        .support(Support::Partial(
+            "real-time policies are EPERM, as for a program without CAP_SYS_NICE",
+        )),
     row(libc::SYS_sched_getparam, "sched_getparam", &[Int, Ptr], sched_getparam),
     row(libc::SYS_sched_get_priority_max, "sched_get_priority_max", &[Int], priority_max),
     row(libc::SYS_sched_get_priority_min, "sched_get_priority_min", &[Int], priority_min),
@@ -42,11 +45,12 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_prctl, "prctl", &[Int, Hex, Hex, Hex, Hex], prctl).support(Support::Partial(
         "names, dumpability, death signals, no-new-privileges, timer slack",
     )),
-    row(libc::SYS_arch_prctl, "arch_prctl", &[Int, Ptr], arch_prctl)
-        .support(Support::Refused("the thread pointer is set by clone(2) only")),
+    row(libc::SYS_arch_prctl, "arch_prctl", &[Int, Ptr], arch_prctl).support(Support::Partial(
+        "ARCH_GET_FS and ARCH_GET_GS; the thread pointer is set by clone(2) only",
+    )),
     row(libc::SYS_personality, "personality", &[Hex], personality),
-    row(libc::SYS_wait4, "wait4", &[Int, Ptr, Hex, Ptr], no_children),
-    row(libc::SYS_waitid, "waitid", &[Int, Int, Ptr, Hex, Ptr], no_children),
+    row(libc::SYS_wait4, "wait4", &[Int, Ptr, Hex, Ptr], wait4),
+    row(libc::SYS_waitid, "waitid", &[Int, Int, Ptr, Hex, Ptr], waitid),
     row(libc::SYS_fork, "fork", &[], no_fork)
         .support(Support::Partial("a process that makes another process is not simulated")),
     row(libc::SYS_vfork, "vfork", &[], no_fork)
@@ -68,6 +72,12 @@ fn getpid(k: &mut Kernel, _: &mut dyn GuestMemory, _: &Args) -> SysResult {
     Ok(k.host().process.pid.into())
 }
 
+/// The process leads its group and its session.
+fn getpgid(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    named(k, a.int(0))?;
+    Ok(k.host().process.pid.into())
+}
+
 fn gettid(k: &mut Kernel, _: &mut dyn GuestMemory, _: &Args) -> SysResult {
     Ok(k.task().tid.into())
 }
@@ -84,8 +94,22 @@ fn no_permission(_: &mut Kernel, _: &mut dyn GuestMemory, _: &Args) -> SysResult
     Err(Errno::EPERM.into())
 }
 
-fn no_children(_: &mut Kernel, _: &mut dyn GuestMemory, _: &Args) -> SysResult {
-    Err(Errno::ECHILD.into())
+fn wait4(_: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    no_children(a.int(2), libc::WNOHANG | libc::WUNTRACED | libc::WCONTINUED)
+}
+
+fn waitid(_: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    let states = libc::WEXITED | libc::WSTOPPED | libc::WCONTINUED;
+    if a.int(3) & states == 0 {
+        return Err(Errno::EINVAL.into());
+    }
+    no_children(a.int(3), states | libc::WNOHANG | libc::WNOWAIT)
+}
+
+/// No process has children here, wait(2). Options beside `known` are `EINVAL`.
+fn no_children(options: i32, known: i32) -> SysResult {
+    let known = known | libc::__WNOTHREAD | libc::__WALL | libc::__WCLONE;
+    Err(if options & !known != 0 { Errno::EINVAL } else { Errno::ECHILD }.into())
 }
 
 fn no_fork(_: &mut Kernel, _: &mut dyn GuestMemory, _: &Args) -> SysResult {
@@ -141,7 +165,9 @@ impl Kernel {
 }
 
 fn getrandom(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    if a.word(2) as u32 & !(libc::GRND_NONBLOCK | libc::GRND_RANDOM | libc::GRND_INSECURE) != 0 {
+    // LINUX: to ask for the best and for the worst at once is EINVAL, getrandom(2).
+    let (flags, both) = (a.word(2) as u32, libc::GRND_RANDOM | libc::GRND_INSECURE);
+    if flags & !(libc::GRND_NONBLOCK | both) != 0 || flags & both == both {
         return Err(Errno::EINVAL.into());
     }
     // LINUX: one call gives at most 32 MiB - 1, getrandom(2).
@@ -188,6 +214,33 @@ fn sched_getaffinity(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> 
     memory.write(a.addr(2), &mask)?;
     // LINUX: the system call, unlike its wrapper, gives the size of the mask, sched_setaffinity(2).
     Ok(bytes)
+}
+
+fn sched_setaffinity(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    named(k, a.int(0))?;
+    let mask = memory.read_vec(a.addr(2), a.word(1).min(128) as usize)?;
+    let cpus = k.host().spec.cpus.clamp(1, 1024) as usize;
+    let any = (0..cpus).any(|cpu| mask.get(cpu / 8).is_some_and(|byte| byte >> (cpu % 8) & 1 != 0));
+    if any { Ok(0) } else { Err(Errno::EINVAL.into()) }
+}
+
+fn sched_getscheduler(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    named(k, a.int(0))?;
+    Ok(libc::SCHED_OTHER as u64)
+}
+
+fn sched_setscheduler(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    /// SCHED_RESET_ON_FORK may be added to any policy.
+    const RESET_ON_FORK: i32 = 0x4000_0000;
+    named(k, a.int(0))?;
+    let priority = memory.read_i32(a.addr(2))?;
+    match a.int(1) & !RESET_ON_FORK {
+        libc::SCHED_OTHER | libc::SCHED_BATCH | libc::SCHED_IDLE if priority == 0 => Ok(0),
+        libc::SCHED_FIFO | libc::SCHED_RR if (1..=99).contains(&priority) => {
+            Err(Errno::EPERM.into())
+        }
+        _ => Err(Errno::EINVAL.into()),
+    }
 }
 
 fn sched_getparam(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
@@ -237,14 +290,24 @@ fn prctl(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
             memory.write(a.addr(1), &name)?;
             Ok(0)
         }
-        libc::PR_GET_DUMPABLE => Ok(1),
+        libc::PR_GET_DUMPABLE => Ok(k.host().process.dumpable.into()),
+        libc::PR_SET_DUMPABLE if a.word(1) > 1 => Err(Errno::EINVAL.into()),
+        libc::PR_SET_DUMPABLE => {
+            k.host_mut().process.dumpable = a.word(1) == 1;
+            Ok(0)
+        }
+        libc::PR_SET_PDEATHSIG if a.word(1) > signal::SIGNALS as u64 => Err(Errno::EINVAL.into()),
+        libc::PR_SET_NO_NEW_PRIVS if a.word(1) != 1 => Err(Errno::EINVAL.into()),
+        libc::PR_SET_NO_NEW_PRIVS => {
+            k.host_mut().process.no_new_privileges = true;
+            Ok(0)
+        }
+        libc::PR_GET_NO_NEW_PRIVS => Ok(k.host().process.no_new_privileges.into()),
         libc::PR_GET_TIMERSLACK => Ok(50_000),
-        libc::PR_GET_NO_NEW_PRIVS | libc::PR_GET_KEEPCAPS | libc::PR_GET_SECUREBITS => Ok(0),
+        libc::PR_GET_KEEPCAPS | libc::PR_GET_SECUREBITS => Ok(0),
         libc::PR_GET_SECCOMP => Ok(0),
         libc::PR_CAPBSET_READ => Ok(1),
-        libc::PR_SET_DUMPABLE
-        | libc::PR_SET_PDEATHSIG
-        | libc::PR_SET_NO_NEW_PRIVS
+        libc::PR_SET_PDEATHSIG
         | libc::PR_SET_TIMERSLACK
         | libc::PR_SET_KEEPCAPS
         | libc::PR_SET_CHILD_SUBREAPER
@@ -252,16 +315,33 @@ fn prctl(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
         | libc::PR_SET_PTRACER => Ok(0),
         // Names of anonymous mappings (PR_SET_VMA) are for readers of /proc/PID/maps only.
         libc::PR_SET_VMA => Ok(0),
+        // No Linux has such an option.
+        option if !(1..128).contains(&option) => Err(Errno::EINVAL.into()),
         option => Err(Stop::Unsupported(format!("prctl option {option}"))),
     }
 }
 
-fn arch_prctl(_: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
+fn arch_prctl(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    const ARCH_SET_GS: i32 = 0x1001;
+    const ARCH_SET_FS: i32 = 0x1002;
+    const ARCH_GET_FS: i32 = 0x1003;
+    const ARCH_GET_GS: i32 = 0x1004;
     const ARCH_CET_STATUS: i32 = 0x3001;
     const ARCH_GET_XCOMP_SUPP: i32 = 0x1021;
     match a.int(0) {
         ARCH_CET_STATUS | ARCH_GET_XCOMP_SUPP => Err(Errno::EINVAL.into()),
-        option => Err(Stop::Unsupported(format!("arch_prctl option {option:#x}"))),
+        ARCH_GET_FS | ARCH_GET_GS => {
+            let base = if a.int(0) == ARCH_GET_FS { k.task().thread_pointer } else { 0 };
+            memory.write_u64(a.addr(1), base)?;
+            Ok(0)
+        }
+        // CPUID faulting, tagged addresses, shadow stacks and their like.
+        option @ (ARCH_SET_GS
+        | ARCH_SET_FS
+        | 0x1011..=0x10ff
+        | 0x2001..=0x20ff
+        | 0x3001..=0x50ff) => Err(Stop::Unsupported(format!("arch_prctl option {option:#x}"))),
+        _ => Err(Errno::EINVAL.into()),
     }
 }
 

@@ -115,14 +115,19 @@ impl Kernel {
         task.signals.mask = (task.signals.mask | action.mask | own) & !UNBLOCKABLE;
         let alt = task.signals.alt_stack;
         let wanted = action.flags & libc::SA_ONSTACK as u64 != 0;
-        let stack = (wanted && alt.flags & libc::SS_DISABLE == 0).then_some((alt.base, alt.size));
+        let inside = task.signals.on_alt_stack > 0;
+        let switches = wanted && !inside && alt.flags & libc::SS_DISABLE == 0;
+        task.signals.on_alt_stack += u32::from(inside || switches);
+        let stack = switches.then_some((alt.base, alt.size));
         Delivery::Handler { action, info, mask, stack }
     }
 
     /// A handler of the current task returned; `mask` is what [`Delivery::Handler`] gave, or what the
     /// handler left in its `ucontext`.
     pub fn handler_returned(&mut self, mask: u64) {
-        self.task_mut().signals.mask = mask & !UNBLOCKABLE;
+        let signals = &mut self.task_mut().signals;
+        signals.mask = mask & !UNBLOCKABLE;
+        signals.on_alt_stack = signals.on_alt_stack.saturating_sub(1);
     }
 
     /// Whether the handler of the signal that is delivered next lets the interrupted call go on.
@@ -405,8 +410,12 @@ fn rt_sigreturn(_: &mut Kernel, _: &mut dyn GuestMemory, _: &Args) -> SysResult 
 }
 
 fn sigaltstack(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    let old = k.task().signals.alt_stack;
+    let (old, inside) = (k.task().signals.alt_stack, k.task().signals.on_alt_stack > 0);
     if a.addr(0) != 0 {
+        // LINUX: the stack that is in use cannot be changed, sigaltstack(2).
+        if inside {
+            return Err(Errno::EPERM.into());
+        }
         let at = a.addr(0);
         let new = AltStack {
             base: memory.read_u64(at)?,
@@ -425,7 +434,8 @@ fn sigaltstack(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysRes
     if a.addr(1) != 0 {
         let at = a.addr(1);
         memory.write_u64(at, old.base)?;
-        memory.write_u64(at + 8, old.flags as u32 as u64)?;
+        let flags = old.flags | if inside { libc::SS_ONSTACK } else { 0 };
+        memory.write_u64(at + 8, flags as u32 as u64)?;
         memory.write_u64(at + 16, old.size)?;
     }
     Ok(0)

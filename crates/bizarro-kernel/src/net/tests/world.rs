@@ -122,6 +122,7 @@ pub(super) fn path(inode: u64) -> SockAddr {
 
 fn host(name: &str, last: u8) -> HostSpec {
     HostSpec {
+        kept: Vec::new(),
         name: name.to_string(),
         address: [10, 0, 0, last].into(),
         cpus: 1,
