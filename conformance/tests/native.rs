@@ -1,15 +1,10 @@
 //! Every body runs on this machine's own Linux, says something, and says the
 //! same again.
 
-use std::io::Read;
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+mod common;
 
+use common::{diff, run};
 use conformance::all;
-
-/// A body takes milliseconds; one that takes this long hangs.
-const WALL_LIMIT: Duration = Duration::from_secs(20);
 
 /// How often each body runs. `CONFORMANCE_TIMES` overrides it, to look for a
 /// body that is only almost stable.
@@ -41,49 +36,4 @@ fn problem_with(name: &str, times: u32) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-fn run(name: &str) -> Result<String, String> {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_conformance"))
-        .args(["run", name])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("the conformance binary starts");
-    let mut pipe = child.stdout.take().expect("its standard output is a pipe");
-    let reader = thread::spawn(move || {
-        let mut text = String::new();
-        pipe.read_to_string(&mut text).map(|_| text)
-    });
-    wait(name, &mut child)?;
-    reader.join().expect("the reader does not panic").map_err(|error| format!("{name}: {error}"))
-}
-
-fn wait(name: &str, child: &mut Child) -> Result<(), String> {
-    let start = Instant::now();
-    while start.elapsed() < WALL_LIMIT {
-        match child.try_wait().expect("the child can be waited for") {
-            Some(status) if status.success() => return Ok(()),
-            Some(status) => return Err(format!("{name}: {status}")),
-            None => thread::sleep(Duration::from_millis(1)),
-        }
-    }
-    child.kill().expect("the child can be killed");
-    child.wait().expect("a killed child ends");
-    Err(format!("{name}: still running after {WALL_LIMIT:?}; try `conformance run {name} --echo`"))
-}
-
-fn diff(first: &str, again: &str) -> String {
-    let (mut left, mut right) = (first.lines(), again.lines());
-    let mut out = String::new();
-    loop {
-        match (left.next(), right.next()) {
-            (None, None) => return out,
-            (one, other) if one == other => out += &format!("    {}\n", one.unwrap_or_default()),
-            (one, other) => {
-                one.iter().for_each(|line| out += &format!("  - {line}\n"));
-                other.iter().for_each(|line| out += &format!("  + {line}\n"));
-            }
-        }
-    }
 }

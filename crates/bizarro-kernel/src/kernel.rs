@@ -130,6 +130,8 @@ pub struct Kernel {
     net_wakes: Vec<Wake>,
     net_strikes: Vec<HostFault>,
     net_released: Vec<u64>,
+    /// Who waits in close(2) for what a socket still sends (SO_LINGER).
+    pub(crate) lingering: Vec<(SockId, Wait)>,
 }
 
 impl Kernel {
@@ -176,6 +178,7 @@ impl Kernel {
             net_wakes: Vec::new(),
             net_strikes: Vec::new(),
             net_released: Vec::new(),
+            lingering: Vec::new(),
         }
     }
 
@@ -298,8 +301,7 @@ impl Kernel {
     /// Whether a signal ends or suspends the call that the current task waits in.
     fn interrupted(&self) -> bool {
         let task = self.task();
-        let waiting = (task.signals.pending.set()
-            | self.host().process.signals.pending.set())
+        let waiting = (task.signals.pending.set() | self.host().process.signals.pending.set())
             & !task.signals.mask;
         waiting != 0
     }
@@ -546,6 +548,9 @@ impl Kernel {
         let mut index = 0;
         while let Some(wake) = self.net_wakes.get(index).copied() {
             index += 1;
+            if !self.lingering.is_empty() {
+                self.end_linger(wake.sock);
+            }
             if let Some(object) = self.object_of(wake.sock) {
                 self.notify_of(object, wake.events);
             }

@@ -167,7 +167,8 @@ impl Proc for ProcView<'_> {
             ProcEntry::Cwd => ProcLink::Node(process.cwd),
             ProcEntry::RootLink => ProcLink::Node(crate::fs::Fs::ROOT),
             ProcEntry::Fd => {
-                let id = process.descriptors.get(node.arg as i32).map_err(|_| Errno::ENOENT)?.object;
+                let id =
+                    process.descriptors.get(node.arg as i32).map_err(|_| Errno::ENOENT)?.object;
                 let number = id.to_bits() as u32;
                 let what = match self.kernel.objects.get(id).map(|object| &object.kind) {
                     Some(Kind::File(file)) => return Ok(ProcLink::Node(file.ino)),

@@ -135,6 +135,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("eventfd and timerfd", sys::event::ROWS),
     ("pipes", sys::pipe::ROWS),
     ("sockets", sys::socket::ROWS),
+    ("messages", sys::message::ROWS),
     ("files", sys::file::ROWS),
     ("paths", sys::path::ROWS),
     ("signals", sys::signals::ROWS),

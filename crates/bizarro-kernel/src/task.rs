@@ -60,6 +60,8 @@ pub struct CallState {
     pub woken: bool,
     /// What earlier attempts have already done, in the handler's own unit (bytes written, say).
     pub progress: u64,
+    /// When recvmmsg(2) takes no further message. It ends no wait.
+    pub limit: Option<Nanos>,
     /// Where a sleep's unslept rest goes if a signal ends it; 0 for nowhere.
     pub remainder: u64,
     /// A signal mask that the call replaced for its duration (ppoll, sigsuspend).

@@ -1,5 +1,7 @@
 //! What the README shows is this file, from the line after the next comment of this kind to the end.
 
+#![expect(unreachable_pub, reason = "the reader's service is a crate of its own")]
+
 use std::fs;
 use std::path::Path;
 

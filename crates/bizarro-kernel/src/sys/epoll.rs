@@ -168,7 +168,8 @@ impl Kernel {
             let Some(item) = &mut epoll.items[index as usize] else { continue };
             item.queued = false;
             let (item, wanted) = (*item, item.events | ALWAYS);
-            let ready = if item.events == 0 { 0 } else { self.readiness(item.object) & wanted & !PRIVATE };
+            let ready =
+                if item.events == 0 { 0 } else { self.readiness(item.object) & wanted & !PRIVATE };
             if ready == 0 {
                 continue;
             }
@@ -336,8 +337,7 @@ fn epoll_pwait(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysRes
 }
 
 fn epoll_pwait2(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    let timeout =
-        if a.addr(3) == 0 { None } else { Some(memory.read_timespec(a.addr(3))?) };
+    let timeout = if a.addr(3) == 0 { None } else { Some(memory.read_timespec(a.addr(3))?) };
     k.replace_mask_for_call(memory, a.addr(4), a.word(5))?;
     k.epoll_wait_for(memory, a, timeout)
 }

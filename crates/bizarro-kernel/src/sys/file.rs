@@ -37,7 +37,12 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_sync_file_range, "sync_file_range", &[Fd, Size, Size, Hex], fdatasync),
     row(libc::SYS_getdents64, "getdents64", &[Fd, Ptr, Size], getdents64),
     row(libc::SYS_sendfile, "sendfile", &[Fd, Fd, Ptr, Size], sendfile),
-    row(libc::SYS_copy_file_range, "copy_file_range", &[Fd, Ptr, Fd, Ptr, Size, Hex], copy_file_range),
+    row(
+        libc::SYS_copy_file_range,
+        "copy_file_range",
+        &[Fd, Ptr, Fd, Ptr, Size, Hex],
+        copy_file_range,
+    ),
     row(libc::SYS_splice, "splice", &[Fd, Ptr, Fd, Ptr, Size, Hex], no_splice)
         .support(Support::Refused("EINVAL, as on a file system without splice: programs copy")),
     row(libc::SYS_fadvise64, "fadvise64", &[Fd, Size, Size, Int], fadvise64)
@@ -605,7 +610,8 @@ fn copy_file_range(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> Sy
         return Err(Errno::EBADF.into());
     }
     let start = if a.addr(1) == 0 { source.offset } else { memory.read_u64(a.addr(1))? };
-    let place = if a.addr(3) == 0 { Place::Current } else { Place::At(memory.read_u64(a.addr(3))?) };
+    let place =
+        if a.addr(3) == 0 { Place::Current } else { Place::At(memory.read_u64(a.addr(3))?) };
     let (copied, end) = copy(k, from, to, start, place, a.word(4) as usize)?;
     match a.addr(1) {
         0 => {
@@ -635,7 +641,8 @@ fn fadvise64(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
 
 fn memfd_create(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     memory.read_path(a.addr(0))?;
-    let known = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | libc::MFD_NOEXEC_SEAL | libc::MFD_EXEC;
+    let known =
+        libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | libc::MFD_NOEXEC_SEAL | libc::MFD_EXEC;
     if a.int(1) as u32 & !known != 0 {
         return Err(Errno::EINVAL.into());
     }

@@ -62,8 +62,7 @@ fn poll(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
 }
 
 fn ppoll(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    let timeout =
-        if a.addr(2) == 0 { None } else { Some(memory.read_timespec(a.addr(2))?) };
+    let timeout = if a.addr(2) == 0 { None } else { Some(memory.read_timespec(a.addr(2))?) };
     k.replace_mask_for_call(memory, a.addr(3), a.word(4))?;
     poll_for(k, memory, a, timeout)
 }
@@ -106,8 +105,7 @@ const SETS: [u32; 3] = [
 ];
 
 fn select(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    let timeout =
-        if a.addr(4) == 0 { None } else { Some(memory.read_timeval(a.addr(4))?) };
+    let timeout = if a.addr(4) == 0 { None } else { Some(memory.read_timeval(a.addr(4))?) };
     let ready = select_for(k, memory, a, timeout)?;
     // LINUX: select(2) writes the time that was left; pselect6's wrapper hides it.
     if let (Some(_), Some(deadline)) = (timeout, k.task().call.deadline) {
@@ -117,8 +115,7 @@ fn select(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
 }
 
 fn pselect6(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    let timeout =
-        if a.addr(4) == 0 { None } else { Some(memory.read_timespec(a.addr(4))?) };
+    let timeout = if a.addr(4) == 0 { None } else { Some(memory.read_timespec(a.addr(4))?) };
     if a.addr(5) != 0 {
         let (mask, size) = (memory.read_u64(a.addr(5))?, memory.read_u64(a.addr(5) + 8)?);
         k.replace_mask_for_call(memory, mask, size)?;

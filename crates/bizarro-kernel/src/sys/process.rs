@@ -39,8 +39,9 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_getpriority, "getpriority", &[Int, Int], getpriority),
     row(libc::SYS_setpriority, "setpriority", &[Int, Int, Int], accept)
         .support(Support::Accepted("priorities have no effect on which task runs")),
-    row(libc::SYS_prctl, "prctl", &[Int, Hex, Hex, Hex, Hex], prctl)
-        .support(Support::Partial("names, dumpability, death signals, no-new-privileges, timer slack")),
+    row(libc::SYS_prctl, "prctl", &[Int, Hex, Hex, Hex, Hex], prctl).support(Support::Partial(
+        "names, dumpability, death signals, no-new-privileges, timer slack",
+    )),
     row(libc::SYS_arch_prctl, "arch_prctl", &[Int, Ptr], arch_prctl)
         .support(Support::Refused("the thread pointer is set by clone(2) only")),
     row(libc::SYS_personality, "personality", &[Hex], personality),
@@ -54,8 +55,9 @@ pub(crate) const ROWS: &[Row] = &[
         .support(Support::Partial("another program in the same process is not simulated")),
     row(libc::SYS_seccomp, "seccomp", &[Int, Hex, Ptr], no_filters)
         .support(Support::Refused("EINVAL, as on a kernel without seccomp")),
-    row(libc::SYS_io_uring_setup, "io_uring_setup", &[Int, Ptr], no_rings)
-        .support(Support::Refused("ENOSYS, as where io_uring is switched off: libraries fall back to epoll")),
+    row(libc::SYS_io_uring_setup, "io_uring_setup", &[Int, Ptr], no_rings).support(
+        Support::Refused("ENOSYS, as where io_uring is switched off: libraries fall back to epoll"),
+    ),
     row(libc::SYS_landlock_create_ruleset, "landlock_create_ruleset", &[Ptr, Size, Hex], no_rings)
         .support(Support::Refused("ENOSYS, as on a kernel without Landlock")),
     row(libc::SYS_pidfd_open, "pidfd_open", &[Int, Hex], no_rings)

@@ -132,6 +132,7 @@ fn host(name: &str, last: u8) -> HostSpec {
         data: 0,
         env: Vec::new(),
         mounts: Vec::new(),
+        kept: Vec::new(),
         files: Vec::new(),
     }
 }
