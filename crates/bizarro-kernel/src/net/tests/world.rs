@@ -137,7 +137,6 @@ fn host(name: &str, last: u8) -> HostSpec {
         data: 0,
         env: Vec::new(),
         mounts: Vec::new(),
-        kept: Vec::new(),
         files: Vec::new(),
     }
 }
