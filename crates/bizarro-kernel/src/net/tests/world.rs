@@ -72,6 +72,10 @@ struct Watcher {
 }
 
 impl Observer for Watcher {
+    fn wants_messages(&self) -> bool {
+        true
+    }
+
     fn event(&mut self, at: Nanos, host: u16, _tid: u32, event: Event) {
         let text = match event {
             Event::Struck { injection } => format!("struck {injection}"),
