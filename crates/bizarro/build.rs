@@ -21,14 +21,14 @@ const OURS: [&str; 5] =
 const PROFILE: &str = "simulator";
 
 /// The whole source of the shared object's package. The core library was compiled to unwind and names the
-/// routines that would do that. Nothing here unwinds; the symbols are hidden, for programs and their
-/// libraries have the real ones.
+/// routines that would do that, which a program without Rust or C++ in it does not have. Nothing here
+/// unwinds; the symbols are hidden, for other programs have the real ones.
 const LIBRARY: &str = r#"#![no_std]
 extern crate bizarro_runtime;
 core::arch::global_asm!(
-    ".globl rust_eh_personality",
+    ".weak rust_eh_personality",
     ".hidden rust_eh_personality",
-    ".globl _Unwind_Resume",
+    ".weak _Unwind_Resume",
     ".hidden _Unwind_Resume",
     "rust_eh_personality:",
     "_Unwind_Resume:",
@@ -38,8 +38,12 @@ core::arch::global_asm!(
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rustc-check-cfg=cfg(worlds)");
     let out = PathBuf::from(variable("OUT_DIR"));
     let library = out.join("libbizarro.so");
+    if can_run_worlds() {
+        println!("cargo:rustc-cfg=worlds");
+    }
     if is_wanted() {
         let package = out.join("shared-object");
         write_package(&package);
@@ -50,14 +54,20 @@ fn main() {
     }
 }
 
-/// Whether anything embeds the shared object, and could use it.
-fn is_wanted() -> bool {
+/// Whether the target is one that the simulator knows.
+fn can_run_worlds() -> bool {
     let target = |name: &str| env::var(format!("CARGO_CFG_TARGET_{name}")).unwrap_or_default();
+    target("OS") == "linux" && target("ARCH") == "x86_64" && target("ENV") == "gnu"
+}
+
+/// Whether anything embeds the shared object, and could use it: documentation does not, nor do programs
+/// that are only there to be refused by the compiler, which the crate `trybuild` marks by a `--cfg` of its name.
+fn is_wanted() -> bool {
+    let flags = env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
     env::var_os("CARGO_FEATURE_SUPERVISOR").is_some()
+        && !flags.split('\u{1f}').any(|flag| flag == "trybuild")
         && env::var_os("DOCS_RS").is_none()
-        && target("OS") == "linux"
-        && target("ARCH") == "x86_64"
-        && target("ENV") == "gnu"
+        && can_run_worlds()
 }
 
 fn write_package(package: &Path) {

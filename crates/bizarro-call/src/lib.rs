@@ -11,17 +11,19 @@
 #[cfg(feature = "program")]
 extern crate alloc;
 
-#[cfg(feature = "probe")]
+#[cfg(all(feature = "probe", target_os = "linux"))]
 mod probe;
 #[cfg(feature = "program")]
 mod program;
 
-#[cfg(feature = "probe")]
+#[cfg(all(feature = "probe", target_os = "linux"))]
 pub use probe::has_syscall_user_dispatch;
 #[cfg(feature = "program")]
 pub use program::{Leaked, Program, leak};
 
-use core::ffi::{CStr, c_char, c_void};
+#[cfg(target_os = "linux")]
+use core::ffi::c_char;
+use core::ffi::{CStr, c_void};
 use core::sync::atomic::{AtomicPtr, Ordering};
 
 /// Name of the exported function. The number is the version of the ABI: a shared object of another
@@ -86,8 +88,19 @@ impl Op {
 /// operation says, or a negative errno.
 pub type Entry = unsafe extern "C" fn(u32, *const u8, usize, *mut u8, usize) -> isize;
 
-unsafe extern "C" {
-    fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
+#[cfg(target_os = "linux")]
+fn look_up() -> *mut c_void {
+    unsafe extern "C" {
+        fn dlsym(handle: *mut c_void, name: *const c_char) -> *mut c_void;
+    }
+    // SAFETY: the name is a C string, and a null handle is RTLD_DEFAULT: search every loaded object (dlsym(3)).
+    unsafe { dlsym(core::ptr::null_mut(), SYMBOL.as_ptr()) }
+}
+
+/// Worlds are on Linux.
+#[cfg(not(target_os = "linux"))]
+fn look_up() -> *mut c_void {
+    core::ptr::null_mut()
 }
 
 /// Not looked up yet.
@@ -97,8 +110,7 @@ static ENTRY: AtomicPtr<c_void> = AtomicPtr::new(UNKNOWN);
 fn entry() -> Option<Entry> {
     let mut found = ENTRY.load(Ordering::Relaxed);
     if found == UNKNOWN {
-        // SAFETY: the name is a C string, and a null handle is RTLD_DEFAULT: search every loaded object (dlsym(3)).
-        found = unsafe { dlsym(core::ptr::null_mut(), SYMBOL.as_ptr()) };
+        found = look_up();
         ENTRY.store(found, Ordering::Relaxed);
     }
     if found.is_null() {

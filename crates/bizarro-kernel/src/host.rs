@@ -10,8 +10,8 @@ use alloc::boxed::Box;
 
 use crate::fs::locks::Locks;
 use crate::fs::{Cred, Fs, Ino, Realtime, Standard};
-use crate::seams::Outside;
 use crate::object::Descriptors;
+use crate::seams::Outside;
 use crate::signal::ProcessSignals;
 use crate::sys::pipe::PipeId;
 use crate::task::{TaskId, Wait};

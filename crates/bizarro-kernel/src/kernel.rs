@@ -130,6 +130,8 @@ pub struct Kernel {
     net_wakes: Vec<Wake>,
     net_strikes: Vec<HostFault>,
     net_released: Vec<u64>,
+    /// Who waits in close(2) for what a socket still sends (SO_LINGER).
+    pub(crate) lingering: Vec<(SockId, Wait)>,
 }
 
 impl Kernel {
@@ -176,6 +178,7 @@ impl Kernel {
             net_wakes: Vec::new(),
             net_strikes: Vec::new(),
             net_released: Vec::new(),
+            lingering: Vec::new(),
         }
     }
 
@@ -301,8 +304,7 @@ impl Kernel {
     /// Whether a signal ends or suspends the call that the current task waits in.
     fn interrupted(&self) -> bool {
         let task = self.task();
-        let waiting = (task.signals.pending.set()
-            | self.host().process.signals.pending.set())
+        let waiting = (task.signals.pending.set() | self.host().process.signals.pending.set())
             & !task.signals.mask;
         waiting != 0
     }
@@ -315,8 +317,7 @@ impl Kernel {
         // LINUX: a wait with a time-out is never made again, signal(7).
         let has_timeout = self.task().call.deadline.is_some();
         if restarts && !has_begun && !has_timeout && self.next_handler_restarts() {
-            let call = &mut self.task_mut().call;
-            (call.blocked, call.compared) = (false, false);
+            self.task_mut().call.blocked = false;
             return Flow::Restart;
         }
         let call = self.task().call;
@@ -328,8 +329,7 @@ impl Kernel {
             // Where the rest cannot be written, the sleep was interrupted all the same.
             let _ = memory.write_timespec(call.remainder, deadline - self.now);
         }
-        let value =
-            if has_begun { call.progress } else { (-i64::from(Errno::EINTR.0)) as u64 };
+        let value = if has_begun { call.progress } else { (-i64::from(Errno::EINTR.0)) as u64 };
         self.end_call(memory, table::find(number), number, args, value)
     }
 
@@ -555,6 +555,9 @@ impl Kernel {
         let mut index = 0;
         while let Some(wake) = self.net_wakes.get(index).copied() {
             index += 1;
+            if !self.lingering.is_empty() {
+                self.end_linger(wake.sock);
+            }
             if let Some(object) = self.object_of(wake.sock) {
                 self.notify_of(object, wake.events);
             }

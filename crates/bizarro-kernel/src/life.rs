@@ -110,12 +110,8 @@ impl Kernel {
         self.fingerprint.mix(0xdead_0000 | u64::from(host.0));
         self.forget_tasks(host);
         self.futexes.forget_host(host);
-        let fds: Vec<i32> = self.hosts[usize::from(host.0)]
-            .process
-            .descriptors
-            .iter()
-            .map(|(fd, _)| fd)
-            .collect();
+        let fds: Vec<i32> =
+            self.hosts[usize::from(host.0)].process.descriptors.iter().map(|(fd, _)| fd).collect();
         for fd in fds {
             let descriptors = &mut self.hosts[usize::from(host.0)].process.descriptors;
             if let Ok(descriptor) = descriptors.remove(fd) {

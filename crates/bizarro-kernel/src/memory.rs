@@ -120,8 +120,9 @@ impl dyn GuestMemory + '_ {
         let word = |at: usize| {
             u64::from_le_bytes(bytes[at..at + 8].try_into().expect("sixteen bytes an element"))
         };
-        let vecs: Vec<IoVec> =
-            (0..count as usize).map(|i| IoVec { base: word(i * 16), len: word(i * 16 + 8) }).collect();
+        let vecs: Vec<IoVec> = (0..count as usize)
+            .map(|i| IoVec { base: word(i * 16), len: word(i * 16 + 8) })
+            .collect();
         // LINUX: a total that does not fit into ssize_t is EINVAL, readv(2).
         let total = vecs.iter().try_fold(0u64, |sum, vec| sum.checked_add(vec.len));
         if total.is_none_or(|total| total > i64::MAX as u64) {
@@ -158,6 +159,19 @@ impl<'a> Scatter<'a> {
     /// Starts at the list's first byte.
     pub fn new(memory: &'a mut dyn GuestMemory, vecs: &'a [IoVec]) -> Scatter<'a> {
         Scatter { memory, vecs, index: 0, offset: 0 }
+    }
+
+    /// Leaves out the next `n` bytes of the list.
+    pub fn skip(&mut self, mut n: usize) {
+        while let Some(vec) = self.vecs.get(self.index).filter(|_| n > 0) {
+            let rest = (vec.len - self.offset) as usize;
+            if n < rest {
+                self.offset += n as u64;
+                return;
+            }
+            n -= rest;
+            (self.index, self.offset) = (self.index + 1, 0);
+        }
     }
 
     /// Writes `bytes` at the current place; what does not fit is left out.

@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 use bizarro_record::Stream;
 
 use crate::errno::Errno;
-use crate::sys::file::OpenFile;
 use crate::host::HostId;
 use crate::net::SockId;
 use crate::sys::epoll::Epoll;
 use crate::sys::event::{EventFd, TimerFd};
+use crate::sys::file::OpenFile;
 use crate::sys::pipe::{End, PipeId};
 use crate::task::Wait;
 
@@ -193,7 +193,8 @@ impl Descriptors {
     /// Whether no descriptor below `limit` is free.
     pub fn is_full(&self, limit: u64) -> bool {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        self.table.len() >= limit && self.table[self.full_below.min(limit)..limit].iter().all(Option::is_some)
+        self.table.len() >= limit
+            && self.table[self.full_below.min(limit)..limit].iter().all(Option::is_some)
     }
 
     /// Makes `fd` name `descriptor`; gives what it named before.

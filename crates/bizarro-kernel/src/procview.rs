@@ -181,7 +181,8 @@ impl Proc for ProcView<'_> {
             ProcEntry::Cwd => ProcLink::Node(process.cwd),
             ProcEntry::RootLink => ProcLink::Node(crate::fs::Fs::ROOT),
             ProcEntry::Fd => {
-                let id = process.descriptors.get(node.arg as i32).map_err(|_| Errno::ENOENT)?.object;
+                let id =
+                    process.descriptors.get(node.arg as i32).map_err(|_| Errno::ENOENT)?.object;
                 let object = self.kernel.objects.get(id).ok_or(Errno::ENOENT)?;
                 let number = self.kernel.inode_number(id, &object.kind);
                 if let Kind::Pipe(pipe, _) = object.kind

@@ -180,10 +180,16 @@ pub fn default_action(signal: i32) -> DefaultAction {
     match signal {
         libc::SIGCHLD | libc::SIGURG | libc::SIGWINCH | libc::SIGCONT => DefaultAction::Ignore,
         libc::SIGSTOP | libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU => DefaultAction::Stop,
-        libc::SIGQUIT | libc::SIGILL | libc::SIGTRAP | libc::SIGABRT | libc::SIGBUS
-        | libc::SIGFPE | libc::SIGSEGV | libc::SIGXCPU | libc::SIGXFSZ | libc::SIGSYS => {
-            DefaultAction::Core
-        }
+        libc::SIGQUIT
+        | libc::SIGILL
+        | libc::SIGTRAP
+        | libc::SIGABRT
+        | libc::SIGBUS
+        | libc::SIGFPE
+        | libc::SIGSEGV
+        | libc::SIGXCPU
+        | libc::SIGXFSZ
+        | libc::SIGSYS => DefaultAction::Core,
         _ => DefaultAction::Terminate,
     }
 }
@@ -198,8 +204,7 @@ impl ProcessSignals {
     /// Whether a signal would be thrown away on arrival.
     pub fn ignores(&self, signal: i32) -> bool {
         let handler = self.actions[signal as usize].handler;
-        handler == SIG_IGN
-            || handler == SIG_DFL && default_action(signal) == DefaultAction::Ignore
+        handler == SIG_IGN || handler == SIG_DFL && default_action(signal) == DefaultAction::Ignore
     }
 }
 

@@ -136,6 +136,7 @@ pub const FAMILIES: &[(&str, &[Row])] = &[
     ("pipes", sys::pipe::ROWS),
     ("splicing", sys::splice::ROWS),
     ("sockets", sys::socket::ROWS),
+    ("messages", sys::message::ROWS),
     ("files", sys::file::ROWS),
     ("paths", sys::path::ROWS),
     ("signals", sys::signals::ROWS),

@@ -133,8 +133,21 @@ pub struct RunRequest {
     pub record_fd: i32,
     /// Descriptor of the real kernel that gets a line per system call, or -1.
     pub trace_fd: i32,
+    /// Whether replaced symbols of the C library spare the trap.
+    pub hooks: Hooks,
     /// Real milliseconds that a task may use without a system call before it is called spinning.
     pub spin_limit_ms: u32,
+}
+
+/// Whether replaced symbols of the C library go to the kernel without the trap. No result depends on it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Hooks {
+    /// They do.
+    #[default]
+    On,
+    /// They make the system call, which is trapped.
+    Off,
 }
 
 /// A property was looked at.

@@ -12,7 +12,11 @@ use crate::recorder::Forward;
 use crate::{guest_heap, image, raw, world};
 
 /// The shared object's constructor: after relocation, before the program's own constructors.
-pub unsafe extern "C" fn constructor(argc: c_int, argv: *const *const c_char, envp: *const *const c_char) {
+pub unsafe extern "C" fn constructor(
+    argc: c_int,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) {
     image::capture(argc, argv as usize, envp as usize);
     if let Some(fd) = requested(envp) {
         take_over(fd);
@@ -22,7 +26,8 @@ pub unsafe extern "C" fn constructor(argc: c_int, argv: *const *const c_char, en
 #[cfg(feature = "shared-object")]
 #[used]
 #[unsafe(link_section = ".init_array")]
-static CONSTRUCTOR: unsafe extern "C" fn(c_int, *const *const c_char, *const *const c_char) = constructor;
+static CONSTRUCTOR: unsafe extern "C" fn(c_int, *const *const c_char, *const *const c_char) =
+    constructor;
 
 /// The descriptor that `BIZARRO_EXEC` names.
 fn requested(envp: *const *const c_char) -> Option<usize> {

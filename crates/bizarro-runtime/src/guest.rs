@@ -64,7 +64,8 @@ unsafe extern "C" {
 
 /// Where to go on after a fault at instruction `rip`, if it was a copy's.
 pub fn fixed_up(rip: usize) -> Option<usize> {
-    let (start, end) = (&raw const bizarro_copy_start as usize, &raw const bizarro_copy_end as usize);
+    let (start, end) =
+        (&raw const bizarro_copy_start as usize, &raw const bizarro_copy_end as usize);
     (start..end).contains(&rip).then_some(&raw const bizarro_copy_failed as usize)
 }
 

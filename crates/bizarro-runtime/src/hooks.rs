@@ -1,13 +1,11 @@
 //! Replaced symbols of the C library, for speed only: each goes to the handler that the trap would reach,
 //! without the trap. Leaving any of them out changes no result (feature `no-hooks`).
 
-use bizarro_kernel::kernel::Via;
-
 use crate::world;
 
 /// What the C library's wrapper does with the kernel's result.
 fn wrapped(number: libc::c_long, args: [usize; 6]) -> isize {
-    let result = world::enter(number as u64, args.map(|word| word as u64), Via::Hook, None) as isize;
+    let result = world::enter_by_hook(number as u64, args.map(|word| word as u64)) as isize;
     if (-4095..0).contains(&result) {
         // SAFETY: the C library's own location for the current thread.
         unsafe { *libc::__errno_location() = -result as i32 };

@@ -14,9 +14,8 @@ const INVALID: isize = -(libc::EINVAL as isize);
 /// Does what the facade asks.
 pub fn hypercall(op: u32, input: &[u8], output: &mut [u8]) -> isize {
     match Op::from_number(op) {
-        Some(Op::Run) if world::world().is_none() => {
-            world::run_in_child(input).map_or_else(|code| -(code as isize), |status| status as isize)
-        }
+        Some(Op::Run) if world::world().is_none() => world::run_in_child(input)
+            .map_or_else(|code| -(code as isize), |status| status as isize),
         Some(op) if world::world().is_some() => {
             world::inside(|world| ask(world, op, input, output)).unwrap_or(INVALID)
         }
@@ -40,7 +39,8 @@ fn ask(world: &mut world::World, op: Op, input: &[u8], output: &mut [u8]) -> Opt
             return isize::try_from(op).ok();
         }
         Op::Return => {
-            let (op, outcome, value): (u64, OpOutcome, Vec<u8>) = postcard::from_bytes(input).ok()?;
+            let (op, outcome, value): (u64, OpOutcome, Vec<u8>) =
+                postcard::from_bytes(input).ok()?;
             note(world, Event::Returned { op, outcome, value });
         }
         Op::Note => {

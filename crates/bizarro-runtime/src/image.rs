@@ -91,6 +91,7 @@ pub fn current() -> usize {
 /// relocation and before any constructor of the program.
 pub fn capture(argc: c_int, argv: usize, envp: usize) {
     image().arguments = (argc, argv, envp);
+    forget_random_bytes();
     // SAFETY: the callback keeps to the documented structure (dl_iterate_phdr(3)).
     unsafe { libc::dl_iterate_phdr(Some(visit), core::ptr::null_mut()) };
     let image = image();
@@ -100,6 +101,18 @@ pub fn capture(argc: c_int, argv: usize, envp: usize) {
     for region in &image.regions {
         // SAFETY: the region is mapped and readable, the template is long enough.
         unsafe { copy(image.template + region.offset, region.start, region.len) };
+    }
+}
+
+/// The sixteen random bytes that the real kernel gives every process (getauxval(3), AT_RANDOM). The loader has taken
+/// from them what it needs; a program that looks at them later sees the same ones every time.
+fn forget_random_bytes() {
+    // SAFETY: the kernel put sixteen bytes of the process's own stack there.
+    unsafe {
+        let at = libc::getauxval(libc::AT_RANDOM) as *mut u8;
+        if !at.is_null() {
+            core::ptr::copy_nonoverlapping(b"as random as any".as_ptr(), at, 16);
+        }
     }
 }
 
@@ -246,7 +259,11 @@ fn arm_region(image: &mut Image, index: usize) {
     let Region { start, len, offset } = image.regions[index];
     let end = start + len;
     let (first, last) = (start.next_multiple_of(PAGE).min(end), (end & !(PAGE - 1)).max(start));
-    let piece = |from: usize, to: usize| Piece { start: from, len: to - from, offset: offset + from - start };
+    let piece = |from: usize, to: usize| Piece {
+        start: from,
+        len: to - from,
+        offset: offset + from - start,
+    };
     if first >= last {
         image.pieces.push(piece(start, end));
         return;

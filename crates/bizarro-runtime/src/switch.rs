@@ -51,6 +51,8 @@ pub unsafe extern "C" fn switch(from: *mut Context, to: *const Context) {
         "sub rsp, 8",
         "stmxcsr [rsp]",
         "fnstcw [rsp + 4]",
+        "rdfsbase rax",
+        "mov [rdi + 8], rax",
         "mov [rdi], rsp",
         "mov rsp, [rsi]",
         "mov rax, [rsi + 8]",
@@ -100,7 +102,14 @@ unsafe extern "C" fn first() {
 /// First code of the root task: calls the function in `rbx` and never returns.
 #[unsafe(naked)]
 unsafe extern "C" fn first_root() {
-    naked_asm!(".cfi_startproc", ".cfi_undefined rip", "and rsp, -16", "call rbx", "ud2", ".cfi_endproc")
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined rip",
+        "and rsp, -16",
+        "call rbx",
+        "ud2",
+        ".cfi_endproc"
+    )
 }
 
 fn control_words() -> usize {

@@ -70,7 +70,8 @@ fn reset(signal: i32) {
 /// Puts all handlers in place and forbids `rdtsc`.
 pub fn install() {
     if let Ok(stack) = raw::map(None, FAULT_STACK, libc::PROT_READ | libc::PROT_WRITE) {
-        let stack = libc::stack_t { ss_sp: stack as *mut c_void, ss_flags: 0, ss_size: FAULT_STACK };
+        let stack =
+            libc::stack_t { ss_sp: stack as *mut c_void, ss_flags: 0, ss_size: FAULT_STACK };
         // SAFETY: fresh pages that nobody else uses.
         unsafe { raw::call(libc::SYS_sigaltstack, [&raw const stack as usize, 0, 0, 0, 0, 0]) };
     }

@@ -8,15 +8,17 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ffi::c_void;
+use core::sync::atomic::{AtomicU64, Ordering};
 
 use bizarro_fault::PlanDecider;
-use bizarro_kernel::kernel::{Cloned, Command, Flow, Kernel, Next, Via};
+use bizarro_kernel::fingerprint::Fingerprint;
 use bizarro_kernel::host::HostId;
+use bizarro_kernel::kernel::{Cloned, Command, Flow, Kernel, Next, Via};
 use bizarro_kernel::sys::signals::Delivery;
 use bizarro_kernel::table::Args;
 use bizarro_kernel::task::TaskId;
 use bizarro_record::record::{KeptFile, TaskState};
-use bizarro_record::{Ending, Role, RunRecord, RunRequest};
+use bizarro_record::{Ending, Hooks, Role, RunRecord, RunRequest};
 
 use crate::guest::Guest;
 use crate::outside::RealFiles;
@@ -43,6 +45,7 @@ pub struct World {
 static mut WORLD: *mut World = core::ptr::null_mut();
 static mut IN_KERNEL: bool = false;
 static mut ARMED: bool = false;
+static mut HOOKS: Hooks = Hooks::On;
 
 /// The world of this process, once there is one.
 pub fn world() -> Option<&'static mut World> {
@@ -107,12 +110,43 @@ pub fn timestamp() -> u64 {
 
 // ---- A call of a guest.
 
+/// A call that reached the shared object without a trap: it goes on as it is, or, where hooks are off, by the trap.
+#[inline]
+pub fn enter_by_hook(number: u64, args: [u64; 6]) -> u64 {
+    // SAFETY: a plain word.
+    if unsafe { HOOKS } == Hooks::Off && is_armed() && !in_kernel() {
+        return trapped_call(number, args);
+    }
+    enter(number, args, Via::Hook, None)
+}
+
+/// A system-call instruction that is not in `bizarro_text`, so that it is trapped.
+#[cold]
+fn trapped_call(number: u64, args: [u64; 6]) -> u64 {
+    let result: u64;
+    // SAFETY: the call is the guest's, and the trap handles it as one.
+    unsafe {
+        core::arch::asm!(
+            "syscall",
+            inlateout("rax") number => result,
+            in("rdi") args[0],
+            in("rsi") args[1],
+            in("rdx") args[2],
+            in("r10") args[3],
+            in("r8") args[4],
+            in("r9") args[5],
+            out("rcx") _,
+            out("r11") _,
+        );
+    }
+    result
+}
+
 /// Makes a system call of the current task: returns what the guest's `rax` shows, whenever that is.
 #[inline]
 pub fn enter(number: u64, args: [u64; 6], via: Via, mut frame: Option<&mut Frame>) -> u64 {
     if !is_armed() || in_kernel() {
-        // SAFETY: outside a world this is what the C library would have done.
-        return unsafe { raw::call(number as i64, args.map(|word| word as usize)) } as u64;
+        return outside(number, args);
     }
     set_in_kernel(true);
     let result = loop {
@@ -132,6 +166,30 @@ pub fn enter(number: u64, args: [u64; 6], via: Via, mut frame: Option<&mut Frame
     };
     set_in_kernel(false);
     result
+}
+
+/// A call of the process around a world: of the test function that describes it, or of whoever looks at its end.
+#[cold]
+fn outside(number: u64, args: [u64; 6]) -> u64 {
+    if number == libc::SYS_getrandom as u64 {
+        return same_bytes_every_time(args[0], args[1]);
+    }
+    // SAFETY: outside a world this is what the C library would have done.
+    unsafe { raw::call(number as i64, args.map(|word| word as usize)) as u64 }
+}
+
+/// Random bytes for the description of a world: a `HashMap` that a closure captures has to have the same order in
+/// every process.
+fn same_bytes_every_time(at: u64, len: u64) -> u64 {
+    static DRAWN: AtomicU64 = AtomicU64::new(0);
+    let start = DRAWN.fetch_add(len, Ordering::Relaxed);
+    for index in 0..len {
+        let mut mixed = Fingerprint::default();
+        mixed.mix(start + index);
+        // SAFETY: the caller gave a buffer of this length, getrandom(2).
+        unsafe { core::ptr::write((at + index) as *mut u8, mixed.value() as u8) };
+    }
+    len
 }
 
 fn context(world: &mut World, task: TaskId) -> *mut Context {
@@ -199,7 +257,14 @@ fn deliver_signals(mut frame: Option<&mut Frame>) {
                 // SAFETY: all zero is a valid `ucontext_t`.
                 let mut blank: Frame = unsafe { core::mem::zeroed() };
                 let frame = frame.as_deref_mut().unwrap_or(&mut blank);
-                call_handler(action.handler, info.signal, bytes.as_mut_ptr().cast(), frame, mask, stack);
+                call_handler(
+                    action.handler,
+                    info.signal,
+                    bytes.as_mut_ptr().cast(),
+                    frame,
+                    mask,
+                    stack,
+                );
             }
         }
     }
@@ -352,6 +417,7 @@ fn run(request: &[u8]) -> ! {
 /// Makes the world of this process.
 pub fn create(request: RunRequest, forward: Forward) {
     let started = raw::monotonic();
+    let hooks = request.hooks;
     let mut recorder = Recorder::new(request.trace_fd, forward);
     let observer = Box::new(Handle(&raw mut *recorder));
     let decider = Box::new(PlanDecider::new(&request.plan));
@@ -362,12 +428,15 @@ pub fn create(request: RunRequest, forward: Forward) {
         backtrace: String::new(),
         guest: Guest::default(),
         contexts: Vec::new(),
-        root: Context::default(),
+        root: Context { rsp: 0, fs: switch::thread_pointer() },
         request,
         started,
     };
     // SAFETY: one kernel thread; the world lives until the process ends.
-    unsafe { WORLD = Box::into_raw(Box::new(world)) };
+    unsafe {
+        HOOKS = hooks;
+        WORLD = Box::into_raw(Box::new(world));
+    }
 }
 
 /// From here on every call of this kernel thread is caught.
@@ -376,7 +445,9 @@ pub fn start_trap() {
     set_in_kernel(true);
     trap::install();
     if let Err(code) = vdso::redirect() {
-        raw::complain(format_args!("the vDSO cannot be redirected (errno {code}); see `cargo bizarro doctor`"));
+        raw::complain(format_args!(
+            "the vDSO cannot be redirected (errno {code}); see `cargo bizarro doctor`"
+        ));
     }
     image::arm(hosts);
     // SAFETY: a plain flag.
@@ -404,9 +475,8 @@ pub fn adopt(host: HostId, start: Command) {
     forget_restartable_sequences();
     let world = the_world();
     // SAFETY: fresh pages that nobody else uses; `run_root` does not return.
-    world.root = unsafe {
-        switch::start_root(stack + ROOT_STACK, switch::thread_pointer(), run_root)
-    };
+    world.root =
+        unsafe { switch::start_root(stack + ROOT_STACK, switch::thread_pointer(), run_root) };
     assert_eq!(world.kernel.take_command(), Some(start), "the one host is started first");
     world.kernel.start_process(host);
     let mut name = [0; 16];
@@ -502,7 +572,10 @@ fn start_host(host: HostId) {
     image::switch_to(image::OUTSIDE);
     the_world().kernel.end_boot(boot);
     if code != 0 {
-        raw::complain(format_args!("the first thread of host {} cannot be made: errno {code}", host.0));
+        raw::complain(format_args!(
+            "the first thread of host {} cannot be made: errno {code}",
+            host.0
+        ));
         raw::exit(crate::OUR_BUG);
     }
 }
@@ -557,6 +630,8 @@ extern "C" fn host_main(host: *mut c_void) -> *mut c_void {
     let index = host as usize;
     image::run_constructors();
     let spec = &the_world().request.world.hosts[index];
+    // SAFETY: the host has one thread, and what it forgets is its own copy of the world process's variables.
+    unsafe { libc::clearenv() };
     for variable in &spec.env {
         set_variable(variable);
     }

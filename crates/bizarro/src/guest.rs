@@ -1,23 +1,20 @@
 //! The facade inside a world process: describes the world once, then asks the shared object for one
-//! run after the other; and what stands between a host's start and its program.
+//! run after the other.
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
-use std::process::{ExitCode, Termination};
 
 use bizarro_call::{Op, Program, call, leak};
-use bizarro_record::{RunRequest, WorldSpec};
+use bizarro_record::{Hooks, RunRequest, WorldSpec};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 
-use crate::check::message;
 use crate::mistake::render;
-use crate::supervisor::protocol::{Command, Done, Hello, Trace, fd, read_frame, write_frame};
+use crate::supervisor::protocol::{
+    Command, Done, Hello, WORLD_ENV, WORLD_WITHOUT_HOOKS, fd, read_frame, write_frame,
+};
+use crate::supervisor::settings::Trace;
 use crate::world::World;
-
-/// Exit status of a program whose `main` panicked, as Rust's runtime has it.
-const PANICKED: i32 = 101;
 
 /// Real milliseconds that a task may use without a system call.
 pub(crate) const SPIN_LIMIT_MS: u32 = 1000;
@@ -62,7 +59,9 @@ fn with_programs(mut spec: WorldSpec, world: World) -> WorldSpec {
 
 fn run(spec: &WorldSpec, command: Command) -> Done {
     let crashed: extern "C" fn() = crashed;
+    let unhooked = std::env::var(WORLD_ENV).as_deref() == Ok(WORLD_WITHOUT_HOOKS);
     let request = RunRequest {
+        hooks: if unhooked { Hooks::Off } else { Hooks::On },
         world: spec.clone(),
         plan: command.plan,
         finish: 0,
@@ -85,46 +84,8 @@ fn run(spec: &WorldSpec, command: Command) -> Done {
     }
 }
 
-/// Runs a host's program to its end as Rust's runtime would run a `main`: a panic of the main thread
-/// ends it with 101, and the process ends through `exit(3)`, so that buffered output is written and
-/// `atexit(3)` handlers run.
-pub(crate) fn run_program<T: Termination>(program: &dyn Fn() -> T) -> i32 {
-    report_panics();
-    let ended = catch_unwind(AssertUnwindSafe(|| program().report()));
-    std::process::exit(ended.map_or(PANICKED, status))
-}
-
-/// Puts a report to the simulator before the panic hook that is there.
-fn report_panics() {
-    let before = take_hook();
-    set_hook(Box::new(move |info| {
-        let place = info.location().map(|place| format!(", at {place}")).unwrap_or_default();
-        let text = format!("{}{place}", message(info.payload()));
-        call(Op::Panic, text.as_bytes(), &mut []);
-        before(info);
-    }));
-}
-
 /// Called by the simulator on a task that a signal is about to kill.
 extern "C" fn crashed() {
     let backtrace = std::backtrace::Backtrace::force_capture().to_string();
     call(Op::Backtrace, backtrace.as_bytes(), &mut []);
-}
-
-/// The number in an exit code. The standard library gives it only to those who have a guess.
-fn status(code: ExitCode) -> i32 {
-    let found = (0..=u8::MAX).find(|number| ExitCode::from(*number) == code);
-    i32::from(found.expect("an exit code of Unix is eight bits"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_main_may_return_what_a_main_may_return() {
-        assert_eq!(status(().report()), 0);
-        assert_eq!(status(ExitCode::from(7).report()), 7);
-        assert_eq!(status(Err::<(), _>("it failed").report()), 1);
-    }
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bizarro_record::{HostSpec, Mount, Nanos, Role};
 
-use crate::guest;
 use crate::mistake::Mistake;
+use crate::program::run_program;
 use crate::world::World;
 
 /// What a host's processes may use where the test does not say: 1 GiB.
@@ -244,7 +244,7 @@ impl<'w> Host<'w> {
             return self;
         }
         self.spec().role = role;
-        self.draft().program = Some(Box::new(move || guest::run_program(&program)));
+        self.draft().program = Some(Box::new(move || run_program(&program)));
         self
     }
 }

@@ -11,6 +11,8 @@
 //!
 //! #[bizarro::test]
 //! fn money_is_never_made_or_lost(world: &mut World) {
+//!     world.model(Network::FairLoss, Nodes::CrashRecovery, Timing::PartiallySynchronous);
+//!
 //!     let history = world.history("bank");
 //!     world.host("bank").env("RUST_LOG", "info").program(bank::main);
 //!     world.host("teller").workload({
@@ -49,6 +51,16 @@
 //! - programs, and what their closures captured, are each host's own copy (see [`Host`]);
 //! - checks run in the test's own process.
 //!
+//! # Speed
+//! A run costs what its programs cost natively, and no waiting. Under `cargo test` these are debug builds; most
+//! of their work is in libraries, which can be optimised all the same:
+//! ```toml
+//! [profile.dev.package."*"]
+//! opt-level = 2
+//! ```
+//! `cargo bizarro` builds in release mode. The simulator is always optimised; building it takes a while, once
+//! per profile.
+//!
 //! # Environment variables
 //! | variable | meaning |
 //! |---|---|
@@ -56,12 +68,16 @@
 //! | `BIZARRO_SEEDS` | how many random schedules are tried |
 //! | `BIZARRO_MATRIX` | `0`: not the matrix |
 //! | `BIZARRO_TRACE` | `1`: print every system call of the run that `BIZARRO_PLAN` asks for |
+//! | `BIZARRO_HOOKS` | `0`: every system call is trapped; slower, and the same in every result |
 //! | `BIZARRO_JOBS` | how many world processes work at once; 1 without it |
 //! | `BIZARRO_WATCHDOG` | real seconds that a run may take before it is called lost; 30 without it |
 //!
 //! # Features
 //! `supervisor` (default) brings everything a test needs, and builds the simulator once. A production
 //! crate that only wants the assertions and [`History`] switches it off.
+
+// Elsewhere a test only says that it cannot run.
+#![cfg_attr(not(worlds), allow(dead_code))]
 
 mod assert;
 #[cfg(feature = "supervisor")]
@@ -70,15 +86,19 @@ mod blueprint;
 mod check;
 #[cfg(feature = "supervisor")]
 mod explore;
-#[cfg(feature = "supervisor")]
+#[cfg(all(feature = "supervisor", worlds))]
 mod guest;
 mod history;
 #[cfg(feature = "supervisor")]
 mod host;
+#[cfg(all(feature = "supervisor", worlds))]
+mod lab;
 #[cfg(feature = "supervisor")]
 mod link;
 #[cfg(feature = "supervisor")]
 mod mistake;
+#[cfg(feature = "supervisor")]
+mod program;
 #[cfg(feature = "supervisor")]
 mod run;
 #[cfg(feature = "supervisor")]
@@ -88,9 +108,14 @@ mod world;
 
 pub use history::{History, Op};
 
+#[cfg(all(feature = "supervisor", worlds))]
+pub use lab::Lab;
+
 #[cfg(feature = "supervisor")]
 pub use {
+    bizarro_fault::{Network, Nodes, Timing},
     bizarro_macros::test,
+    bizarro_record::{Ending, Exchange, Nanos, Plan, RunRecord},
     explore::Explore,
     host::Host,
     link::{Latency, Link},
@@ -103,7 +128,7 @@ pub use {
 /// [`unreachable!`](crate::unreachable) is not among it: it would hide the standard one.
 pub mod prelude {
     #[cfg(feature = "supervisor")]
-    pub use crate::{Explore, Host, Link, OpView, Run, World};
+    pub use crate::{Explore, Host, Link, Network, Nodes, OpView, Run, Timing, World};
     pub use crate::{History, Op, always, reachable, sometimes};
     use std::time::Duration;
 

@@ -6,6 +6,7 @@
 use std::panic::Location;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bizarro_fault::{Network, Nodes, SystemModel, Timing};
 use bizarro_record::{Nanos, WorldSpec};
 
 use crate::check::{Check, Eventually};
@@ -38,7 +39,9 @@ pub struct World {
     pub(crate) links: Vec<LinkDraft>,
     pub(crate) checks: Vec<Check>,
     pub(crate) eventually: Vec<Eventually>,
+    pub(crate) must_break: Vec<String>,
     pub(crate) explore: Explore,
+    pub(crate) model: SystemModel,
     pub(crate) mistakes: Vec<Mistake>,
 }
 
@@ -51,7 +54,9 @@ impl World {
             links: Vec::new(),
             checks: Vec::new(),
             eventually: Vec::new(),
+            must_break: Vec::new(),
             explore: Explore::default(),
+            model: SystemModel::default(),
             mistakes: Vec::new(),
         }
     }
@@ -136,6 +141,14 @@ impl World {
         self
     }
 
+    /// What the test has to survive, in Kleppmann's words; the matrix tries no fault that the model does not
+    /// allow. Without this: [`Network::Arbitrary`], [`Nodes::CrashRecovery`] and [`Timing::PartiallySynchronous`], which allow
+    /// every fault there is.
+    pub fn model(&mut self, network: Network, nodes: Nodes, timing: Timing) -> &mut World {
+        self.model = SystemModel { network, nodes, timing };
+        self
+    }
+
     /// A handle by which programs say what they ask of the system and what came of it.
     pub fn history(&mut self, name: &str) -> History {
         History::new(name)
@@ -165,6 +178,17 @@ impl World {
         let place = Location::caller();
         self.refuse_second_promise(name, place);
         self.eventually.push(Eventually { name: name.to_string(), place, within: within.into() });
+        self
+    }
+
+    /// Says that the programs are known to be wrong: under `cargo test` the test passes if exploring it
+    /// breaks each of these properties (others may break too), and fails if one of them holds. A canary:
+    /// it shows that what is looked for would be found. `cargo bizarro` shows the findings all the same.
+    ///
+    /// The names are those of checks, of assertions in the programs, or of the properties that are on by
+    /// default, such as `no panic`.
+    pub fn must_break(&mut self, properties: &[&str]) -> &mut World {
+        self.must_break.extend(properties.iter().map(|name| (*name).to_string()));
         self
     }
 

@@ -63,6 +63,11 @@ pub(crate) enum Command {
     },
     /// Run an unmodified program, dynamically linked, as the only host of a world.
     Exec(Exec),
+    /// Say which system calls are simulated, and how far.
+    Syscalls {
+        /// Only calls whose name contains this.
+        name: Option<String>,
+    },
     /// Look whether worlds can run on this machine, and say what to do where they cannot.
     Doctor,
 }

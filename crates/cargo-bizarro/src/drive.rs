@@ -1,7 +1,8 @@
 //! Has a test's own binary do the work: starts it as a supervisor, passes on what it says and shows how
 //! far it is.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::fmt::Write;
+use std::io::{BufRead, BufReader, Read, Write as _};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use bizarro::supervisor::settings::{COLOUR, WIDTH};
 use bizarro::supervisor::signal::Signal;
 use bizarro_report::Exit;
 use console::Term;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::args::Variables;
 use crate::built::Test;
@@ -155,9 +156,13 @@ impl Drop for Progress {
 
 fn style() -> ProgressStyle {
     ProgressStyle::with_template(
-        "{prefix}  {wide_bar:.green/dim} {pos}/{len} runs  {per_sec}  {msg:.red}  {eta} left",
+        "{prefix}  {wide_bar:.green/dim} {pos}/{len} runs  {speed}  {msg:.red}  {eta} left",
     )
     .expect("the template is a constant")
+    .with_key("speed", |state: &ProgressState, to: &mut dyn Write| {
+        // A bar that cannot be drawn is no reason to stop.
+        let _ = write!(to, "{:.0}/s", state.per_sec());
+    })
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! `cargo bizarro exec`: an unmodified program as the only host of a world.
 
-use std::io::{self, Write};
 use std::time::Duration;
 
 use bizarro::supervisor::exec::{Program, exec};
-use bizarro_record::{Mount, Plan, Stream};
+use bizarro_record::{Mount, Plan};
 use bizarro_report::{Exit, Look};
 use clap::Args;
 
@@ -12,6 +11,8 @@ use crate::Failure;
 
 /// Real seconds without `--watchdog`: a program that is looked at by a person may take its time.
 const LIMIT_SECONDS: u32 = 600;
+/// Seconds of a year.
+const YEAR: u32 = 365 * 24 * 3600;
 
 /// What is run, and in which world.
 #[derive(Clone, PartialEq, Eq, Debug, Args)]
@@ -28,9 +29,9 @@ pub(crate) struct Exec {
     /// Print every system call, too.
     #[arg(long)]
     trace: bool,
-    /// Virtual seconds that it may take.
-    #[arg(long, value_name = "SECONDS")]
-    deadline: Option<u32>,
+    /// Virtual seconds that it may take; a year without this.
+    #[arg(long, value_name = "SECONDS", default_value_t = YEAR, hide_default_value = true)]
+    deadline: u32,
     /// Real seconds that it may take.
     #[arg(long, value_name = "SECONDS", default_value_t = LIMIT_SECONDS)]
     watchdog: u32,
@@ -39,7 +40,7 @@ pub(crate) struct Exec {
     command: Vec<String>,
 }
 
-/// Runs it, and prints what it wrote; on standard error, what is wrong with the run.
+/// Runs it; what is wrong with the run is said on standard error.
 pub(crate) fn run(wanted: &Exec) -> Result<Exit, Failure> {
     let seconds = |n: u32| Duration::from_secs(n.into());
     let (program, arguments) = wanted.command.split_first().expect("clap asks for one at least");
@@ -50,33 +51,36 @@ pub(crate) fn run(wanted: &Exec) -> Result<Exit, Failure> {
         mounts: wanted.mount.clone(),
         plan: wanted.plan.clone(),
         traced: wanted.trace,
-        deadline: wanted.deadline.map(seconds),
+        deadline: seconds(wanted.deadline),
         limit: seconds(wanted.watchdog),
     });
     let executed = executed
         .map_err(|error| Failure { exit: Exit::of_error(&error), text: error.to_string() })?;
-    let (verdict, exit) = executed.verdict(Look::PLAIN);
-    let printed =
-        print(&executed.calls, executed.output(), (exit != Exit::Held).then_some(&verdict));
-    printed.map_err(Failure::bug)?;
+    eprint!("{}", executed.calls);
+    let (verdict, exit) = executed.verdict(&command_line(std::env::args().skip(1)), Look::PLAIN);
+    if exit != Exit::Held {
+        eprint!("{verdict}");
+    }
     Ok(exit)
 }
 
-fn print<'a>(
-    calls: &str,
-    output: impl Iterator<Item = (Stream, &'a str)>,
-    verdict: Option<&String>,
-) -> io::Result<()> {
-    let (mut stdout, mut stderr) = (io::stdout().lock(), io::stderr().lock());
-    stderr.write_all(calls.as_bytes())?;
-    for (stream, line) in output {
-        match stream {
-            Stream::Stdout => writeln!(stdout, "{line}")?,
-            Stream::Stderr => writeln!(stderr, "{line}")?,
-        }
+/// What was typed, as far as a shell is concerned.
+fn command_line(arguments: impl Iterator<Item = String>) -> String {
+    let arguments = arguments.skip_while(|word| word == "bizarro").map(|word| quoted(&word));
+    ["cargo".to_string(), "bizarro".to_string()]
+        .into_iter()
+        .chain(arguments)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A word as it is typed in a POSIX shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-:./=,+@%".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_string(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
     }
-    stdout.flush()?;
-    verdict.map_or(Ok(()), |verdict| stderr.write_all(verdict.as_bytes()))
 }
 
 fn mount(text: &str) -> Result<Mount, String> {
@@ -121,6 +125,15 @@ mod tests {
         assert_eq!(refused(mount("/etc:other")), "other is not an absolute path");
         assert_eq!(refused(mount("/etc/passwd")), "/etc/passwd is not a directory");
         assert!(refused(mount("/no/such")).starts_with("/no/such: No such file"));
+    }
+
+    #[test]
+    fn the_command_that_was_typed_is_told_as_one_that_can_be() {
+        let typed = ["exec", "--env", "A=it's", "--", "sh", "-c", "echo $HOME", ""];
+        let told = command_line(["bizarro"].into_iter().chain(typed).map(str::to_string));
+        let read = shlex::split(&told).unwrap();
+        assert_eq!(read[..2], ["cargo", "bizarro"]);
+        assert_eq!(read[2..], typed);
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod exec;
 mod interrupt;
 mod names;
 mod scan;
+mod syscalls;
 mod workspace;
 
 use std::process::ExitCode;
@@ -66,6 +67,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
             drive::all(&[test], &args::for_replay(&plan, trace))
         }
         Command::Exec(wanted) => exec::run(&wanted),
+        Command::Syscalls { name } => syscalls::report(name.as_deref()),
         Command::Doctor => Ok(doctor::report()),
     }
 }

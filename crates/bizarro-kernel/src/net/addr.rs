@@ -271,6 +271,9 @@ fn network(address: Ipv4Addr, prefix: u8) -> u32 {
     address.to_bits() & (u32::MAX << (32 - u32::from(prefix)))
 }
 
+/// Everybody on the loopback device's network.
+pub(super) const LOOPBACK_BROADCAST: Ipv4Addr = Ipv4Addr::new(127, 255, 255, 255);
+
 /// Where a packet goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Route {
@@ -324,6 +327,7 @@ impl Addresses {
         let own = self.own(host);
         let length = prefix(own);
         ip.is_broadcast()
+            || ip == LOOPBACK_BROADCAST
             || (network(ip, length) == network(own, length)
                 && ip.to_bits() | (u32::MAX << (32 - u32::from(length))) == u32::MAX)
     }

@@ -88,12 +88,21 @@ pub(super) fn inet_address(base: &Base, address: &SockAddr) -> Result<Endpoint, 
         SockAddr::Inet(SocketAddr::V6(a)) if base.domain == libc::AF_INET6 => {
             Ok(Endpoint::new((*a.ip()).into(), a.port()))
         }
+        // LINUX: an IPv4 address is too short for an IPv6 socket, before its family is looked at.
+        SockAddr::Inet(SocketAddr::V4(_)) if base.domain == libc::AF_INET6 => Err(Errno::EINVAL),
         _ => Err(Errno::EAFNOSUPPORT),
     }
 }
 
 fn check_kind(domain: i32, kind: i32, protocol: i32) -> Result<i32, Errno> {
+    /// One more than the highest type of a socket (`SOCK_MAX`).
+    const KINDS: i32 = 11;
+    /// One more than the highest family (`AF_MAX`).
+    const FAMILIES: i32 = 46;
     let is_inet = domain == libc::AF_INET || domain == libc::AF_INET6;
+    if !(0..KINDS).contains(&kind) && (0..FAMILIES).contains(&domain) {
+        return Err(Errno::EINVAL);
+    }
     match (domain, kind) {
         (libc::AF_INET | libc::AF_INET6, libc::SOCK_STREAM) => match protocol {
             0 | libc::IPPROTO_TCP => Ok(libc::IPPROTO_TCP),
@@ -268,7 +277,7 @@ impl Net {
     }
 
     /// The last descriptor is closed: the id names nothing any more (bytes under way still arrive). A stale
-    /// id is ignored. It does not wait for SO_LINGER: see [`Net::linger`].
+    /// id is ignored. It does not wait for SO_LINGER: see [`Net::lingers`].
     pub fn close(&mut self, cx: &mut Cx<'_>, id: SockId) {
         let Some(socket) = self.sockets.get(id) else { return };
         match socket.proto {
@@ -279,14 +288,24 @@ impl Net {
         }
     }
 
-    /// Bytes that a close with SO_LINGER would wait for, and how many seconds: the caller waits (for
-    /// [`Net::unsent`] to be 0) before it calls [`Net::close`]. `None` where close(2) does not wait.
+    /// SO_LINGER: for how many seconds the caller of [`Net::close`] waits at most, as long as [`Net::lingers`]
+    /// says so. `None` where close(2) does not wait.
     pub fn linger(&self, id: SockId) -> Option<u32> {
         let socket = self.sockets.get(id)?;
         match (&socket.proto, socket.base.options.linger) {
-            (Proto::Tcp(tcp), Some(seconds)) if seconds > 0 && tcp.queued > 0 => Some(seconds),
+            (Proto::Tcp(_), Some(seconds)) if seconds > 0 => Some(seconds),
             _ => None,
         }
+    }
+
+    /// Whether a closed socket still waits for the other end to have everything (`sk_stream_closing`).
+    pub fn lingers(&self, id: SockId) -> bool {
+        self.sockets.get(id).is_some_and(|socket| match &socket.proto {
+            Proto::Tcp(tcp) => {
+                matches!(tcp.state, State::FinWait1 | State::Closing | State::LastAck)
+            }
+            _ => false,
+        })
     }
 
     /// Domain, type and protocol of a socket, as socket(2) took them.
@@ -342,7 +361,7 @@ impl Net {
     pub fn unread(&self, id: SockId) -> Result<usize, Errno> {
         match &self.socket_of(id)?.proto {
             Proto::Tcp(tcp) if tcp.state == State::Listen => Err(Errno::EINVAL),
-            Proto::Tcp(tcp) => Ok(tcp.rx_bytes),
+            Proto::Tcp(tcp) => Ok(tcp.unread(&self.socket_of(id)?.base.options)),
             Proto::Udp(udp) => Ok(udp.first_length()),
             Proto::Unix(unix) => unix.unread(self.socket_of(id)?.base.kind),
             Proto::Netlink(_) => Err(Errno::ENOTTY),
@@ -360,10 +379,10 @@ impl Net {
         }
     }
 
-    /// SIOCATMARK: urgent data is not simulated, so no TCP socket is ever at the mark.
+    /// SIOCATMARK: whether the next byte is the urgent one.
     pub fn at_mark(&self, id: SockId) -> Result<bool, Errno> {
         match &self.socket_of(id)?.proto {
-            Proto::Tcp(_) => Ok(false),
+            Proto::Tcp(tcp) => Ok(tcp.to_mark() == Some(0)),
             _ => Err(Errno::ENOTTY),
         }
     }

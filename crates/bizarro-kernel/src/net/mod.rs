@@ -55,6 +55,7 @@ mod tcp_flow;
 mod tcp_io;
 mod tcp_port;
 mod tcp_timers;
+mod tcp_urgent;
 mod udp;
 mod udp_flight;
 mod unix;

@@ -154,8 +154,10 @@ pub(super) struct Options {
     values: [i32; TABLE.len()],
     /// Bit `opt`: the guest has set it.
     set: u128,
-    /// SO_LINGER in seconds.
+    /// SO_LINGER in seconds, while it is on.
     pub(super) linger: Option<u32>,
+    /// The seconds of the last SO_LINGER that was on.
+    pub(super) linger_seconds: u32,
     /// SO_RCVTIMEO.
     pub(super) receive_timeout: Option<Nanos>,
     /// SO_SNDTIMEO.
@@ -174,6 +176,7 @@ impl Options {
             values,
             set: 0,
             linger: None,
+            linger_seconds: 0,
             receive_timeout: None,
             send_timeout: None,
             groups: Vec::new(),

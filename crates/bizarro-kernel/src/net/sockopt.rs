@@ -147,6 +147,9 @@ impl Net {
             (libc::SOL_SOCKET, libc::SO_LINGER) => {
                 let (on, seconds) = (number(value)?, number(value.get(4..).unwrap_or(&[]))?);
                 base.options.linger = (on != 0).then_some(seconds.max(0) as u32);
+                if let Some(seconds) = base.options.linger {
+                    base.options.linger_seconds = seconds;
+                }
                 Ok(())
             }
             (libc::SOL_SOCKET, libc::SO_RCVTIMEO | SO_RCVTIMEO_NEW) => {
@@ -196,7 +199,7 @@ impl Net {
         }
         let value = match find(level, name) {
             Some(row) if applies(row, socket) => shown(socket, row),
-            Some(_) => return Err(Errno::ENOPROTOOPT),
+            Some(_) => return Err(unknown(&socket.base, &socket.proto, level)),
             None => return self.get_other(id, level, name),
         };
         Ok(value.to_ne_bytes().to_vec())
@@ -219,8 +222,8 @@ impl Net {
                 _ => 0,
             }),
             (libc::SOL_SOCKET, libc::SO_LINGER, _) => {
-                let linger = base.options.linger;
-                let fields = [u32::from(linger.is_some()), linger.unwrap_or(0)];
+                let is_on = base.options.linger.is_some();
+                let fields = [u32::from(is_on), base.options.linger_seconds];
                 Ok(fields.iter().flat_map(|field| field.to_ne_bytes()).collect())
             }
             (libc::SOL_SOCKET, libc::SO_RCVTIMEO | SO_RCVTIMEO_NEW, _) => {
@@ -249,7 +252,7 @@ impl Net {
                 Ok(name)
             }
             (libc::IPPROTO_TCP, libc::TCP_FASTOPEN_CONNECT, Proto::Tcp(_)) => value(0),
-            _ => Err(Errno::ENOPROTOOPT),
+            _ => Err(unknown(base, &*proto, level)),
         }
     }
 
@@ -263,6 +266,19 @@ impl Net {
         let Some((base, tcp)) = self.tcp(id) else { return Vec::new() };
         tcp_info(base, tcp, (rtt.0 / 1000) as u32)
     }
+}
+
+/// What getsockopt(2) says of an option that a socket does not have.
+///
+/// LINUX: of a level that it does not have, IPv4 says something else than IPv6 (`do_ip_getsockopt`).
+fn unknown(base: &Base, proto: &Proto, level: i32) -> Errno {
+    let is_known = match level {
+        libc::SOL_SOCKET | libc::IPPROTO_IP => true,
+        libc::IPPROTO_TCP => matches!(proto, Proto::Tcp(_)),
+        libc::IPPROTO_UDP => matches!(proto, Proto::Udp(_)),
+        _ => false,
+    };
+    if base.domain == libc::AF_INET && !is_known { Errno::EOPNOTSUPP } else { Errno::ENOPROTOOPT }
 }
 
 const SO_RCVTIMEO_NEW: i32 = 66;

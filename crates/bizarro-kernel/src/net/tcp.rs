@@ -10,6 +10,7 @@ use super::addr::Endpoint;
 use super::exchange::{Connection, Mark};
 use super::options::{Opt, Options};
 use super::socket::{Base, Proto, RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK, SockId};
+use super::tcp_urgent::Urgent;
 use super::{Net, Wake};
 
 /// The most bytes that travel as one: what Linux hands to a network card at once (GSO).
@@ -182,7 +183,11 @@ pub(super) struct Tcp {
     pub(super) listener: Option<Box<Listener>>,
     /// Where its exchanges are told apart.
     pub(super) connection: Connection,
-    /// Bytes sent and received since the start, for TCP_INFO.
+    /// Place in the stream of the last byte that was sent as urgent.
+    pub(super) marked: Option<u64>,
+    /// The urgent byte that has arrived.
+    pub(super) urgent: Option<Urgent>,
+    /// Bytes sent and received since the start.
     pub(super) sent_bytes: u64,
     pub(super) received_bytes: u64,
 }
@@ -224,6 +229,8 @@ impl Tcp {
             parent: SockId::NONE,
             listener: None,
             connection: Connection::NONE,
+            marked: None,
+            urgent: None,
             sent_bytes: 0,
             received_bytes: 0,
         }
@@ -320,12 +327,15 @@ impl Net {
         if !matches!(tcp.state, State::SynSent | State::SynRecv) {
             let low_water =
                 (base.options.get(Opt::RcvLowat) as usize).min(receive_window(&base.options));
-            if tcp.rx_bytes >= low_water.max(1) {
+            if tcp.unread(&base.options) >= low_water.max(1) {
                 mask |= libc::EPOLLIN | libc::EPOLLRDNORM;
             }
             if base.is_shut(SEND_SHUTDOWN) || tcp.is_writable(&base.options) {
                 mask |= libc::EPOLLOUT | libc::EPOLLWRNORM;
             }
+        }
+        if tcp.has_urgent() {
+            mask |= libc::EPOLLPRI;
         }
         if base.error.is_some() {
             mask |= libc::EPOLLERR;
@@ -333,9 +343,13 @@ impl Net {
         mask
     }
 
-    /// Wakes for a change of state (`sk_state_change`), unless nobody holds the socket.
+    /// Wakes for a change of state (`sk_state_change`), unless nobody holds the socket, or waits in its close.
     pub(super) fn tcp_wake(&mut self, cx: &mut super::Cx<'_>, id: SockId, events: u32) {
-        if self.tcp(id).is_some_and(|(_, tcp)| !tcp.is_orphan && tcp.parent == SockId::NONE) {
+        let hears = |(base, tcp): (&mut Base, &mut Tcp)| {
+            let is_held = !tcp.is_orphan || base.options.linger.is_some();
+            is_held && tcp.parent == SockId::NONE
+        };
+        if self.tcp(id).is_some_and(hears) {
             cx.wake(id, events);
         }
     }

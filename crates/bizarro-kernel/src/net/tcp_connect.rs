@@ -136,10 +136,15 @@ impl Net {
         let (host, peer_host) = (base.host, tcp.peer_host);
         if tcp.path == Path::Loopback {
             tcp.syns += 1;
-            return self.tcp_syn_arrives(cx, id);
+            let timeout = syn_timeout(tcp.syns);
+            self.tcp_syn_arrives(cx, id);
+            if self.tcp(id).is_some_and(|(_, tcp)| tcp.state == State::SynSent) {
+                cx.later(cx.now + timeout, Later::SynTimer(id));
+            }
+            return;
         }
-        let timeout = Nanos::from_secs(1 << tcp.syns.min(7)).min(Nanos::from_secs(120));
         tcp.syns += 1;
+        let timeout = syn_timeout(tcp.syns);
         cx.later(cx.now + timeout, Later::SynTimer(id));
         let fate = self.carry(cx, host, peer_host, 0);
         self.show_sign(cx, host, peer_host, "syn", fate);
@@ -154,6 +159,9 @@ impl Net {
         let (local, remote, peer_host, known) = (tcp.local, tcp.remote, tcp.peer_host, tcp.peer);
         if tcp.state != State::SynSent {
             return;
+        }
+        if local == remote && tcp.path == Path::Loopback {
+            return self.tcp_meet_itself(cx, client);
         }
         if let Some(at) = self.away(cx, peer_host) {
             return cx.timers.extend(at.map(|at| (at, super::NetEvent(Later::Syn(client)))));
@@ -199,6 +207,14 @@ impl Net {
             tcp.peer = child;
         }
         self.tcp_send_syn_ack(cx, client, child);
+    }
+
+    /// A socket that connects to its own port: the simultaneous open of RFC 9293, 3.5, with itself.
+    fn tcp_meet_itself(&mut self, cx: &mut Cx<'_>, id: SockId) {
+        let Some((_, tcp)) = self.tcp(id) else { return };
+        tcp.state = State::Established;
+        tcp.peer = id;
+        cx.wake(id, CHANGED);
     }
 
     fn tcp_refuse(&mut self, cx: &mut Cx<'_>, client: SockId) {
@@ -352,6 +368,11 @@ impl Net {
         }
         message
     }
+}
+
+/// How long the SYN of this number waits for its answer (`TCP_TIMEOUT_INIT`, doubled each time).
+fn syn_timeout(number: u32) -> Nanos {
+    Nanos::from_secs(1 << (number - 1).min(7)).min(Nanos::from_secs(120))
 }
 
 /// Where packets for the unspecified address go.

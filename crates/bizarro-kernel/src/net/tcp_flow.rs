@@ -207,6 +207,7 @@ impl Net {
         tcp.received_bytes += segment.data.len() as u64;
         let is_enough = tcp.rx_bytes as i64 >= i64::from(base.options.get(Opt::RcvLowat));
         tcp.rx.push_back(segment);
+        self.tcp_urgent_arrives(cx, from, to);
         if is_offered {
             self.tcp_established(cx, to);
             self.tcp_offer(cx, to);
@@ -256,6 +257,9 @@ impl Net {
                 State::FinWait1 => {
                     tcp.state = State::FinWait2;
                     tcp.orphaned = cx.now;
+                    if base.options.linger.is_some() {
+                        self.tcp_wake(cx, id, CHANGED);
+                    }
                 }
                 State::Closing => self.tcp_time_wait(cx, id),
                 State::LastAck => self.tcp_done(cx, id),

@@ -20,21 +20,28 @@ impl Net {
         source: &mut dyn Source,
         flags: i32,
     ) -> Result<usize, Errno> {
-        if flags & (libc::MSG_OOB | libc::MSG_FASTOPEN) != 0 {
+        if flags & libc::MSG_FASTOPEN != 0 {
             return Err(Errno::EOPNOTSUPP);
         }
         let mut sent = 0;
         loop {
             let left = source.left();
+            if sent > 0 && (left == 0 || self.base(id)?.error.is_some()) {
+                // LINUX: an error that the sent bytes met is left to the next call.
+                return Ok(sent);
+            }
             match self.tcp_may_send(id) {
                 Err(error) if sent == 0 => return Err(error),
                 Err(_) => return Ok(sent),
-                Ok(_) if left == 0 => return Ok(sent),
+                Ok(_) if left == 0 => return Ok(0),
                 Ok(space) => {
                     let limit = if left > SMALL { self.tcp_segment(id) } else { SMALL };
                     let mut data = self.pool.take(left.min(space).min(limit));
                     let length = data.len();
                     let copied = source.read(&mut data);
+                    if flags & libc::MSG_OOB != 0 && source.left() == 0 {
+                        self.tcp_mark_urgent(id, length);
+                    }
                     let pushed = copied.and_then(|()| self.tcp_push(cx, id, data));
                     match pushed {
                         Err(error) if sent == 0 => return Err(error),
@@ -43,6 +50,13 @@ impl Net {
                     }
                 }
             }
+        }
+    }
+
+    /// The last one of the next `length` bytes is urgent.
+    fn tcp_mark_urgent(&mut self, id: SockId, length: usize) {
+        if let Some((_, tcp)) = self.tcp(id) {
+            tcp.marked = (tcp.sent_bytes + length as u64).checked_sub(1);
         }
     }
 
@@ -105,6 +119,11 @@ impl Net {
         if flags & libc::MSG_ERRQUEUE != 0 {
             return Err(Errno::EAGAIN);
         }
+        if flags & libc::MSG_OOB != 0
+            && self.tcp(id).is_some_and(|(_, tcp)| tcp.state != State::Listen)
+        {
+            return self.tcp_recv_urgent(id, sink, max, flags);
+        }
         let Net { sockets, pool, .. } = self;
         let socket = sockets.get_mut(id).ok_or(Errno::EBADF)?;
         let super::Proto::Tcp(tcp) = &mut socket.proto else { return Err(Errno::EBADF) };
@@ -112,11 +131,10 @@ impl Net {
         if tcp.state == State::Listen {
             return Err(Errno::ENOTCONN);
         }
-        if flags & libc::MSG_OOB != 0 {
-            return Err(Errno::EINVAL);
-        }
-        let wanted = max.min(tcp.rx_bytes);
-        if wanted == 0 && max > 0 {
+        let unread =
+            if tcp.urgent.is_some() { tcp.up_to_mark(&base.options) } else { tcp.rx_bytes };
+        let wanted = max.min(unread);
+        if unread == 0 {
             return nothing_to_read(base, tcp).map(|()| Received::default());
         }
         if wanted < low_water(base, tcp, max, flags) {

@@ -135,8 +135,9 @@ impl Net {
         let Ok((base, _)) = self.udp(id) else { return };
         let host = base.host;
         let loops = base.options.get(Opt::MulticastLoop) != 0 || !to.ip.is_multicast();
+        let stays = to.ip.is_loopback();
         for other in 0..self.hosts.len() as u16 {
-            if other == host {
+            if other == host || stays {
                 continue;
             }
             if let Fate::Arrives(at) = self.carry(cx, host, other, datagram.data.len()) {

@@ -135,7 +135,7 @@ impl Net {
         if flags & libc::MSG_OOB != 0 {
             return Err(Errno::EOPNOTSUPP);
         }
-        if unix.rx.is_empty() && max > 0 {
+        if unix.rx.is_empty() {
             base.take_error()?;
             let ends = base.is_shut(RCV_SHUTDOWN);
             return if ends { Ok(Received::default()) } else { Err(Errno::EAGAIN) };

@@ -120,9 +120,12 @@ impl Kernel {
                 self.send_to_process(host, kernel_signal(sig, libc::SI_TIMER, value));
             }
             Notify::Thread(sig, tid) => {
-                let task = self.hosts[usize::from(host.0)].process.tasks.iter().copied().find(
-                    |id| self.task_by_id(*id).is_some_and(|task| task.tid == tid),
-                );
+                let task = self.hosts[usize::from(host.0)]
+                    .process
+                    .tasks
+                    .iter()
+                    .copied()
+                    .find(|id| self.task_by_id(*id).is_some_and(|task| task.tid == tid));
                 if let Some(task) = task {
                     self.send_to_task(task, kernel_signal(sig, libc::SI_TIMER, value));
                 }

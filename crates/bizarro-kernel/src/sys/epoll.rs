@@ -137,9 +137,8 @@ impl Kernel {
     /// Whether a wait on the instance would give an event now.
     pub(crate) fn epoll_has_ready(&self, epoll: &Epoll) -> bool {
         epoll.ready.iter().any(|index| {
-            epoll.items[*index as usize].is_some_and(|item| {
-                self.readiness(item.object) & item.events & !PRIVATE != 0
-            })
+            epoll.items[*index as usize]
+                .is_some_and(|item| self.readiness(item.object) & item.events & !PRIVATE != 0)
         })
     }
 
@@ -340,8 +339,7 @@ fn epoll_pwait(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysRes
 }
 
 fn epoll_pwait2(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    let timeout =
-        if a.addr(3) == 0 { None } else { Some(memory.read_timespec(a.addr(3))?) };
+    let timeout = if a.addr(3) == 0 { None } else { Some(memory.read_timespec(a.addr(3))?) };
     k.replace_mask_for_call(memory, a.addr(4), a.word(5))?;
     k.epoll_wait_for(memory, a, timeout)
 }

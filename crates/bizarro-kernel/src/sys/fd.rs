@@ -23,7 +23,7 @@ pub(crate) const ROWS: &[Row] = &[
         .restarts()
         .support(Support::Partial("leases, notifications and signal-driven I/O are not simulated")),
     row(libc::SYS_ioctl, "ioctl", &[Fd, Hex, Ptr], ioctl)
-        .support(Support::Partial("FIONBIO, FIONREAD, FIOCLEX, FIONCLEX, SIOCOUTQ, terminals are absent")),
+        .support(Support::Partial("FIONBIO, FIONREAD, FIOCLEX, FIONCLEX, SIOCOUTQ, SIOCATMARK, SIOCGIF*; terminals are absent")),
 ];
 
 /// fcntl(2)'s commands for the signal of signal-driven I/O.
@@ -140,7 +140,11 @@ impl Kernel {
             Kind::Timer(timer) => timer.readiness(),
             Kind::Signal(set) => self.signalfd_readiness(*set),
             Kind::Epoll(epoll) => {
-                if self.epoll_has_ready(epoll) { libc::EPOLLIN as u32 } else { 0 }
+                if self.epoll_has_ready(epoll) {
+                    libc::EPOLLIN as u32
+                } else {
+                    0
+                }
             }
             Kind::Output(_) => libc::EPOLLOUT as u32,
             Kind::File(_) => (libc::EPOLLIN | libc::EPOLLOUT) as u32,
@@ -153,7 +157,7 @@ impl Kernel {
         if status & libc::O_PATH != 0 { Err(Errno::EBADF) } else { Ok(()) }
     }
 
-    fn close_fd(&mut self, fd: i32) -> Result<(), Errno> {
+    pub(crate) fn close_fd(&mut self, fd: i32) -> Result<(), Errno> {
         let host = self.host_id();
         let descriptor = self.host_mut().process.descriptors.remove(fd)?;
         self.release_locks_of_closed(host, descriptor.object);
@@ -163,8 +167,19 @@ impl Kernel {
 }
 
 fn close(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    if k.task().call.progress > 0 {
+        // It is closed, and has lingered long enough.
+        return Ok(0);
+    }
+    let linger = k.linger_of(a.fd(0));
     k.close_fd(a.fd(0))?;
-    Ok(0)
+    match linger {
+        Some((socket, seconds)) if k.net.lingers(socket) => {
+            k.task_mut().call.progress = 1;
+            Err(k.wait_to_linger(socket, seconds))
+        }
+        _ => Ok(0),
+    }
 }
 
 fn close_range(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
@@ -237,9 +252,7 @@ fn fcntl(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
             let cloexec = a.int(1) == libc::F_DUPFD_CLOEXEC;
             Ok(k.install_from(id, cloexec, a.int(2) as usize)? as u64)
         }
-        libc::F_GETFD => {
-            Ok(u64::from(k.host().process.descriptors.get(a.fd(0))?.close_on_exec))
-        }
+        libc::F_GETFD => Ok(u64::from(k.host().process.descriptors.get(a.fd(0))?.close_on_exec)),
         libc::F_SETFD => {
             let on = a.int(2) & libc::FD_CLOEXEC != 0;
             k.host_mut().process.descriptors.set_close_on_exec(a.fd(0), on)?;
@@ -248,21 +261,31 @@ fn fcntl(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
         libc::F_GETFL => Ok(k.object(a.fd(0))?.1.status as u64),
         libc::F_SETFL => {
             // LINUX: only these can change after open, fcntl(2).
-            let may_change =
-                libc::O_APPEND | libc::O_NONBLOCK | libc::O_ASYNC | libc::O_DIRECT | libc::O_NOATIME;
+            let may_change = libc::O_APPEND
+                | libc::O_NONBLOCK
+                | libc::O_ASYNC
+                | libc::O_DIRECT
+                | libc::O_NOATIME;
             if let Some(object) = k.objects.get_mut(id) {
                 object.status = object.status & !may_change | a.int(2) & may_change;
             }
             Ok(0)
         }
-        F_DUPFD_QUERY => {
-            Ok(u64::from(k.descriptor(a.int(2))? == id))
-        }
+        F_DUPFD_QUERY => Ok(u64::from(k.descriptor(a.int(2))? == id)),
         libc::F_GETPIPE_SZ | libc::F_SETPIPE_SZ => k.pipe_size(id, a.int(1), a.word(2)),
-        libc::F_GETLK | libc::F_SETLK | libc::F_SETLKW | libc::F_OFD_GETLK
-        | libc::F_OFD_SETLK | libc::F_OFD_SETLKW => k.record_lock(memory, id, a.int(1), a.addr(2)),
-        libc::F_GETOWN | libc::F_SETOWN | F_GETSIG | F_SETSIG | libc::F_GETLEASE
-        | libc::F_SETLEASE | libc::F_NOTIFY => {
+        libc::F_GETLK
+        | libc::F_SETLK
+        | libc::F_SETLKW
+        | libc::F_OFD_GETLK
+        | libc::F_OFD_SETLK
+        | libc::F_OFD_SETLKW => k.record_lock(memory, id, a.int(1), a.addr(2)),
+        libc::F_GETOWN
+        | libc::F_SETOWN
+        | F_GETSIG
+        | F_SETSIG
+        | libc::F_GETLEASE
+        | libc::F_SETLEASE
+        | libc::F_NOTIFY => {
             Err(Stop::Unsupported("signal-driven I/O, leases and notifications".into()))
         }
         libc::F_ADD_SEALS | libc::F_GET_SEALS => k.seals(id, a.int(1), a.word(2)),

@@ -23,8 +23,9 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_pwrite64, "pwrite64", &[Fd, Ptr, Size, Size], pwrite64),
     row(libc::SYS_preadv, "preadv", &[Fd, Ptr, Int, Size], preadv),
     row(libc::SYS_pwritev, "pwritev", &[Fd, Ptr, Int, Size], pwritev),
-    row(libc::SYS_preadv2, "preadv2", &[Fd, Ptr, Int, Size, Hex, Hex], preadv2)
-        .support(Support::Partial("RWF_HIPRI and RWF_NOWAIT have no effect: files are always ready")),
+    row(libc::SYS_preadv2, "preadv2", &[Fd, Ptr, Int, Size, Hex, Hex], preadv2).support(
+        Support::Partial("RWF_HIPRI and RWF_NOWAIT have no effect: files are always ready"),
+    ),
     row(libc::SYS_pwritev2, "pwritev2", &[Fd, Ptr, Int, Size, Hex, Hex], pwritev2)
         .support(Support::Partial("RWF_APPEND is not simulated")),
     row(libc::SYS_lseek, "lseek", &[Fd, Size, Int], lseek),
@@ -37,7 +38,12 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_sync_file_range, "sync_file_range", &[Fd, Size, Size, Hex], fdatasync),
     row(libc::SYS_getdents64, "getdents64", &[Fd, Ptr, Size], getdents64),
     row(libc::SYS_sendfile, "sendfile", &[Fd, Fd, Ptr, Size], sendfile),
-    row(libc::SYS_copy_file_range, "copy_file_range", &[Fd, Ptr, Fd, Ptr, Size, Hex], copy_file_range),
+    row(
+        libc::SYS_copy_file_range,
+        "copy_file_range",
+        &[Fd, Ptr, Fd, Ptr, Size, Hex],
+        copy_file_range,
+    ),
     row(libc::SYS_fadvise64, "fadvise64", &[Fd, Size, Size, Int], fadvise64)
         .support(Support::Accepted("everything is in memory already")),
     row(libc::SYS_readahead, "readahead", &[Fd, Size, Size], fadvise64)
@@ -678,7 +684,8 @@ fn copy_file_range(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> Sy
         return Err(Errno::EBADF.into());
     }
     let start = if a.addr(1) == 0 { source.offset } else { memory.read_u64(a.addr(1))? };
-    let place = if a.addr(3) == 0 { Place::Current } else { Place::At(memory.read_u64(a.addr(3))?) };
+    let place =
+        if a.addr(3) == 0 { Place::Current } else { Place::At(memory.read_u64(a.addr(3))?) };
     let (copied, end) = copy(k, from, to, start, place, a.word(4) as usize)?;
     match a.addr(1) {
         0 => {
@@ -704,7 +711,8 @@ fn fadvise64(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
 
 fn memfd_create(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     memory.read_path(a.addr(0))?;
-    let known = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | libc::MFD_NOEXEC_SEAL | libc::MFD_EXEC;
+    let known =
+        libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING | libc::MFD_NOEXEC_SEAL | libc::MFD_EXEC;
     if a.int(1) as u32 & !known != 0 {
         return Err(Errno::EINVAL.into());
     }

@@ -11,12 +11,10 @@ use crate::table::{Args, Row, Support, row};
 use crate::task::{Wait, WaitsFor};
 
 pub(crate) const ROWS: &[Row] = &[
-    row(libc::SYS_clone, "clone", &[Hex, Ptr, Ptr, Ptr, Ptr], clone).support(Support::Partial(
-        "threads; a process that forks another is not simulated",
-    )),
-    row(libc::SYS_clone3, "clone3", &[Ptr, Size], clone3).support(Support::Partial(
-        "threads; a process that forks another is not simulated",
-    )),
+    row(libc::SYS_clone, "clone", &[Hex, Ptr, Ptr, Ptr, Ptr], clone)
+        .support(Support::Partial("threads; a process that forks another is not simulated")),
+    row(libc::SYS_clone3, "clone3", &[Ptr, Size], clone3)
+        .support(Support::Partial("threads; a process that forks another is not simulated")),
     row(libc::SYS_exit, "exit", &[Int], exit),
     row(libc::SYS_exit_group, "exit_group", &[Int], exit_group),
     row(libc::SYS_futex, "futex", &[Ptr, Hex, Int, Ptr, Ptr, Hex], futex)
@@ -195,10 +193,12 @@ fn futex(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
         libc::FUTEX_REQUEUE => requeue(k, memory, a, None),
         libc::FUTEX_CMP_REQUEUE => requeue(k, memory, a, Some(a.int(5) as u32)),
         libc::FUTEX_WAKE_OP => wake_op(k, memory, a),
-        libc::FUTEX_LOCK_PI | libc::FUTEX_UNLOCK_PI | libc::FUTEX_TRYLOCK_PI
-        | libc::FUTEX_WAIT_REQUEUE_PI | libc::FUTEX_CMP_REQUEUE_PI | FUTEX_LOCK_PI2 => {
-            Err(Stop::Unsupported("priority inheritance".into()))
-        }
+        libc::FUTEX_LOCK_PI
+        | libc::FUTEX_UNLOCK_PI
+        | libc::FUTEX_TRYLOCK_PI
+        | libc::FUTEX_WAIT_REQUEUE_PI
+        | libc::FUTEX_CMP_REQUEUE_PI
+        | FUTEX_LOCK_PI2 => Err(Stop::Unsupported("priority inheritance".into())),
         _ => Err(Errno::ENOSYS.into()),
     }
 }
@@ -224,19 +224,22 @@ fn wait(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args, bits: u32) -> Sy
         let deadline = wait_deadline(k, memory, a.int(1), timeout)?;
         k.task_mut().call.deadline = Some(deadline);
     }
-    // The value is looked at on the first attempt only: later ones are the same wait, going on.
-    if !k.task().call.compared {
-        if memory.read_u32(addr)? != a.int(2) as u32 {
-            return Err(Errno::EAGAIN.into());
-        }
-        k.task_mut().call.compared = true;
-    } else {
+    if k.task().call.queued {
         let old = k.wait(WaitsFor::Futex(addr));
         k.futexes.forget(key, old);
+        if k.timed_out() {
+            return Err(Errno::ETIMEDOUT.into());
+        }
+    }
+    // LINUX: the value is looked at again before a wait goes on that something else interrupted, such as a
+    // signal that another thread took: meanwhile the waker may have come and found nobody.
+    if memory.read_u32(addr)? != a.int(2) as u32 {
+        return Err(Errno::EAGAIN.into());
     }
     if k.timed_out() {
         return Err(Errno::ETIMEDOUT.into());
     }
+    k.task_mut().call.queued = true;
     let wait = k.wait(WaitsFor::Futex(addr));
     k.futexes.push(key, Waiter { wait, bits });
     Err(Stop::Block)
@@ -251,7 +254,8 @@ fn wait_deadline(
     timeout: u64,
 ) -> Result<bizarro_record::Nanos, Errno> {
     let time = memory.read_timespec(timeout)?;
-    let relative = op & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME) == libc::FUTEX_WAIT;
+    let relative =
+        op & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME) == libc::FUTEX_WAIT;
     if relative {
         return Ok(k.now + time);
     }

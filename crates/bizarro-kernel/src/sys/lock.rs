@@ -152,7 +152,9 @@ impl Kernel {
 
     /// LINUX: closing any descriptor of a file gives up the process's record locks on it, fcntl_locking(2).
     pub(crate) fn release_locks_of_closed(&mut self, host: HostId, id: ObjId) {
-        let Some(Kind::File(file)) = self.objects.get(id).map(|object| &object.kind) else { return };
+        let Some(Kind::File(file)) = self.objects.get(id).map(|object| &object.kind) else {
+            return;
+        };
         let ino = file.ino;
         let owner = &mut self.hosts[usize::from(host.0)];
         let freed = owner.locks.descriptor_closed(ino, owner.process.pid);
@@ -160,8 +162,7 @@ impl Kernel {
     }
 
     pub(crate) fn release_locks_of_description(&mut self, host: HostId, id: ObjId, ino: Ino) {
-        let freed =
-            self.hosts[usize::from(host.0)].locks.description_closed(ino, id.to_bits());
+        let freed = self.hosts[usize::from(host.0)].locks.description_closed(ino, id.to_bits());
         self.locks_changed(host, freed);
     }
 }

@@ -38,8 +38,9 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_mkdir, "mkdir", &[Path, Hex], mkdir),
     row(libc::SYS_mkdirat, "mkdirat", &[Fd, Path, Hex], mkdirat),
     row(libc::SYS_mknod, "mknod", &[Path, Hex, Hex], mknod),
-    row(libc::SYS_mknodat, "mknodat", &[Fd, Path, Hex, Hex], mknodat)
-        .support(Support::Partial("block devices, and devices that no host has, are not simulated")),
+    row(libc::SYS_mknodat, "mknodat", &[Fd, Path, Hex, Hex], mknodat).support(Support::Partial(
+        "block devices, and devices that no host has, are not simulated",
+    )),
     row(libc::SYS_rmdir, "rmdir", &[Path], rmdir),
     row(libc::SYS_unlink, "unlink", &[Path], unlink),
     row(libc::SYS_unlinkat, "unlinkat", &[Fd, Path, Hex], unlinkat),
@@ -184,9 +185,8 @@ impl Kernel {
     pub(crate) fn make_socket_node(&mut self, path: &[u8]) -> Result<u64, Errno> {
         let start = self.start(libc::AT_FDCWD, path, Lookup::empty())?;
         let mode = 0o777 & !self.host().process.umask;
-        let made = self.with_fs(|fs, caller| {
-            fs.mknod(caller, At::new(start, path), Special::Socket(0), mode)
-        });
+        let made = self
+            .with_fs(|fs, caller| fs.mknod(caller, At::new(start, path), Special::Socket(0), mode));
         match made {
             Ok(ino) => Ok(ino.0),
             Err(Errno::EEXIST) => Err(Errno::EADDRINUSE),
@@ -208,9 +208,8 @@ impl Kernel {
     /// A file without a name, for memfd_create(2).
     pub(crate) fn open_unnamed(&mut self, flags: i32) -> SysResult {
         let wanted = OpenFlags::TEMPORARY | OpenFlags::READ_WRITE;
-        let opened = self.with_fs(|fs, caller| {
-            fs.open(caller, At::new(Fs::ROOT, b"/dev/shm"), wanted, 0o777)
-        })?;
+        let opened = self
+            .with_fs(|fs, caller| fs.open(caller, At::new(Fs::ROOT, b"/dev/shm"), wanted, 0o777))?;
         self.install_opened(opened, libc::O_RDWR, flags)
     }
 
@@ -272,8 +271,9 @@ fn open_at(
     let start = k.start(dirfd, &path, Lookup::empty())?;
     k.check_free_descriptor()?;
     let wanted = OpenFlags::from_bits_retain(flags);
-    let opened =
-        k.with_fs(|fs, caller| fs.open(caller, At::new(start, &path), wanted, mode as u32 & 0o7777))?;
+    let opened = k.with_fs(|fs, caller| {
+        fs.open(caller, At::new(start, &path), wanted, mode as u32 & 0o7777)
+    })?;
     k.install_opened(opened, flags & STATUS | O_LARGEFILE, flags)
 }
 
@@ -650,9 +650,14 @@ fn remove_at(
         return Err(Errno::EINVAL.into());
     }
     let path = memory.read_path(path)?;
-    make(k, dirfd, &path, |fs, caller, at| {
-        if flags == 0 { fs.unlink(caller, at) } else { fs.rmdir(caller, at) }
-    })
+    make(
+        k,
+        dirfd,
+        &path,
+        |fs, caller, at| {
+            if flags == 0 { fs.unlink(caller, at) } else { fs.rmdir(caller, at) }
+        },
+    )
 }
 
 fn rmdir(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
@@ -907,12 +912,7 @@ fn read_name(memory: &dyn GuestMemory, addr: u64) -> Result<Vec<u8>, Errno> {
     if name.is_empty() || name.len() > 255 { Err(Errno::ERANGE) } else { Ok(name) }
 }
 
-fn get_attribute(
-    k: &mut Kernel,
-    memory: &mut dyn GuestMemory,
-    ino: Ino,
-    a: &Args,
-) -> SysResult {
+fn get_attribute(k: &mut Kernel, memory: &mut dyn GuestMemory, ino: Ino, a: &Args) -> SysResult {
     let name = read_name(memory, a.addr(1))?;
     let value = k.host().disk().xattr(k.host().cred(), ino, &name)?.to_vec();
     give(memory, a.addr(2), a.word(3), &value)
@@ -935,12 +935,7 @@ fn fgetxattr(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResul
     get_attribute(k, memory, ino, a)
 }
 
-fn set_attribute(
-    k: &mut Kernel,
-    memory: &mut dyn GuestMemory,
-    ino: Ino,
-    a: &Args,
-) -> SysResult {
+fn set_attribute(k: &mut Kernel, memory: &mut dyn GuestMemory, ino: Ino, a: &Args) -> SysResult {
     let name = read_name(memory, a.addr(1))?;
     if a.word(3) > 65536 {
         return Err(Errno::E2BIG.into());

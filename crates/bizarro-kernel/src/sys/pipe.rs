@@ -334,12 +334,15 @@ fn make_pipe(k: &mut Kernel, memory: &mut dyn GuestMemory, addr: u64, flags: i32
     let read = k.open_pipe_end(pipe, End::Read, libc::O_RDONLY | status);
     let write = k.open_pipe_end(pipe, End::Write, libc::O_WRONLY | status);
     let fds = k.install_or_close(read, flags).and_then(|read_fd| {
-        Ok((read_fd, k.install_or_close(write, flags).inspect_err(|_| {
-            // Where the second end finds no descriptor, the first one goes as well.
-            if let Ok(first) = k.host_mut().process.descriptors.remove(read_fd) {
-                k.release(first.object);
-            }
-        })?))
+        Ok((
+            read_fd,
+            k.install_or_close(write, flags).inspect_err(|_| {
+                // Where the second end finds no descriptor, the first one goes as well.
+                if let Ok(first) = k.host_mut().process.descriptors.remove(read_fd) {
+                    k.release(first.object);
+                }
+            })?,
+        ))
     })?;
     memory.write_i32(addr, fds.0)?;
     memory.write_i32(addr + 4, fds.1)?;

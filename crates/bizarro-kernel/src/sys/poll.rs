@@ -62,8 +62,7 @@ fn poll(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
 }
 
 fn ppoll(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    let timeout =
-        if a.addr(2) == 0 { None } else { Some(memory.read_timespec(a.addr(2))?) };
+    let timeout = if a.addr(2) == 0 { None } else { Some(memory.read_timespec(a.addr(2))?) };
     k.replace_mask_for_call(memory, a.addr(3), a.word(4))?;
     let ready = poll_for(k, memory, a, timeout)?;
     write_time_left(k, memory, timeout, a.addr(2));
@@ -72,12 +71,7 @@ fn ppoll(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
 
 /// LINUX: the calls that take a `timespec` write the time that was left into it; the C library hides it
 /// where POSIX wants it hidden, select(2), "C library/kernel differences".
-fn write_time_left(
-    k: &Kernel,
-    memory: &mut dyn GuestMemory,
-    timeout: Option<Nanos>,
-    addr: u64,
-) {
+fn write_time_left(k: &Kernel, memory: &mut dyn GuestMemory, timeout: Option<Nanos>, addr: u64) {
     let Some(timeout) = timeout else { return };
     let left = k.task().call.deadline.map_or(timeout, |deadline| deadline.saturating_sub(k.now));
     // LINUX: a time in read-only memory is left as it is.
@@ -122,8 +116,7 @@ const SETS: [u32; 3] = [
 ];
 
 fn select(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    let timeout =
-        if a.addr(4) == 0 { None } else { Some(memory.read_timeval(a.addr(4))?) };
+    let timeout = if a.addr(4) == 0 { None } else { Some(memory.read_timeval(a.addr(4))?) };
     let ready = select_for(k, memory, a, timeout)?;
     // LINUX: select(2) writes the time that was left.
     if let (Some(_), Some(deadline)) = (timeout, k.task().call.deadline) {
@@ -133,8 +126,7 @@ fn select(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
 }
 
 fn pselect6(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    let timeout =
-        if a.addr(4) == 0 { None } else { Some(memory.read_timespec(a.addr(4))?) };
+    let timeout = if a.addr(4) == 0 { None } else { Some(memory.read_timespec(a.addr(4))?) };
     if a.addr(5) != 0 {
         let (mask, size) = (memory.read_u64(a.addr(5))?, memory.read_u64(a.addr(5) + 8)?);
         k.replace_mask_for_call(memory, mask, size)?;

@@ -33,17 +33,21 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_sched_getscheduler, "sched_getscheduler", &[Int], sched_getscheduler)
         .support(Support::Accepted("SCHED_OTHER is what everything runs under")),
     row(libc::SYS_sched_setscheduler, "sched_setscheduler", &[Int, Int, Ptr], sched_setscheduler)
-        .support(Support::Partial("real-time policies are EPERM, as for a program without CAP_SYS_NICE")),
+        .support(Support::Partial(
+            "real-time policies are EPERM, as for a program without CAP_SYS_NICE",
+        )),
     row(libc::SYS_sched_getparam, "sched_getparam", &[Int, Ptr], sched_getparam),
     row(libc::SYS_sched_get_priority_max, "sched_get_priority_max", &[Int], priority_max),
     row(libc::SYS_sched_get_priority_min, "sched_get_priority_min", &[Int], priority_min),
     row(libc::SYS_getpriority, "getpriority", &[Int, Int], getpriority),
     row(libc::SYS_setpriority, "setpriority", &[Int, Int, Int], accept)
         .support(Support::Accepted("priorities have no effect on which task runs")),
-    row(libc::SYS_prctl, "prctl", &[Int, Hex, Hex, Hex, Hex], prctl)
-        .support(Support::Partial("names, dumpability, death signals, no-new-privileges, timer slack")),
-    row(libc::SYS_arch_prctl, "arch_prctl", &[Int, Ptr], arch_prctl)
-        .support(Support::Partial("ARCH_GET_FS and ARCH_GET_GS; the thread pointer is set by clone(2) only")),
+    row(libc::SYS_prctl, "prctl", &[Int, Hex, Hex, Hex, Hex], prctl).support(Support::Partial(
+        "names, dumpability, death signals, no-new-privileges, timer slack",
+    )),
+    row(libc::SYS_arch_prctl, "arch_prctl", &[Int, Ptr], arch_prctl).support(Support::Partial(
+        "ARCH_GET_FS and ARCH_GET_GS; the thread pointer is set by clone(2) only",
+    )),
     row(libc::SYS_personality, "personality", &[Hex], personality),
     row(libc::SYS_wait4, "wait4", &[Int, Ptr, Hex, Ptr], wait4),
     row(libc::SYS_waitid, "waitid", &[Int, Int, Ptr, Hex, Ptr], waitid),
@@ -55,8 +59,9 @@ pub(crate) const ROWS: &[Row] = &[
         .support(Support::Partial("another program in the same process is not simulated")),
     row(libc::SYS_seccomp, "seccomp", &[Int, Hex, Ptr], no_filters)
         .support(Support::Refused("EINVAL, as on a kernel without seccomp")),
-    row(libc::SYS_io_uring_setup, "io_uring_setup", &[Int, Ptr], no_rings)
-        .support(Support::Refused("ENOSYS, as where io_uring is switched off: libraries fall back to epoll")),
+    row(libc::SYS_io_uring_setup, "io_uring_setup", &[Int, Ptr], no_rings).support(
+        Support::Refused("ENOSYS, as where io_uring is switched off: libraries fall back to epoll"),
+    ),
     row(libc::SYS_landlock_create_ruleset, "landlock_create_ruleset", &[Ptr, Size, Hex], no_rings)
         .support(Support::Refused("ENOSYS, as on a kernel without Landlock")),
     row(libc::SYS_pidfd_open, "pidfd_open", &[Int, Hex], no_rings)
@@ -331,9 +336,11 @@ fn arch_prctl(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResu
             Ok(0)
         }
         // CPUID faulting, tagged addresses, shadow stacks and their like.
-        option @ (ARCH_SET_GS | ARCH_SET_FS | 0x1011..=0x10ff | 0x2001..=0x20ff | 0x3001..=0x50ff) => {
-            Err(Stop::Unsupported(format!("arch_prctl option {option:#x}")))
-        }
+        option @ (ARCH_SET_GS
+        | ARCH_SET_FS
+        | 0x1011..=0x10ff
+        | 0x2001..=0x20ff
+        | 0x3001..=0x50ff) => Err(Stop::Unsupported(format!("arch_prctl option {option:#x}"))),
         _ => Err(Errno::EINVAL.into()),
     }
 }

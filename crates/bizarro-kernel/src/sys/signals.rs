@@ -23,8 +23,9 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_rt_sigtimedwait, "rt_sigtimedwait", &[Ptr, Ptr, Ptr, Size], rt_sigtimedwait),
     row(libc::SYS_rt_sigqueueinfo, "rt_sigqueueinfo", &[Int, Int, Ptr], rt_sigqueueinfo),
     row(libc::SYS_rt_tgsigqueueinfo, "rt_tgsigqueueinfo", &[Int, Int, Int, Ptr], rt_tgsigqueueinfo),
-    row(libc::SYS_rt_sigreturn, "rt_sigreturn", &[], rt_sigreturn)
-        .support(Support::Partial("handlers return to the runtime; a hand-made frame is not simulated")),
+    row(libc::SYS_rt_sigreturn, "rt_sigreturn", &[], rt_sigreturn).support(Support::Partial(
+        "handlers return to the runtime; a hand-made frame is not simulated",
+    )),
     row(libc::SYS_sigaltstack, "sigaltstack", &[Ptr, Ptr], sigaltstack),
     row(libc::SYS_pause, "pause", &[], pause),
     row(libc::SYS_kill, "kill", &[Int, Int], kill)
@@ -69,8 +70,7 @@ impl Kernel {
         loop {
             let allowed = !self.task().signals.mask | UNBLOCKABLE;
             let taken = self.task_mut().signals.pending.take(allowed);
-            let taken =
-                taken.or_else(|| self.host_mut().process.signals.pending.take(allowed));
+            let taken = taken.or_else(|| self.host_mut().process.signals.pending.take(allowed));
             let Some(info) = taken else {
                 if let Some(mask) = self.task_mut().call.saved_mask.take() {
                     self.task_mut().signals.mask = mask;
@@ -354,8 +354,7 @@ fn pause(k: &mut Kernel, _: &mut dyn GuestMemory, _: &Args) -> SysResult {
 fn rt_sigtimedwait(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     eight(a.word(3))?;
     let set = memory.read_u64(a.addr(0))?;
-    let timeout =
-        if a.addr(2) == 0 { None } else { Some(memory.read_timespec(a.addr(2))?) };
+    let timeout = if a.addr(2) == 0 { None } else { Some(memory.read_timespec(a.addr(2))?) };
     if let Some(info) = k.take_signal(set) {
         if a.addr(1) != 0 {
             memory.write(a.addr(1), &info.to_bytes())?;
@@ -506,12 +505,7 @@ fn signalfd4(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResul
     make_signalfd(k, memory, a, a.int(3))
 }
 
-fn make_signalfd(
-    k: &mut Kernel,
-    memory: &mut dyn GuestMemory,
-    a: &Args,
-    flags: i32,
-) -> SysResult {
+fn make_signalfd(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args, flags: i32) -> SysResult {
     eight(a.word(2))?;
     if flags & !(libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) != 0 {
         return Err(Errno::EINVAL.into());

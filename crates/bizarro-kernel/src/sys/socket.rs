@@ -2,14 +2,17 @@
 
 use alloc::vec::Vec;
 
+use bizarro_record::Nanos;
+
 use crate::errno::{Errno, Stop, SysResult};
 use crate::kernel::Kernel;
 use crate::memory::{IoVec, Scatter};
-use crate::net::{Control, Cut, Received, SockAddr, SockId, Source};
+use crate::net::{Control, Net, Received, SockAddr, SockId, Source};
 use crate::object::{Kind, ObjId};
 use crate::seams::GuestMemory;
 use crate::table::Arg::{Fd, Hex, Int, Ptr, Size};
 use crate::table::{Args, Row, Support, row};
+use crate::task::WaitsFor;
 
 pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_socket, "socket", &[Int, Hex, Int], socket)
@@ -22,10 +25,6 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_connect, "connect", &[Fd, Ptr, Int], connect).restarts(),
     row(libc::SYS_sendto, "sendto", &[Fd, Ptr, Size, Hex, Ptr, Int], sendto).restarts(),
     row(libc::SYS_recvfrom, "recvfrom", &[Fd, Ptr, Size, Hex, Ptr, Ptr], recvfrom).restarts(),
-    row(libc::SYS_sendmsg, "sendmsg", &[Fd, Ptr, Hex], sendmsg).restarts(),
-    row(libc::SYS_recvmsg, "recvmsg", &[Fd, Ptr, Hex], recvmsg).restarts(),
-    row(libc::SYS_sendmmsg, "sendmmsg", &[Fd, Ptr, Int, Hex], sendmmsg).restarts(),
-    row(libc::SYS_recvmmsg, "recvmmsg", &[Fd, Ptr, Int, Hex, Ptr], recvmmsg).restarts(),
     row(libc::SYS_shutdown, "shutdown", &[Fd, Int], shutdown),
     row(libc::SYS_getsockname, "getsockname", &[Fd, Ptr, Ptr], getsockname),
     row(libc::SYS_getpeername, "getpeername", &[Fd, Ptr, Ptr], getpeername),
@@ -37,6 +36,9 @@ pub(crate) const ROWS: &[Row] = &[
 const ADDRESS_MAX: u32 = 128;
 /// LINUX: more bytes than this are cut off a single transfer (MAX_RW_COUNT).
 pub(crate) const TRANSFER_MAX: usize = 0x7fff_f000;
+
+/// Gives the inode of a Unix socket's path.
+type NodeOf<'a> = &'a mut dyn FnMut(&mut Kernel, &[u8]) -> Result<u64, Errno>;
 
 /// The guest's bytes of a send.
 struct Gather<'a> {
@@ -89,19 +91,57 @@ impl Source for Gather<'_> {
 
 /// What a send says beside its bytes.
 #[derive(Default)]
-struct Message {
-    to: Option<SockAddr>,
-    control: Vec<Control>,
-    flags: i32,
+pub(crate) struct Message {
+    pub(crate) to: Option<SockAddr>,
+    pub(crate) control: Vec<Control>,
+    pub(crate) flags: i32,
+}
+
+/// The descriptions that control messages carry.
+fn rights_of(control: &[Control]) -> impl Iterator<Item = u64> + '_ {
+    control.iter().flat_map(|control| match control {
+        Control::Rights(rights) => rights.iter().copied(),
+        _ => [].iter().copied(),
+    })
 }
 
 impl Kernel {
     /// The socket that a descriptor names.
-    fn socket(&self, fd: i32) -> Result<(ObjId, SockId), Errno> {
+    pub(crate) fn socket(&self, fd: i32) -> Result<(ObjId, SockId), Errno> {
         let (id, object) = self.object(fd)?;
         match object.kind {
             Kind::Socket(socket) => Ok((id, socket)),
             _ => Err(Errno::ENOTSOCK),
+        }
+    }
+
+    /// SO_LINGER: the socket whose last descriptor is `fd`, and for how many seconds closing it may wait.
+    ///
+    /// DIVERGENCE: only close(2) waits, not what closes a descriptor beside its own work (dup2, close_range).
+    pub(crate) fn linger_of(&self, fd: i32) -> Option<(SockId, u32)> {
+        let (_, object) = self.object(fd).ok()?;
+        match object.kind {
+            Kind::Socket(socket) if object.refs == 1 => Some((socket, self.net.linger(socket)?)),
+            _ => None,
+        }
+    }
+
+    /// The current call waits until the other end has everything, including the end of the stream.
+    pub(crate) fn wait_to_linger(&mut self, socket: SockId, seconds: u32) -> Stop {
+        self.give_up_after(Nanos::from_secs(seconds.into()));
+        let wait = self.wait(WaitsFor::Time);
+        self.lingering.push((socket, wait));
+        Stop::Block
+    }
+
+    /// Something has changed for a socket: who waits in its close(2) goes on when that is over.
+    pub(crate) fn end_linger(&mut self, socket: SockId) {
+        if self.net.lingers(socket) {
+            return;
+        }
+        while let Some(at) = self.lingering.iter().position(|(closed, _)| *closed == socket) {
+            let (_, wait) = self.lingering.swap_remove(at);
+            self.wake(wait);
         }
     }
 
@@ -117,12 +157,12 @@ impl Kernel {
         self.install_or_close(object, flags)
     }
 
-    fn read_address(
+    pub(crate) fn read_address(
         &mut self,
         memory: &dyn GuestMemory,
         addr: u64,
         len: u32,
-        path: &mut dyn FnMut(&mut Kernel, &[u8]) -> Result<u64, Errno>,
+        path: NodeOf<'_>,
     ) -> Result<SockAddr, Errno> {
         if len > ADDRESS_MAX {
             return Err(Errno::EINVAL);
@@ -132,7 +172,7 @@ impl Kernel {
     }
 
     /// Gives bytes of the guest to a socket. A blocking stream takes them all before it returns.
-    fn send(
+    pub(crate) fn send(
         &mut self,
         memory: &dyn GuestMemory,
         id: ObjId,
@@ -159,17 +199,23 @@ impl Kernel {
             && self.objects.get(id).is_some_and(|object| !object.nonblocking())
             && !self.timed_out();
         let flags = if waits { message.flags } else { message.flags | libc::MSG_DONTWAIT };
-        let result = self.with_net(|net, cx| {
-            net.send(cx, socket, source, message.to.as_ref(), &message.control, flags)
-        });
+        // LINUX: control messages go with the first bytes of a send that is carried out in parts.
+        let control: &[Control] = if done == 0 { &message.control } else { &[] };
+        self.retain_rights(control);
+        let result = self
+            .with_net(|net, cx| net.send(cx, socket, source, message.to.as_ref(), control, flags));
+        if result.is_err() {
+            self.release_rights(control);
+        }
         match result {
             Ok(sent) => {
-                for control in &message.control {
-                    self.retain_rights(control);
-                }
                 let done = done + sent;
                 self.task_mut().call.progress = done as u64;
-                if done >= total || !waits { Ok(done as u64) } else { Err(self.wait_to_send(id, socket)) }
+                if done >= total || !waits {
+                    Ok(done as u64)
+                } else {
+                    Err(self.wait_to_send(id, socket))
+                }
             }
             Err(Errno::EAGAIN) if waits => Err(self.wait_to_send(id, socket)),
             Err(_) if done > 0 => Ok(done as u64),
@@ -191,17 +237,22 @@ impl Kernel {
         self.wait_for(id)
     }
 
-    /// The network holds what SCM_RIGHTS names from now on.
-    fn retain_rights(&mut self, control: &Control) {
-        if let Control::Rights(rights) = control {
-            for bits in rights {
-                self.retain(ObjId::from_bits(*bits));
-            }
+    /// One more holder of what SCM_RIGHTS names: the network, or who peeks at a message.
+    pub(crate) fn retain_rights(&mut self, control: &[Control]) {
+        for bits in rights_of(control) {
+            self.retain(ObjId::from_bits(bits));
         }
     }
 
-    /// Takes bytes from a socket into the guest's memory.
-    fn receive(
+    /// One holder less.
+    pub(crate) fn release_rights(&mut self, control: &[Control]) {
+        for bits in rights_of(control) {
+            self.release(ObjId::from_bits(bits));
+        }
+    }
+
+    /// Takes bytes from a socket into the guest's memory. The descriptions in what it gives belong to the caller.
+    pub(crate) fn receive(
         &mut self,
         memory: &mut dyn GuestMemory,
         id: ObjId,
@@ -212,21 +263,67 @@ impl Kernel {
         let waits = flags & libc::MSG_DONTWAIT == 0
             && self.objects.get(id).is_some_and(|object| !object.nonblocking())
             && !self.timed_out();
-        let flags = if waits { flags } else { flags | libc::MSG_DONTWAIT };
         let max = vecs.iter().map(|vec| vec.len as usize).sum::<usize>().min(TRANSFER_MAX);
+        if flags & (libc::MSG_WAITALL | libc::MSG_PEEK) == libc::MSG_WAITALL
+            && self.net.kind(socket)?.2 == libc::IPPROTO_TCP
+        {
+            return self.receive_all(memory, (id, socket), vecs, max, flags, waits);
+        }
+        let flags = if waits { flags } else { flags | libc::MSG_DONTWAIT };
         let mut into = Scatter::new(memory, vecs);
-        let result = self.with_net(|net, cx| {
-            net.recv(cx, socket, &mut |bytes| into.put(bytes), max, flags)
-        });
+        let result =
+            self.with_net(|net, cx| net.recv(cx, socket, &mut |bytes| into.put(bytes), max, flags));
         match result {
-            Err(Errno::EAGAIN) if waits => {
-                if let Some(timeout) = self.net.timeouts(socket).0 {
-                    self.give_up_after(timeout);
-                }
-                Err(self.wait_for(id))
-            }
+            Err(Errno::EAGAIN) if waits => Err(self.wait_to_receive(id, socket)),
             result => Ok(result?),
         }
+    }
+
+    /// MSG_WAITALL on a TCP socket: takes what there is, as often as it takes. The stream's end, an error, a
+    /// signal and a timeout end it with what it has; an error is then left to the next call.
+    fn receive_all(
+        &mut self,
+        memory: &mut dyn GuestMemory,
+        (id, socket): (ObjId, SockId),
+        vecs: &[IoVec],
+        max: usize,
+        flags: i32,
+        waits: bool,
+    ) -> Result<Received, Stop> {
+        let done = self.task().call.progress as usize;
+        let so_far = Received { bytes: done, ..Received::default() };
+        let ended = (libc::EPOLLERR | libc::EPOLLHUP | libc::EPOLLRDHUP) as u32;
+        let is_over = |net: &Net| net.readiness(socket) & ended != 0;
+        if done > 0 && self.net.unread(socket)? == 0 && (is_over(&self.net) || !waits) {
+            return Ok(so_far);
+        }
+        let mut into = Scatter::new(memory, vecs);
+        into.skip(done);
+        let flags = flags & !libc::MSG_WAITALL | libc::MSG_DONTWAIT;
+        let result = self.with_net(|net, cx| {
+            net.recv(cx, socket, &mut |bytes| into.put(bytes), max - done, flags)
+        });
+        match result {
+            Err(Errno::EAGAIN) if waits => Err(self.wait_to_receive(id, socket)),
+            Err(_) if done > 0 => Ok(so_far),
+            Err(errno) => Err(errno.into()),
+            Ok(received) => {
+                let bytes = done + received.bytes;
+                let received = Received { bytes, ..received };
+                if bytes >= max || !waits || flags & libc::MSG_OOB != 0 || is_over(&self.net) {
+                    return Ok(received);
+                }
+                self.task_mut().call.progress = bytes as u64;
+                Err(self.wait_to_receive(id, socket))
+            }
+        }
+    }
+
+    fn wait_to_receive(&mut self, id: ObjId, socket: SockId) -> Stop {
+        if let Some(timeout) = self.net.timeouts(socket).0 {
+            self.give_up_after(timeout);
+        }
+        self.wait_for(id)
     }
 
     /// read(2) and readv(2) on a socket.
@@ -237,7 +334,13 @@ impl Kernel {
         socket: SockId,
         vecs: &[IoVec],
     ) -> SysResult {
-        Ok(self.receive(memory, id, socket, vecs, 0)?.bytes as u64)
+        if vecs.iter().all(|vec| vec.len == 0) {
+            // LINUX: unlike recv(2), which waits for a byte that it does not take (sock_read_iter).
+            return Ok(0);
+        }
+        let received = self.receive(memory, id, socket, vecs, 0)?;
+        self.release_rights(&received.control);
+        Ok(received.bytes as u64)
     }
 
     /// write(2) and writev(2) on a socket.
@@ -256,50 +359,38 @@ impl Kernel {
         &mut self,
         id: ObjId,
         socket: SockId,
-        mut bytes: &[u8],
+        bytes: &[u8],
     ) -> SysResult {
         let total = bytes.len();
+        let done = self.task().call.progress as usize;
+        let mut bytes = bytes.get(done..).unwrap_or(&[]);
         self.send_source(id, socket, &mut bytes, total, &Message::default())
-    }
-
-    /// ioctl(2)s that only sockets have.
-    pub(crate) fn socket_ioctl(
-        &mut self,
-        memory: &mut dyn GuestMemory,
-        socket: SockId,
-        request: u64,
-        addr: u64,
-    ) -> SysResult {
-        const SIOCATMARK: u64 = 0x8905;
-        match request {
-            libc::TIOCOUTQ => {
-                let unsent = self.net.unsent(socket)?;
-                memory.write_u32(addr, unsent as u32)?;
-                Ok(0)
-            }
-            SIOCATMARK => {
-                let at_mark = self.net.at_mark(socket)?;
-                memory.write_u32(addr, u32::from(at_mark))?;
-                Ok(0)
-            }
-            request => Err(Stop::Unsupported(alloc::format!("ioctl {request:#x} on a socket"))),
-        }
     }
 }
 
 const FLAGS: i32 = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
 
+/// Splits socket(2)'s second argument into a type and flags.
+fn kind_and_flags(argument: i32) -> Result<(i32, i32), Errno> {
+    /// LINUX: the bits in which the type is (SOCK_TYPE_MASK).
+    const KIND: i32 = 0xf;
+    if argument & !(KIND | FLAGS) != 0 {
+        Err(Errno::EINVAL)
+    } else {
+        Ok((argument & KIND, argument & FLAGS))
+    }
+}
+
 fn socket(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    let (kind, flags) = (a.int(1) & !FLAGS, a.int(1) & FLAGS);
+    let (kind, flags) = kind_and_flags(a.int(1))?;
     let socket = k.net.socket(k.host_id().0, a.int(0), kind, a.int(2))?;
     Ok(k.open_socket(socket, flags)? as u64)
 }
 
 fn socketpair(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    let (kind, flags) = (a.int(1) & !FLAGS, a.int(1) & FLAGS);
+    let (kind, flags) = kind_and_flags(a.int(1))?;
     memory.write_u64(a.addr(3), 0)?;
-    let (first, second) =
-        k.with_net(|net, cx| net.socketpair(cx, a.int(0), kind, a.int(2)))?;
+    let (first, second) = k.with_net(|net, cx| net.socketpair(cx, a.int(0), kind, a.int(2)))?;
     let fd = k.open_socket(first, flags)?;
     memory.write_i32(a.addr(3), fd)?;
     match k.open_socket(second, flags) {
@@ -309,9 +400,7 @@ fn socketpair(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResu
         }
         Err(errno) => {
             // Where the second end finds no descriptor, the first one goes as well.
-            if let Ok(descriptor) = k.host_mut().process.descriptors.remove(fd) {
-                k.release(descriptor.object);
-            }
+            k.close_fd(fd)?;
             Err(errno.into())
         }
     }
@@ -338,12 +427,7 @@ fn accept4(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult 
     accept_with(k, memory, a, a.int(3))
 }
 
-fn accept_with(
-    k: &mut Kernel,
-    memory: &mut dyn GuestMemory,
-    a: &Args,
-    flags: i32,
-) -> SysResult {
+fn accept_with(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args, flags: i32) -> SysResult {
     if flags & !FLAGS != 0 {
         return Err(Errno::EINVAL.into());
     }
@@ -362,12 +446,16 @@ fn accept_with(
         result => result?,
     };
     let fd = k.open_socket(accepted.sock, flags)?;
-    write_address(memory, a.addr(1), a.addr(2), &accepted.peer)?;
+    if let Err(errno) = write_address(memory, a.addr(1), a.addr(2), &accepted.peer) {
+        // LINUX: the connection is lost, not left behind in a descriptor that nobody knows.
+        k.close_fd(fd)?;
+        return Err(errno.into());
+    }
     Ok(fd as u64)
 }
 
 /// Writes an address, cut at the length that the guest gave, and its full length.
-fn write_address(
+pub(crate) fn write_address(
     memory: &mut dyn GuestMemory,
     addr: u64,
     len: u64,
@@ -424,6 +512,9 @@ fn recvfrom(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult
     let (id, socket) = k.socket(a.fd(0))?;
     let vecs = [IoVec { base: a.addr(1), len: a.word(2) }];
     let received = k.receive(memory, id, socket, &vecs, a.int(3))?;
+    if a.int(3) & libc::MSG_PEEK == 0 {
+        k.release_rights(&received.control);
+    }
     match &received.from {
         Some(from) => write_address(memory, a.addr(4), a.addr(5), from)?,
         // LINUX: where the sender has no address, its length is zero.
@@ -431,165 +522,6 @@ fn recvfrom(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult
         None => {}
     }
     Ok(received.bytes as u64)
-}
-
-/// `struct msghdr`.
-struct Header {
-    name: u64,
-    name_len: u32,
-    vecs: Vec<IoVec>,
-    control: u64,
-    control_len: u64,
-}
-
-impl Header {
-    fn read(memory: &dyn GuestMemory, at: u64) -> Result<Header, Errno> {
-        let count = memory.read_u64(at + 24)?;
-        if count > 1024 {
-            return Err(Errno::EMSGSIZE);
-        }
-        Ok(Header {
-            name: memory.read_u64(at)?,
-            name_len: memory.read_u32(at + 8)?,
-            vecs: memory.read_iovecs(memory.read_u64(at + 16)?, count)?,
-            control: memory.read_u64(at + 32)?,
-            control_len: memory.read_u64(at + 40)?,
-        })
-    }
-}
-
-fn send_message(
-    k: &mut Kernel,
-    memory: &mut dyn GuestMemory,
-    fd: i32,
-    at: u64,
-    flags: i32,
-) -> SysResult {
-    let (id, socket) = k.socket(fd)?;
-    let header = Header::read(memory, at)?;
-    let to = if header.name == 0 || header.name_len == 0 {
-        None
-    } else {
-        let find = &mut Kernel::find_socket_node;
-        Some(k.read_address(memory, header.name, header.name_len, find)?)
-    };
-    let control = if header.control == 0 || header.control_len == 0 {
-        Vec::new()
-    } else {
-        if header.control_len > 1 << 20 {
-            return Err(Errno::ENOBUFS.into());
-        }
-        let raw = memory.read_vec(header.control, header.control_len as usize)?;
-        Control::decode(&raw, &mut |fds| {
-            fds.iter().map(|fd| k.descriptor(*fd).map(ObjId::to_bits)).collect()
-        })?
-    };
-    k.send(memory, id, socket, &header.vecs, &Message { to, control, flags })
-}
-
-fn sendmsg(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    send_message(k, memory, a.fd(0), a.addr(1), a.int(2))
-}
-
-fn receive_message(
-    k: &mut Kernel,
-    memory: &mut dyn GuestMemory,
-    fd: i32,
-    at: u64,
-    flags: i32,
-) -> SysResult {
-    let (id, socket) = k.socket(fd)?;
-    let header = Header::read(memory, at)?;
-    let received = k.receive(memory, id, socket, &header.vecs, flags)?;
-    if header.name != 0 {
-        match &received.from {
-            Some(from) => write_address(memory, header.name, at + 8, from)?,
-            None => memory.write_u32(at + 8, 0)?,
-        }
-    }
-    let (mut control, mut cut) = (Vec::new(), false);
-    let room = if header.control == 0 { 0 } else { header.control_len as usize };
-    let cloexec = if flags & libc::MSG_CMSG_CLOEXEC != 0 { libc::O_CLOEXEC } else { 0 };
-    for message in &received.control {
-        let took = message.encode(&mut control, room, &mut |rights, fits| {
-            k.install_rights(rights, fits, cloexec)
-        });
-        cut |= took == Cut::Cut;
-    }
-    if !control.is_empty() {
-        memory.write(header.control, &control)?;
-    }
-    memory.write_u64(at + 40, control.len() as u64)?;
-    let mut shown = received.flags;
-    if cut {
-        shown |= libc::MSG_CTRUNC;
-    }
-    shown |= flags & libc::MSG_CMSG_CLOEXEC;
-    memory.write_i32(at + 48, shown)?;
-    Ok(received.bytes as u64)
-}
-
-impl Kernel {
-    /// Gives the first `fits` of the descriptions that a message carried a descriptor each, and drops the rest.
-    fn install_rights(&mut self, rights: &[u64], fits: usize, flags: i32) -> Vec<i32> {
-        let mut fds = Vec::new();
-        for (n, bits) in rights.iter().enumerate() {
-            let object = ObjId::from_bits(*bits);
-            if n < fits
-                && let Ok(fd) = self.install(object, flags)
-            {
-                fds.push(fd);
-            }
-            // What the message held goes over to the descriptor, or goes.
-            self.release(object);
-        }
-        fds
-    }
-}
-
-fn recvmsg(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    receive_message(k, memory, a.fd(0), a.addr(1), a.int(2))
-}
-
-/// Length of `struct mmsghdr`.
-const MMSGHDR: u64 = 64;
-
-fn sendmmsg(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    let count = (a.int(2) as u32).min(1024);
-    for n in 0..u64::from(count) {
-        let at = a.addr(1) + n * MMSGHDR;
-        let flags = if n > 0 { a.int(3) | libc::MSG_DONTWAIT } else { a.int(3) };
-        match send_message(k, memory, a.fd(0), at, flags) {
-            Ok(sent) => memory.write_u32(at + 56, sent as u32)?,
-            Err(_) if n > 0 => return Ok(n),
-            Err(stop) => return Err(stop),
-        }
-        k.task_mut().call.progress = 0;
-    }
-    Ok(u64::from(count))
-}
-
-fn recvmmsg(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    if a.addr(4) != 0 && k.task().call.deadline.is_none() {
-        let timeout = memory.read_timespec(a.addr(4))?;
-        k.give_up_after(timeout);
-    }
-    let mut flags = a.int(3) & !libc::MSG_WAITFORONE;
-    let count = (a.int(2) as u32).min(1024);
-    for n in 0..u64::from(count) {
-        let at = a.addr(1) + n * MMSGHDR;
-        // DIVERGENCE: what has arrived is given as soon as there is any, as with MSG_WAITFORONE; waiting for
-        // the whole batch is a speed-up on Linux, which programs cannot count on either (recvmmsg(2), "Bugs").
-        if n > 0 {
-            flags |= libc::MSG_DONTWAIT;
-        }
-        match receive_message(k, memory, a.fd(0), at, flags) {
-            Ok(received) => memory.write_u32(at + 56, received as u32)?,
-            Err(_) if n > 0 => return Ok(n),
-            Err(stop) => return Err(stop),
-        }
-    }
-    Ok(u64::from(count))
 }
 
 fn shutdown(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResult {

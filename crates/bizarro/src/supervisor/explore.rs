@@ -1,5 +1,6 @@
 //! Which runs one invocation makes, and what it says of them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use bizarro_explore::{
@@ -9,10 +10,9 @@ use bizarro_explore::{
 use bizarro_record::{Plan, RunRecord};
 use bizarro_report::{Exit, Look, replay_command};
 
-use super::Conclusion;
-use super::protocol::Trace;
 use super::runner::{TestCase, WorldRunner};
-use super::settings::Settings;
+use super::session::Conclusion;
+use super::settings::{Settings, Trace};
 use super::voice::{Detail, Voice};
 use crate::explore::Explore;
 
@@ -23,6 +23,7 @@ pub(crate) fn one_run(
     trace: Trace,
     look: Look,
 ) -> Result<Conclusion, RunnerError> {
+    refuse_unknown_hosts(test, plan)?;
     let mut runner = WorldRunner::new(test.clone());
     let undisturbed = Plan { injections: Vec::new(), ..plan.clone() };
     let baseline = match plan.injections.is_empty() {
@@ -32,7 +33,22 @@ pub(crate) fn one_run(
     let (record, calls) = runner.run_traced(plan, trace)?;
     let verdict = verdict(&record, baseline.as_ref());
     let story = bizarro_report::story(&record, &verdict, baseline.as_ref(), look);
-    Ok(Conclusion { text: calls + &story, exit: Exit::of_verdict(&verdict) })
+    let fingerprint = format!("\nfingerprint {:016x}\n", record.fingerprint);
+    Ok(Conclusion { text: calls + &fingerprint + &story, exit: Exit::of_verdict(&verdict) })
+}
+
+/// A fault at a host that is not there could never strike.
+fn refuse_unknown_hosts(test: &TestCase, plan: &Plan) -> Result<(), RunnerError> {
+    let hosts: Vec<&str> = test.blueprint.hosts.iter().map(|host| host.name.as_str()).collect();
+    let ends = plan.injections.iter().flat_map(|fault| [&fault.at.client, &fault.at.server]);
+    match ends.into_iter().find(|end| !hosts.contains(&end.as_str())) {
+        None => Ok(()),
+        Some(unknown) => Err(RunnerError::Usage(format!(
+            "error: no host is called `{unknown}` in {}\n  --> {plan}\n  = the hosts of this world: {}",
+            test.name,
+            hosts.join(", ")
+        ))),
+    }
 }
 
 /// Baseline, matrix and random schedules, as far as the test and the environment want them. Where the
@@ -45,9 +61,10 @@ pub(crate) fn everything(
 ) -> Result<Conclusion, RunnerError> {
     let seeds = settings.seeds.unwrap_or(wanted.seeds);
     let mut runners = runners(test, settings.jobs);
-    let mut told = Told::new(*voice);
+    let mut told = Told::new(&test.name, *voice);
     let baseline = if settings.matrix.unwrap_or(wanted.matrix) {
-        let report = matrix(&mut runners, MatrixOptions::default(), voice)?;
+        let options = MatrixOptions { model: test.model, ..MatrixOptions::default() };
+        let report = matrix(&mut runners, options, voice)?;
         told.matrix(&report);
         report.baseline
     } else {
@@ -62,7 +79,35 @@ pub(crate) fn everything(
     if seeds > 0 && told.may_go_on {
         told.schedules(&schedules(&mut runners, seeds.into(), Repeat::EveryRun, voice)?, &baseline);
     }
-    Ok(told.conclude())
+    let broken = std::mem::take(&mut told.broken);
+    let conclusion = told.conclude();
+    Ok(match voice {
+        Voice::Libtest if !test.must_break.is_empty() => canary(test, &broken, conclusion),
+        _ => conclusion,
+    })
+}
+
+/// Turns the verdict on programs that are known to be wrong round: what had to be found was found, or not.
+fn canary(test: &TestCase, broken: &BTreeSet<String>, conclusion: Conclusion) -> Conclusion {
+    let held: Vec<&str> =
+        test.must_break.iter().map(String::as_str).filter(|name| !broken.contains(*name)).collect();
+    if !held.is_empty() {
+        let text = format!(
+            "{}\n{}: was to break and did not: {}\n\ncargo bizarro matrix {}\n",
+            conclusion.text.trim_end(),
+            test.name,
+            held.join("; "),
+            test.name
+        );
+        return Conclusion { text, exit: Exit::Violated };
+    }
+    match conclusion.exit {
+        Exit::Violated => Conclusion {
+            text: format!("{}: broken, as it has to be: {}", test.name, test.must_break.join("; ")),
+            exit: Exit::Held,
+        },
+        _ => conclusion,
+    }
 }
 
 fn runners(test: &Arc<TestCase>, jobs: u32) -> Vec<Box<dyn Runner + Send>> {
@@ -72,23 +117,29 @@ fn runners(test: &Arc<TestCase>, jobs: u32) -> Vec<Box<dyn Runner + Send>> {
 
 /// What has been found and said so far.
 struct Told {
+    /// Name of the test.
+    test: String,
     voice: Voice,
     text: String,
     exits: Vec<Exit>,
     properties: Properties,
-    /// The command that repeats the first finding.
+    /// Names of the properties that some run broke.
+    broken: BTreeSet<String>,
+    /// The command that repeats the first failure.
     command: Option<String>,
     /// Whether the baseline held and the user has not stopped.
     may_go_on: bool,
 }
 
 impl Told {
-    fn new(voice: Voice) -> Told {
+    fn new(test: &str, voice: Voice) -> Told {
         Told {
+            test: test.to_string(),
             voice,
             text: String::new(),
             exits: Vec::new(),
             properties: Properties::default(),
+            broken: BTreeSet::new(),
             command: None,
             may_go_on: true,
         }
@@ -132,6 +183,7 @@ impl Told {
     }
 
     fn remember(&mut self, findings: &[Finding]) {
+        self.broken.extend(findings.iter().flat_map(|finding| finding.properties.clone()));
         if self.command.is_none() {
             let finding = findings.first();
             self.command =
@@ -139,11 +191,20 @@ impl Told {
         }
     }
 
+    /// Properties that had to be met once, and were not in any run.
+    fn unmet(&mut self) {
+        for property in self.properties.unmet() {
+            self.text += &format!("never seen in any run: {}, {}\n", property.name, property.place);
+            self.command.get_or_insert_with(|| format!("cargo bizarro run {}", self.test));
+        }
+        self.exits.push(Exit::of_properties(&self.properties));
+    }
+
     /// The last line of a failure is the command that repeats it.
     fn conclude(mut self) -> Conclusion {
         // Only what was explored to its end can say that something was never met.
         if self.may_go_on {
-            self.exits.push(Exit::of_properties(&self.properties));
+            self.unmet();
         }
         if let Some(command) = self.command
             && !self.text.trim_end().ends_with(&command)

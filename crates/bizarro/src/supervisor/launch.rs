@@ -35,8 +35,10 @@ pub(crate) struct Launch {
     pub(crate) environment: Vec<(String, String)>,
     /// Descriptors by the number that it finds them under.
     pub(crate) descriptors: Vec<(OwnedFd, i32)>,
-    /// Where its output and errors go.
-    pub(crate) output: File,
+    /// Where its standard output goes.
+    pub(crate) stdout: OwnedFd,
+    /// Where its standard error goes.
+    pub(crate) stderr: OwnedFd,
 }
 
 /// A process and every process that it started, which end with this value at the latest.
@@ -69,8 +71,8 @@ impl Launch {
             .envs(self.environment)
             .current_dir("/")
             .stdin(Stdio::null())
-            .stdout(self.output.try_clone()?)
-            .stderr(self.output)
+            .stdout(self.stdout)
+            .stderr(self.stderr)
             .process_group(0);
         let mut mappings = vec![mapping(shared_object()?.try_clone()?, fd::SHARED_OBJECT)];
         mappings.extend(self.descriptors.into_iter().map(|(file, number)| mapping(file, number)));

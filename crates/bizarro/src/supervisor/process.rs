@@ -13,7 +13,10 @@ use std::time::Duration;
 use bizarro_record::{Plan, RunRecord, WorldSpec};
 
 use super::launch::{Group, Launch, memory_file};
-use super::protocol::{Command, Done, Hello, Trace, WORLD_ENV, fd, read_record, write_frame};
+use super::protocol::{
+    Command, Done, Hello, WORLD_ENV, WORLD_WITHOUT_HOOKS, fd, read_record, write_frame,
+};
+use super::settings::{HOOKS, Trace};
 use super::watchdog::{FrameReader, Waited};
 
 /// How much of a world process's own output is shown where it died.
@@ -120,7 +123,7 @@ impl WorldProcess {
             arguments: [path, "--exact", "--nocapture", "--test-threads=1", "--include-ignored"]
                 .map(str::to_string)
                 .to_vec(),
-            environment: [(WORLD_ENV.to_string(), "1".to_string())]
+            environment: [(WORLD_ENV.to_string(), hooks().to_string())]
                 .into_iter()
                 .chain([("RUST_BACKTRACE".to_string(), "1".to_string())])
                 .chain(environment)
@@ -131,7 +134,8 @@ impl WorldProcess {
                 (record.try_clone()?.into(), fd::RECORD),
                 (trace.try_clone()?.into(), fd::TRACE),
             ],
-            output: output.try_clone()?,
+            stdout: output.try_clone()?.into(),
+            stderr: output.try_clone()?.into(),
         };
         Ok(WorldProcess {
             group: launch.start()?,
@@ -220,6 +224,14 @@ pub(crate) fn ended(status: ExitStatus) -> String {
 fn signal_name(signal: i32) -> String {
     nix::sys::signal::Signal::try_from(signal)
         .map_or_else(|_| format!("signal {signal}"), |signal| signal.as_str().to_string())
+}
+
+/// What a world process is told about hooks.
+fn hooks() -> &'static str {
+    match std::env::var(HOOKS).as_deref() {
+        Ok("0") => WORLD_WITHOUT_HOOKS,
+        _ => "1",
+    }
 }
 
 #[cfg(test)]

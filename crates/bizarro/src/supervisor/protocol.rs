@@ -13,9 +13,13 @@ use bizarro_record::{Plan, RunRecord, WorldSpec};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::settings::Trace;
+
 /// Set for world processes: one that cannot find the shared object must not take itself for a
 /// supervisor.
 pub(crate) const WORLD_ENV: &str = "BIZARRO_WORLD";
+/// Its value where hooks are off; anything else has them on.
+pub(crate) const WORLD_WITHOUT_HOOKS: &str = "0";
 
 /// Descriptors that a world process is started with, far from those that a program opens.
 pub(crate) mod fd {
@@ -43,15 +47,6 @@ pub(crate) enum Hello {
     Described(Box<WorldSpec>),
     /// The description is wrong; in words for the user.
     Mistaken(String),
-}
-
-/// Whether a run's system calls are written down.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Trace {
-    /// They are not.
-    Off,
-    /// A line for each.
-    On,
 }
 
 /// One run is wanted.

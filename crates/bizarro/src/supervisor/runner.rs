@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bizarro_explore::{Runner, RunnerError};
+use bizarro_fault::SystemModel;
 use bizarro_record::{Ending, FORMAT, Plan, RunRecord, Stats, WorldSpec};
 
 use super::build_id::build_id;
 use super::doctor;
 use super::process::{Afterwards, StartError, WorldProcess};
-use super::protocol::Trace;
+use super::settings::Trace;
 use crate::check::{Check, Eventually};
 
 /// A test as its supervisor knows it.
@@ -20,10 +21,14 @@ pub(crate) struct TestCase {
     pub(crate) name: String,
     /// The world, as it was described in the supervisor.
     pub(crate) blueprint: WorldSpec,
+    /// What it has to survive.
+    pub(crate) model: SystemModel,
     /// What is looked at when a run is over.
     pub(crate) checks: Vec<Check>,
     /// What has to end in time.
     pub(crate) eventually: Vec<Eventually>,
+    /// What exploring it has to break.
+    pub(crate) must_break: Vec<String>,
     /// Real time that a run may take.
     pub(crate) limit: Duration,
     /// Asked before each run: whether the user wants to stop.
@@ -125,9 +130,10 @@ impl WorldRunner {
         if (self.test.is_stopped)() {
             return Err(RunnerError::Interrupted);
         }
-        // Whoever asks for the same run again wants to know whether it is the same; a process that has
-        // made other runs before, or none, is part of the question.
-        if self.last.replace(plan.clone()).as_ref() == Some(plan) {
+        // Whoever asks for the baseline again wants to know whether it is the same, and a process that has
+        // made other runs before, or none, is part of the question. Other plans are repeated more cheaply.
+        let is_repeated = self.last.replace(plan.clone()).as_ref() == Some(plan);
+        if is_repeated && *plan == Plan::default() {
             self.process = None;
         }
         let mut process = self.take_process()?;

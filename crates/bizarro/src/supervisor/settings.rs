@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use bizarro_record::Plan;
-
-use super::protocol::Trace;
+use serde::{Deserialize, Serialize};
 
 /// The variables, each documented in the crate's documentation.
 pub const PLAN: &str = "BIZARRO_PLAN";
@@ -14,6 +13,8 @@ pub const SEEDS: &str = "BIZARRO_SEEDS";
 pub const MATRIX: &str = "BIZARRO_MATRIX";
 /// Whether system calls are printed.
 pub const TRACE: &str = "BIZARRO_TRACE";
+/// Whether hooks spare the trap; `0` for not.
+pub const HOOKS: &str = "BIZARRO_HOOKS";
 /// How many world processes.
 pub const JOBS: &str = "BIZARRO_JOBS";
 /// Real seconds a run may take.
@@ -26,6 +27,15 @@ pub const DRIVEN_FOR_MATRIX: &str = "matrix";
 pub const WIDTH: &str = "BIZARRO_WIDTH";
 /// Set beside it: `1` where the terminal has colours.
 pub const COLOUR: &str = "BIZARRO_COLOUR";
+
+/// Whether a run's system calls are written down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(crate) enum Trace {
+    /// They are not.
+    Off,
+    /// A line for each.
+    On,
+}
 
 /// What one invocation is to do, beyond what the test itself says.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -9,7 +9,7 @@ use bizarro_explore::{Phase, Progress, Verdict};
 use bizarro_record::Plan;
 use bizarro_report::{Colour, Exit, Look};
 
-use super::Conclusion;
+use super::session::Conclusion;
 use super::settings::{COLOUR, DRIVEN, DRIVEN_FOR_MATRIX, WIDTH};
 use super::signal::Signal;
 use super::watchdog::is_readable;

@@ -60,7 +60,7 @@ fn values_are_what_linux_makes_of_them() {
         tcp TCP_SYNCNT: Ok(6), set 2 Ok(()), Ok(2)
         tcp IP_TTL: Ok(64), set 0 Err(EINVAL), Ok(64)
         tcp IP_TTL: Ok(64), set 10 Ok(()), Ok(10)
-        tcp IPV6_V6ONLY: Err(ENOPROTOOPT), set 1 Err(ENOPROTOOPT), Err(ENOPROTOOPT)
+        tcp IPV6_V6ONLY: Err(EOPNOTSUPP), set 1 Err(ENOPROTOOPT), Err(EOPNOTSUPP)
         udp IPV6_V6ONLY: Ok(0), set 1 Ok(()), Ok(1)
         udp TCP_NODELAY: Err(ENOPROTOOPT), set 1 Err(ENOPROTOOPT), Err(ENOPROTOOPT)
         udp UDP_SEGMENT: Err(ENOPROTOOPT), set 1500 Err(ENOPROTOOPT), Err(ENOPROTOOPT)

@@ -122,7 +122,6 @@ pub(super) fn path(inode: u64) -> SockAddr {
 
 fn host(name: &str, last: u8) -> HostSpec {
     HostSpec {
-        kept: Vec::new(),
         name: name.to_string(),
         address: [10, 0, 0, last].into(),
         cpus: 1,
@@ -133,6 +132,7 @@ fn host(name: &str, last: u8) -> HostSpec {
         data: 0,
         env: Vec::new(),
         mounts: Vec::new(),
+        kept: Vec::new(),
         files: Vec::new(),
     }
 }

@@ -22,6 +22,12 @@ fn describe<T: std::process::Termination>(world: &mut World, player: impl Fn() -
 #[bizarro::test]
 fn naive(world: &mut World) {
     describe(world, client::naive::main);
+    // What the document warns of: this player is wrong on purpose.
+    world.must_break(&[
+        "each move is made once, in order",
+        "no panic",
+        "programs end with success",
+    ]);
 }
 
 #[bizarro::test]

@@ -1,68 +1,29 @@
-//! What the simulator needs of the machine, and what to do where it is missing.
+//! What can be looked at only on Linux on x86_64.
 
 use std::fs;
 use std::path::Path;
 
 use nix::sys::personality::{self, Persona};
 
-use super::launch::memory_file;
-
-/// What was found of one need.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Symptom {
-    /// What is needed.
-    pub need: &'static str,
-    /// How it is here.
-    pub state: State,
-}
-
-/// How a need is met.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum State {
-    /// It is there; more about it.
-    Met(String),
-    /// It is not, and something else is done instead.
-    Helped(String),
-    /// It is not, and no world can run: what is missing and what to do.
-    Missing(String),
-}
+use super::{State, Symptom};
+use crate::supervisor::launch::memory_file;
 
 /// Looks at everything.
-pub fn examine() -> Vec<Symptom> {
-    let all: [(&'static str, fn() -> State); 8] = [
-        ("Linux on x86_64", machine),
-        ("kernel 5.11 or newer", kernel),
-        ("glibc 2.31 or newer", glibc),
-        ("system calls handed to the program (Syscall User Dispatch)", dispatch),
-        ("thread pointer set without a system call (FSGSBASE)", fsgsbase),
-        ("files in memory", memory),
-        ("same addresses every time (ADDR_NO_RANDOMIZE)", addresses),
-        ("vDSO that can be redirected", vdso),
-    ];
-    all.into_iter().map(|(need, look)| Symptom { need, state: look() }).collect()
-}
-
-/// The needs that are not met, in words.
-pub(crate) fn missing() -> Vec<String> {
-    let lines = examine().into_iter().filter_map(|symptom| match symptom.state {
-        State::Missing(what) => Some(format!("{}: {what}", symptom.need)),
-        _ => None,
-    });
-    lines.collect()
+pub(super) fn examine() -> Vec<Symptom> {
+    let symptom = |need, state| Symptom { need, state };
+    vec![
+        symptom("kernel 5.11 or newer", kernel()),
+        symptom("glibc 2.31 or newer", glibc()),
+        symptom("system calls handed to the program (Syscall User Dispatch)", dispatch()),
+        symptom("thread pointer set without a system call (FSGSBASE)", fsgsbase()),
+        symptom("files in memory", memory()),
+        symptom("same addresses every time (ADDR_NO_RANDOMIZE)", addresses()),
+        symptom("vDSO that can be redirected", vdso()),
+    ]
 }
 
 fn read(path: &str) -> Option<String> {
     fs::read_to_string(path).ok()
-}
-
-fn machine() -> State {
-    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
-    match (os, arch) {
-        ("linux", "x86_64") => State::Met(String::new()),
-        _ => State::Missing(format!(
-            "this is {os} on {arch}; use a virtual machine or a container on x86_64"
-        )),
-    }
 }
 
 fn kernel() -> State {
@@ -192,11 +153,5 @@ mod tests {
         assert_eq!(version("2.36."), Some((2, 36)));
         assert_eq!(version("5.15.167.4-microsoft-standard-WSL2"), Some((5, 15)));
         assert_eq!(version("unknown"), None);
-    }
-
-    /// Whoever runs this test has a machine on which worlds are to run.
-    #[test]
-    fn a_machine_for_development_has_everything() {
-        assert_eq!(missing(), Vec::<String>::new());
     }
 }

@@ -1,82 +1,25 @@
-//! Runs a program that knows nothing of Bizarro as the only host of a world.
-//!
-//! The shared object takes over in its constructor, before the program's first instruction; what it
-//! is to do stands in a file in memory ([`bizarro_call::EXEC_ENV`]). A program that cannot be taken over must not be
-//! started: it would run on the machine itself.
+//! Starts the program and waits for it.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::net::Ipv4Addr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use bizarro_call::EXEC_ENV;
-use bizarro_explore::{RunnerError, verdict};
-use bizarro_record::{
-    Event, HostSpec, Mount, Plan, Role, RunRecord, RunRequest, Stream, WorldSpec,
-};
-use bizarro_report::{Exit, Look, verdict_text};
+use bizarro_explore::RunnerError;
+use bizarro_record::{Hooks, HostSpec, Role, RunRequest, WorldSpec};
 
-use super::launch::{Launch, memory_file, sealed_file};
-use super::process::{ended, read_all};
-use super::protocol::{Done, fd, read_record};
-use super::watchdog::{FrameReader, Waited};
-use super::{doctor, elf};
-
-/// What is to be run, and in which world.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Program {
-    /// Path of the executable, or its name in one of PATH's directories.
-    pub program: String,
-    /// Its arguments.
-    pub arguments: Vec<String>,
-    /// Its whole environment, as `NAME=value`.
-    pub environment: Vec<String>,
-    /// Real directories that it may read.
-    pub mounts: Vec<Mount>,
-    /// What happens in the run.
-    pub plan: Plan,
-    /// Whether its system calls are told.
-    pub traced: bool,
-    /// Virtual time that it may take, where it is said.
-    pub deadline: Option<Duration>,
-    /// Real time that it may take.
-    pub limit: Duration,
-}
-
-/// What a program left.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Executed {
-    /// The run.
-    pub record: RunRecord,
-    /// A line for each system call, where they were asked for.
-    pub calls: String,
-}
-
-impl Executed {
-    /// The lines that the program wrote, in order.
-    pub fn output(&self) -> impl Iterator<Item = (Stream, &str)> {
-        self.record.events.iter().filter_map(|stamped| match &stamped.event {
-            Event::Output { stream, line } => Some((*stream, line.as_str())),
-            _ => None,
-        })
-    }
-
-    /// The verdict in words and as a code.
-    pub fn verdict(&self, look: Look) -> (String, Exit) {
-        let verdict = verdict(&self.record, None);
-        let text = verdict_text(&self.record.test, &self.record.plan, &verdict, look);
-        (text, Exit::of_verdict(&verdict))
-    }
-}
+use super::{Executed, Program};
+use crate::supervisor::launch::{Launch, memory_file, sealed_file};
+use crate::supervisor::process::{ended, read_all};
+use crate::supervisor::protocol::{Done, fd, read_record};
+use crate::supervisor::watchdog::{FrameReader, Waited};
+use crate::supervisor::{doctor, elf};
 
 /// Runs the program to its end.
-///
-/// # Errors
-/// Where it cannot be started or taken over. A run that ends badly is none.
-pub fn exec(program: &Program) -> Result<Executed, RunnerError> {
+pub(super) fn exec(program: &Program) -> Result<Executed, RunnerError> {
     let path = find(&program.program)?;
     refuse_untakeable(&path)?;
     start_and_wait(program, path).map_err(|error| RunnerError::Bug(error.to_string()))?
@@ -84,7 +27,6 @@ pub fn exec(program: &Program) -> Result<Executed, RunnerError> {
 
 fn start_and_wait(program: &Program, path: PathBuf) -> io::Result<Result<Executed, RunnerError>> {
     let (record, trace) = (memory_file("record")?, memory_file("trace")?);
-    let output = memory_file("output")?;
     let (results, held_open) = io::pipe()?;
     let request = postcard::to_allocvec(&request(program, &path)).map_err(io::Error::other)?;
     let launch = Launch {
@@ -104,7 +46,8 @@ fn start_and_wait(program: &Program, path: PathBuf) -> io::Result<Result<Execute
             (trace.try_clone()?.into(), fd::TRACE),
             (sealed_file("request", &request)?, fd::EXEC),
         ],
-        output: output.try_clone()?,
+        stdout: io::stdout().as_fd().try_clone_to_owned()?,
+        stderr: io::stderr().as_fd().try_clone_to_owned()?,
     };
     let mut group = launch.start()?;
     // Nothing is written to the pipe; it is closed when the last process that has it is gone.
@@ -116,7 +59,7 @@ fn start_and_wait(program: &Program, path: PathBuf) -> io::Result<Result<Execute
             Err(format!("it took more than {} s of real time", program.limit.as_secs()))
         }
         Ok(record) => Ok(record),
-        Err(why) => Err(format!("it {}; {why}; {}", ended(status), read_all(&output, 0)?.trim())),
+        Err(why) => Err(format!("it {}; {why}", ended(status))),
     };
     let calls = read_all(&trace, 0)?;
     Ok(record.map(|record| Executed { record, calls }).map_err(|why| not_taken_over(&why)))
@@ -148,10 +91,9 @@ fn request(program: &Program, path: &Path) -> RunRequest {
         files: Vec::new(),
         kept: Vec::new(),
     });
-    if let Some(deadline) = program.deadline {
-        world.deadline = deadline.into();
-    }
+    world.deadline = program.deadline.into();
     RunRequest {
+        hooks: Hooks::On,
         world,
         plan: program.plan.clone(),
         finish: 0,

@@ -1,0 +1,114 @@
+//! A program that asks much of its allocator, on several hosts: run with each allocator.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+
+use bizarro::prelude::*;
+use guests::{SERVERS_ARE_UP, prints};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+/// Blocks of many sizes, made on one thread and freed on another, and threads that come and go.
+fn churn() {
+    let (blocks, received) = mpsc::sync_channel::<Vec<u8>>(16);
+    let consumer = thread::spawn(move || {
+        received.iter().map(|block| block.iter().map(|byte| u64::from(*byte)).sum::<u64>()).sum::<u64>()
+    });
+    let makers: Vec<_> = (0..4u8)
+        .map(|maker| {
+            let blocks = blocks.clone();
+            thread::spawn(move || {
+                for step in 0..200usize {
+                    let size = 1 << (step % 20);
+                    blocks.send(vec![maker; size]).unwrap();
+                }
+            })
+        })
+        .collect();
+    drop(blocks);
+    for maker in makers {
+        maker.join().unwrap();
+    }
+    println!("{}", consumer.join().unwrap());
+
+    let shared: Arc<Mutex<BTreeMap<u32, String>>> = Arc::default();
+    for generation in 0..20 {
+        thread::scope(|scope| {
+            for one in 0..4 {
+                let shared = &shared;
+                scope.spawn(move || shared.lock().unwrap().insert(generation * 4 + one, "x".repeat(100)));
+            }
+        });
+    }
+    let mut grown: Vec<u64> = Vec::new();
+    (0..1_000_000).for_each(|number| grown.push(number));
+    println!("{} {}", shared.lock().unwrap().len(), grown.iter().sum::<u64>());
+}
+
+#[tokio::main]
+async fn store() {
+    let listener = TcpListener::bind("0.0.0.0:6000").await.unwrap();
+    let kept: Arc<Mutex<HashMap<u8, Vec<u8>>>> = Arc::default();
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let kept = kept.clone();
+        tokio::spawn(async move {
+            let mut value = Vec::new();
+            stream.read_to_end(&mut value).await.unwrap();
+            let before = kept.lock().unwrap().insert(value[0], value);
+            stream.write_all(&before.unwrap_or_default()).await.unwrap();
+        });
+    }
+}
+
+#[tokio::main]
+async fn client() {
+    tokio::time::sleep(SERVERS_ARE_UP).await;
+    tokio::task::spawn_blocking(churn).await.unwrap();
+    for round in 1..=3usize {
+        let stored = (0..8u8).map(|key| {
+            tokio::spawn(async move {
+                let mut stream = TcpStream::connect("store:6000").await.unwrap();
+                stream.write_all(&vec![key; round * 10_000]).await.unwrap();
+                stream.shutdown().await.unwrap();
+                let mut before = Vec::new();
+                stream.read_to_end(&mut before).await.unwrap();
+                assert!(before.iter().all(|byte| *byte == key));
+                before.len()
+            })
+        });
+        let mut total = 0;
+        for stored in stored.collect::<Vec<_>>() {
+            total += stored.await.unwrap();
+        }
+        println!("{total}");
+    }
+}
+
+#[bizarro::test]
+fn a_store_and_its_clients(world: &mut World) {
+    world.host("store").program(store);
+    world.host("client").workload(client);
+    world.host("alone").workload(churn);
+    let churned = &["62914500", "80 499999500000"];
+    prints(world, "alone", churned);
+    let lines = &["62914500", "80 499999500000", "0", "80000", "160000"];
+    prints(world, "client", lines);
+}
+
+/// What a closure captured can be read, grown and freed on its host, and no other sees it.
+#[bizarro::test]
+fn captured_data(world: &mut World) {
+    let words = Arc::new(Mutex::new(vec!["captured".to_string(); 3]));
+    for host in ["one", "two"] {
+        let words = words.clone();
+        world.host(host).workload(move || {
+            let mut words = words.lock().unwrap();
+            words[1] = "replaced ".repeat(20).trim().to_string();
+            words.extend((0..100).map(|number| number.to_string()));
+            println!("{} {} {}", words[0], words[1].len(), words.len());
+        });
+        prints(world, host, &["captured 179 103"]);
+    }
+}

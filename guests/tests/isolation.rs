@@ -1,0 +1,80 @@
+//! Hosts share an address space and see nothing of it: statics, thread-locals, environment, captured data.
+
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
+
+use bizarro::prelude::*;
+use guests::prints;
+
+static COUNTER: AtomicU32 = AtomicU32::new(100);
+static LARGE: Mutex<[u64; 4096]> = Mutex::new([0; 4096]);
+static NAME: OnceLock<String> = OnceLock::new();
+static MUTABLE: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+thread_local! {
+    static OWN: Cell<u32> = const { Cell::new(5) };
+}
+
+/// Changes every kind of global state, in turns with the other host.
+fn changes() {
+    let name = std::env::var("NAME").unwrap();
+    NAME.set(name.clone()).unwrap();
+    for round in 0..50u32 {
+        COUNTER.fetch_add(1, Ordering::SeqCst);
+        LARGE.lock().unwrap()[round as usize * 80] += 1;
+        MUTABLE.lock().unwrap().push(format!("{name}{round}"));
+        OWN.set(OWN.get() + 1);
+        // SAFETY: the host has one thread.
+        unsafe { std::env::set_var("ROUND", round.to_string()) };
+        std::thread::sleep(Duration::from_millis(1));
+        assert_eq!(std::env::var("ROUND").unwrap(), round.to_string());
+    }
+    let all_mine = MUTABLE.lock().unwrap().iter().all(|entry| entry.starts_with(&name));
+    let sum: u64 = LARGE.lock().unwrap().iter().sum();
+    println!(
+        "{} {sum} {} {} {all_mine}",
+        COUNTER.load(Ordering::SeqCst),
+        OWN.get(),
+        NAME.get().unwrap()
+    );
+}
+
+#[bizarro::test]
+fn statics(world: &mut World) {
+    COUNTER.fetch_add(1, Ordering::SeqCst);
+    NAME.set("the test's own".to_string()).unwrap();
+    world.host("a").env("NAME", "a").workload(changes);
+    world.host("b").env("NAME", "b").workload(changes);
+    prints(world, "a", &["150 50 55 a true"]);
+    prints(world, "b", &["150 50 55 b true"]);
+}
+
+/// Takes memory until there is none.
+fn hoards() {
+    let mut hoard: Vec<Vec<u8>> = Vec::new();
+    let error = loop {
+        let mut block = Vec::new();
+        match block.try_reserve_exact(1 << 20) {
+            Ok(()) => hoard.push(block),
+            Err(error) => break error,
+        }
+    };
+    println!("{} {error}", (50..=64).contains(&hoard.len()));
+    drop(hoard);
+    println!("{}", Vec::<u8>::new().try_reserve_exact(40 << 20).is_ok());
+}
+
+#[bizarro::test]
+fn memory_limit(world: &mut World) {
+    world.host("small").memory(64 << 20).workload(hoards);
+    world.host("large").workload(|| {
+        println!("{}", Vec::<u8>::new().try_reserve_exact(512 << 20).is_ok());
+        println!("{}", Vec::<u8>::new().try_reserve_exact(2 << 30).is_ok());
+    });
+    let lines =
+        &["true memory allocation failed because the memory allocator returned an error", "true"];
+    prints(world, "small", lines);
+    prints(world, "large", &["true", "false"]);
+}
