@@ -631,10 +631,7 @@ fn copy(
         return Ok((0, offset));
     }
     // One transfer at a time, and what is not taken is not sent: the progress of a blocking write is its own.
-    let written = match k.write_bytes(to, &buffer[..got], place) {
-        Ok(written) => written,
-        Err(stop) => return Err(stop),
-    };
+    let written = k.write_bytes(to, &buffer[..got], place)?;
     offset += written;
     Ok((written, offset))
 }

@@ -167,7 +167,7 @@ fn futex(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     let op = a.int(1);
     let addr = a.addr(0);
     let command = op & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME);
-    if addr % 4 != 0 {
+    if !addr.is_multiple_of(4) {
         return Err(Errno::EINVAL.into());
     }
     // LINUX: only these take the flag, futex(2).
