@@ -191,11 +191,10 @@ fn timerfd_create(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResul
 
 /// The timerfd that a descriptor names.
 fn timerfd(k: &Kernel, fd: i32) -> Result<(ObjId, TimerFd), Errno> {
-    match k.object(fd)? {
-        (id, object) => match &object.kind {
-            Kind::Timer(timer) => Ok((id, *timer)),
-            _ => Err(Errno::EINVAL),
-        },
+    let (id, object) = k.object(fd)?;
+    match &object.kind {
+        Kind::Timer(timer) => Ok((id, *timer)),
+        _ => Err(Errno::EINVAL),
     }
 }
 
