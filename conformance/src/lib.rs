@@ -40,6 +40,7 @@ mod scratch;
 mod signal;
 mod signal_interrupt;
 mod signal_wait;
+mod socket_corners;
 mod sockopt;
 mod std_fs;
 mod std_net;
@@ -87,6 +88,8 @@ pub enum Family {
     Udp,
     Unix,
     SockOpt,
+    /// What sockets of several families have in common.
+    Socket,
     File,
     Dir,
     Lock,
@@ -116,6 +119,7 @@ const FILES: &[&[Test]] = &[
     unix::TESTS,
     unix_names::TESTS,
     sockopt::TESTS,
+    socket_corners::TESTS,
     file::TESTS,
     file_stat::TESTS,
     dir::TESTS,

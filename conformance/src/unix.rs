@@ -209,7 +209,7 @@ fn unix_seqpacket_pair(t: &mut Transcript) {
 struct Control([u8; 128]);
 
 /// Sends one byte with these descriptors.
-fn send_fds(socket: i32, fds: &[i32]) -> isize {
+pub(crate) fn send_fds(socket: i32, fds: &[i32]) -> isize {
     let mut byte = [b'!'];
     let mut pieces = c::iovecs([&mut byte]);
     let mut control = Control([0; 128]);
@@ -233,7 +233,7 @@ fn send_fds(socket: i32, fds: &[i32]) -> isize {
 
 /// Receives up to four bytes and the descriptors that come with them, with
 /// `room` bytes for control data: the result, the descriptors, `msg_flags`.
-fn recv_fds(socket: i32, room: usize, flags: i32) -> (isize, Vec<i32>, i32) {
+pub(crate) fn recv_fds(socket: i32, room: usize, flags: i32) -> (isize, Vec<i32>, i32) {
     let mut bytes = [0; 4];
     let mut pieces = c::iovecs([&mut bytes]);
     let mut control = Control([0; 128]);

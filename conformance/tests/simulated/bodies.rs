@@ -280,6 +280,22 @@ agree! {
     sockopt_sizes
     sockopt_type_domain_protocol
     sockopt_accepted_sockets_inherit
+    unix_rights_read_without_their_message
+    unix_rights_peeked_at
+    unix_rights_thrown_away_unread
+    tcp_accept_without_a_free_descriptor
+    tcp_waitall_beyond_the_buffers
+    tcp_waitall_until_a_reset
+    tcp_urgent_mark
+    tcp_urgent_inline
+    tcp_sendfile_to_a_slow_reader
+    tcp_read_of_nothing
+    udp_recvmmsg_timeout
+    udp_timestamps
+    udp_error_queue_is_empty
+    netdevice_requests
+    netdevice_list
+    netlink_addresses
     file_open_flags
     file_open_errors
     file_open_directory

@@ -80,6 +80,8 @@ pub trait Observer {
     fn event(&mut self, at: Nanos, host: u16, tid: u32, event: Event);
     /// A system call ended; `line` is what strace would print. Only called while [`Observer::traces`].
     fn call(&mut self, at: Nanos, host: u16, tid: u32, line: &str);
+    /// Whether it wants to see each message ([`Event::Sent`] and its kin); they are many.
+    fn wants_messages(&self) -> bool;
     /// Whether [`Observer::call`] wants to be called.
     fn traces(&self) -> bool;
 }

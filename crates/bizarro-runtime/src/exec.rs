@@ -12,6 +12,9 @@ use crate::recorder::Forward;
 use crate::{guest_heap, image, raw, world};
 
 /// The shared object's constructor: after relocation, before the program's own constructors.
+///
+/// # Safety
+/// Called once, by the loader, with what the process was started with.
 pub unsafe extern "C" fn constructor(
     argc: c_int,
     argv: *const *const c_char,

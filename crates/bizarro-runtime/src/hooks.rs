@@ -5,7 +5,12 @@ use crate::world;
 
 /// What the C library's wrapper does with the kernel's result.
 fn wrapped(number: libc::c_long, args: [usize; 6]) -> isize {
-    let result = world::enter_by_hook(number as u64, args.map(|word| word as u64)) as isize;
+    finished(world::enter_by_hook(number as u64, args.map(|word| word as u64)))
+}
+
+/// What a program sees of the kernel's result: -1 and `errno` where it is an error.
+fn finished(result: u64) -> isize {
+    let result = result as isize;
     if (-4095..0).contains(&result) {
         // SAFETY: the C library's own location for the current thread.
         unsafe { *libc::__errno_location() = -result as i32 };
@@ -98,5 +103,10 @@ pub unsafe extern "C" fn syscall(
     e: usize,
     f: usize,
 ) -> isize {
-    wrapped(number as libc::c_long, [a, b, c, d, e, f])
+    let number = number as libc::c_long;
+    let args = [a, b, c, d, e, f];
+    if [libc::SYS_clone, libc::SYS_clone3, libc::SYS_fork, libc::SYS_vfork].contains(&number) {
+        return finished(world::enter_by_trap(number as u64, args.map(|word| word as u64)));
+    }
+    wrapped(number, args)
 }

@@ -35,6 +35,9 @@ unsafe extern "C" fn syscall7(
 
 /// Where a signal handler returns to. The bytes are exactly those of glibc's own trampoline, by which
 /// unwinders know a signal frame.
+///
+/// # Safety
+/// Only a signal handler returns here, with the kernel's frame on its stack.
 #[unsafe(naked)]
 #[unsafe(link_section = "bizarro_text")]
 pub unsafe extern "C" fn restorer() {

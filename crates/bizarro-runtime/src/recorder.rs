@@ -91,6 +91,10 @@ impl Observer for Handle {
         raw::write_all(recorder.trace_fd, line.as_bytes());
     }
 
+    fn wants_messages(&self) -> bool {
+        self.traces()
+    }
+
     fn traces(&self) -> bool {
         // SAFETY: as above.
         unsafe { (*self.0).trace_fd >= 0 }

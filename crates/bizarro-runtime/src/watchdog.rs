@@ -27,6 +27,9 @@ pub fn start(limit_ms: u32) {
 }
 
 /// SIGVTALRM.
+///
+/// # Safety
+/// Called by the real kernel only, with a frame of its own.
 pub unsafe extern "C" fn ticked(_: i32, _: *mut libc::siginfo_t, frame: *mut Frame) {
     let calls = world::calls();
     if world::in_kernel() || SEEN.swap(calls, Ordering::Relaxed) != calls {

@@ -120,6 +120,11 @@ pub fn enter_by_hook(number: u64, args: [u64; 6]) -> u64 {
     enter(number, args, Via::Hook, None)
 }
 
+/// A call whose registers matter: it goes on by the trap.
+pub fn enter_by_trap(number: u64, args: [u64; 6]) -> u64 {
+    if is_armed() && !in_kernel() { trapped_call(number, args) } else { outside(number, args) }
+}
+
 /// A system-call instruction that is not in `bizarro_text`, so that it is trapped.
 #[cold]
 fn trapped_call(number: u64, args: [u64; 6]) -> u64 {

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Which packages of the workspace a package may use. Packages stand in the order of the layers: each
 /// uses only packages above it.
-const LAYERS: [(&str, &[&str]); 12] = [
+const LAYERS: [(&str, &[&str]); 13] = [
     ("bizarro-call", &[]),
     ("bizarro-record", &[]),
     ("bizarro-macros", &[]),
@@ -36,6 +36,7 @@ const LAYERS: [(&str, &[&str]); 12] = [
     // The kernel is only asked for its table of system calls.
     ("cargo-bizarro", &["bizarro-record", "bizarro-kernel", "bizarro-report", "bizarro"]),
     ("conformance", &["bizarro"]),
+    ("guests", &["bizarro"]),
     ("bench", &["bizarro"]),
 ];
 

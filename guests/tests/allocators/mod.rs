@@ -13,7 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 fn churn() {
     let (blocks, received) = mpsc::sync_channel::<Vec<u8>>(16);
     let consumer = thread::spawn(move || {
-        received.iter().map(|block| block.iter().map(|byte| u64::from(*byte)).sum::<u64>()).sum::<u64>()
+        received
+            .iter()
+            .map(|block| block.iter().map(|byte| u64::from(*byte)).sum::<u64>())
+            .sum::<u64>()
     });
     let makers: Vec<_> = (0..4u8)
         .map(|maker| {
@@ -37,7 +40,9 @@ fn churn() {
         thread::scope(|scope| {
             for one in 0..4 {
                 let shared = &shared;
-                scope.spawn(move || shared.lock().unwrap().insert(generation * 4 + one, "x".repeat(100)));
+                scope.spawn(move || {
+                    shared.lock().unwrap().insert(generation * 4 + one, "x".repeat(100))
+                });
             }
         });
     }

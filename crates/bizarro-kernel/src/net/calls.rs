@@ -379,6 +379,12 @@ impl Net {
         }
     }
 
+    /// Whether `MSG_ERRQUEUE` would give anything. The queue itself is not simulated: the caller says so.
+    pub fn has_queued_errors(&self, id: SockId) -> bool {
+        let proto = self.sockets.get(id).map(|socket| &socket.proto);
+        matches!(proto, Some(Proto::Udp(udp)) if udp.has_queued_errors)
+    }
+
     /// SIOCATMARK: whether the next byte is the urgent one.
     pub fn at_mark(&self, id: SockId) -> Result<bool, Errno> {
         match &self.socket_of(id)?.proto {

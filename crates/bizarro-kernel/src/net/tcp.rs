@@ -327,7 +327,9 @@ impl Net {
         if !matches!(tcp.state, State::SynSent | State::SynRecv) {
             let low_water =
                 (base.options.get(Opt::RcvLowat) as usize).min(receive_window(&base.options));
-            if tcp.unread(&base.options) >= low_water.max(1) {
+            // LINUX: an urgent byte that is next does not count, because recv skips it.
+            let skipped = tcp.skips_urgent(&base.options);
+            if tcp.rx_bytes >= low_water.max(1) + usize::from(skipped) {
                 mask |= libc::EPOLLIN | libc::EPOLLRDNORM;
             }
             if base.is_shut(SEND_SHUTDOWN) || tcp.is_writable(&base.options) {

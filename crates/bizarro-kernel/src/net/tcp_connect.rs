@@ -361,6 +361,9 @@ impl Net {
         label: &str,
         fate: Fate,
     ) -> u64 {
+        if !cx.observer.wants_messages() {
+            return 0;
+        }
         let message = self.next_message();
         cx.show(from, Event::Sent { message, to, bytes: 0, label: label.into() });
         if fate == Fate::Lost {

@@ -103,7 +103,7 @@ impl Net {
 
     /// Shows the first segment of a message, and the signs, to the observer.
     fn tcp_show(&mut self, cx: &mut Cx<'_>, from: u16, to: u16, segment: &mut Segment) {
-        if from == to {
+        if from == to || !cx.observer.wants_messages() {
             return;
         }
         let label = match segment.what {

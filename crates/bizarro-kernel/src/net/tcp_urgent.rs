@@ -36,6 +36,11 @@ impl Tcp {
         self.to_mark().is_some() && self.urgent.is_some_and(|urgent| !urgent.is_taken)
     }
 
+    /// Whether the next byte is the urgent one, and is read by `MSG_OOB` only.
+    pub(super) fn skips_urgent(&self, options: &Options) -> bool {
+        self.to_mark() == Some(0) && options.get(Opt::OobInline) == 0
+    }
+
     /// Bytes that recv gives without `MSG_OOB` (`tcp_inq`): those before the mark.
     pub(super) fn unread(&self, options: &Options) -> usize {
         match self.to_mark() {
@@ -46,16 +51,15 @@ impl Tcp {
 
     /// Skips the urgent byte where it is next, and gives how many bytes there are then up to the mark.
     pub(super) fn up_to_mark(&mut self, options: &Options) -> usize {
-        match self.to_mark() {
-            Some(0) if options.get(Opt::OobInline) == 0 => {
-                self.rx_bytes -= 1;
-                self.rx_offset += 1;
-                if self.rx.front().is_some_and(|first| first.data.len() == self.rx_offset) {
-                    self.rx.pop_front();
-                    self.rx_offset = 0;
-                }
-                self.rx_bytes
+        if self.skips_urgent(options) && self.rx_bytes > 0 {
+            self.rx_bytes -= 1;
+            self.rx_offset += 1;
+            if self.rx.front().is_some_and(|first| first.data.len() == self.rx_offset) {
+                self.rx.pop_front();
+                self.rx_offset = 0;
             }
+        }
+        match self.to_mark() {
             None | Some(0) => self.rx_bytes,
             Some(before) => before,
         }

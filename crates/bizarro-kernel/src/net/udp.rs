@@ -43,6 +43,8 @@ pub(super) struct Udp {
     is_bound_ip: bool,
     is_bound_port: bool,
     rx: VecDeque<Datagram>,
+    /// An error came that IP_RECVERR queues; see [`Net::has_queued_errors`].
+    pub(super) has_queued_errors: bool,
     /// Memory that Linux would charge for `rx`.
     rx_memory: usize,
     /// The flow of the last datagram, so that the next one to the same place is found at once.
@@ -71,6 +73,7 @@ impl Udp {
             is_bound_ip: false,
             is_bound_port: false,
             rx: VecDeque::new(),
+            has_queued_errors: false,
             rx_memory: 0,
             flow: None,
         }
@@ -455,6 +458,7 @@ impl Net {
     pub(super) fn port_unreachable(&mut self, cx: &mut Cx<'_>, id: SockId, to: Endpoint) {
         let Ok((base, udp)) = self.udp(id) else { return };
         let wants_all = base.options.get(Opt::RecvErr) != 0;
+        udp.has_queued_errors |= wants_all;
         if udp.remote == Some(to) || wants_all {
             base.error = Some(Errno::ECONNREFUSED);
             cx.wake(id, Wake::ERROR);

@@ -72,7 +72,7 @@ impl Net {
             }
         }
         let mut message = 0;
-        if mark.is_first() {
+        if mark.is_first() && cx.observer.wants_messages() {
             message = self.next_message();
             let label = self.exchanges.label(mark);
             let bytes = datagram.data.len() as u32;

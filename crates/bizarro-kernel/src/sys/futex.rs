@@ -274,7 +274,7 @@ fn requeue(
     expected: Option<u32>,
 ) -> SysResult {
     let (from, to) = (Key::of(k, a.addr(0), a.int(1)), Key::of(k, a.addr(4), a.int(1)));
-    if to.addr % 4 != 0 || a.int(2) < 0 || a.int(3) < 0 {
+    if !to.addr.is_multiple_of(4) || a.int(2) < 0 || a.int(3) < 0 {
         return Err(Errno::EINVAL.into());
     }
     from.check(memory)?;
@@ -307,7 +307,7 @@ fn requeue(
 /// FUTEX_WAKE_OP: changes the second word, wakes on the first, and on the second if its old value compares.
 fn wake_op(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     let (first, second) = (Key::of(k, a.addr(0), a.int(1)), a.addr(4));
-    if second % 4 != 0 {
+    if !second.is_multiple_of(4) {
         return Err(Errno::EINVAL.into());
     }
     let encoded = a.int(5) as u32;
@@ -467,7 +467,7 @@ fn rseq(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
         k.task_mut().restartable = 0;
         return Ok(0);
     }
-    if a.word(2) != 0 || a.word(1) < 32 || area % 32 != 0 {
+    if a.word(2) != 0 || a.word(1) < 32 || !area.is_multiple_of(32) {
         return Err(Errno::EINVAL.into());
     }
     if registered != 0 {

@@ -180,6 +180,9 @@ impl Kernel {
         vecs: &[IoVec],
         message: &Message,
     ) -> SysResult {
+        if message.flags & libc::MSG_MORE != 0 && self.net.kind(socket)?.2 == libc::IPPROTO_UDP {
+            return Err(Stop::Unsupported("MSG_MORE on a UDP socket".into()));
+        }
         let done = self.task().call.progress as usize;
         let mut source = Gather::new(memory, vecs, done);
         let total = source.left() + done;
@@ -260,9 +263,12 @@ impl Kernel {
         vecs: &[IoVec],
         flags: i32,
     ) -> Result<Received, Stop> {
-        let waits = flags & libc::MSG_DONTWAIT == 0
+        let waits = flags & (libc::MSG_DONTWAIT | libc::MSG_ERRQUEUE) == 0
             && self.objects.get(id).is_some_and(|object| !object.nonblocking())
             && !self.timed_out();
+        if flags & libc::MSG_ERRQUEUE != 0 && self.net.has_queued_errors(socket) {
+            return Err(Stop::Unsupported("MSG_ERRQUEUE: IP_RECVERR's queue of errors".into()));
+        }
         let max = vecs.iter().map(|vec| vec.len as usize).sum::<usize>().min(TRANSFER_MAX);
         if flags & (libc::MSG_WAITALL | libc::MSG_PEEK) == libc::MSG_WAITALL
             && self.net.kind(socket)?.2 == libc::IPPROTO_TCP
@@ -548,6 +554,10 @@ fn setsockopt(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResu
     let (_, socket) = k.socket(a.fd(0))?;
     let len = usize::try_from(a.int(4)).map_err(|_| Errno::EINVAL)?;
     let value = memory.read_vec(a.addr(3), len.min(4096))?;
+    let option = (a.int(1), a.int(2));
+    if option == (libc::IPPROTO_UDP, libc::UDP_CORK) && value.iter().any(|byte| *byte != 0) {
+        return Err(Stop::Unsupported("UDP_CORK".into()));
+    }
     k.with_net(|net, cx| net.setsockopt(cx, socket, a.int(1), a.int(2), &value))?;
     Ok(0)
 }

@@ -72,6 +72,10 @@ struct Watcher {
 }
 
 impl Observer for Watcher {
+    fn wants_messages(&self) -> bool {
+        true
+    }
+
     fn event(&mut self, at: Nanos, host: u16, _tid: u32, event: Event) {
         let text = match event {
             Event::Struck { injection } => format!("struck {injection}"),
@@ -122,6 +126,7 @@ pub(super) fn path(inode: u64) -> SockAddr {
 
 fn host(name: &str, last: u8) -> HostSpec {
     HostSpec {
+        kept: Vec::new(),
         name: name.to_string(),
         address: [10, 0, 0, last].into(),
         cpus: 1,
@@ -132,7 +137,6 @@ fn host(name: &str, last: u8) -> HostSpec {
         data: 0,
         env: Vec::new(),
         mounts: Vec::new(),
-        kept: Vec::new(),
         files: Vec::new(),
     }
 }
