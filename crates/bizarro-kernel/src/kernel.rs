@@ -317,8 +317,7 @@ impl Kernel {
         // LINUX: a wait with a time-out is never made again, signal(7).
         let has_timeout = self.task().call.deadline.is_some();
         if restarts && !has_begun && !has_timeout && self.next_handler_restarts() {
-            let call = &mut self.task_mut().call;
-            (call.blocked, call.compared) = (false, false);
+            self.task_mut().call.blocked = false;
             return Flow::Restart;
         }
         let call = self.task().call;

@@ -62,13 +62,13 @@ pub struct CallState {
     pub woken: bool,
     /// What earlier attempts have already done, in the handler's own unit (bytes written, say).
     pub progress: u64,
-    /// When recvmmsg(2) takes no further message. It ends no wait.
-    pub limit: Option<Nanos>,
-    /// The futex had the expected value when the wait began.
-    pub compared: bool,
+    /// An earlier attempt stood in the queue of a futex.
+    pub queued: bool,
     /// The end of a FIFO that open(2) holds while it waits for the other one, and how often that had
     /// been opened before.
     pub opening: Option<(ObjId, u64)>,
+    /// When recvmmsg(2) takes no further message. It ends no wait.
+    pub limit: Option<Nanos>,
     /// Where a sleep's unslept rest goes if a signal ends it; 0 for nowhere.
     pub remainder: u64,
     /// A signal mask that the call replaced for its duration (ppoll, sigsuspend).

@@ -30,7 +30,9 @@ pub(crate) const ROWS: &[Row] = &[
         .support(Support::Partial("SIGEV_SIGNAL, SIGEV_THREAD_ID and SIGEV_NONE")),
     row(libc::SYS_timer_settime, "timer_settime", &[Int, Hex, Ptr, Ptr], timer_settime),
     row(libc::SYS_timer_gettime, "timer_gettime", &[Int, Ptr], timer_gettime),
-    row(libc::SYS_timer_getoverrun, "timer_getoverrun", &[Int], timer_getoverrun),
+    row(libc::SYS_timer_getoverrun, "timer_getoverrun", &[Int], timer_getoverrun).support(
+        Support::Partial("0: expirations that found their signal pending are not counted"),
+    ),
     row(libc::SYS_timer_delete, "timer_delete", &[Int], timer_delete),
     row(libc::SYS_times, "times", &[Ptr], times),
 ];

@@ -224,7 +224,7 @@ fn wait(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args, bits: u32) -> Sy
         let deadline = wait_deadline(k, memory, a.int(1), timeout)?;
         k.task_mut().call.deadline = Some(deadline);
     }
-    if k.task().call.compared {
+    if k.task().call.queued {
         let old = k.wait(WaitsFor::Futex(addr));
         k.futexes.forget(key, old);
         if k.timed_out() {
@@ -236,10 +236,10 @@ fn wait(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args, bits: u32) -> Sy
     if memory.read_u32(addr)? != a.int(2) as u32 {
         return Err(Errno::EAGAIN.into());
     }
-    k.task_mut().call.compared = true;
     if k.timed_out() {
         return Err(Errno::ETIMEDOUT.into());
     }
+    k.task_mut().call.queued = true;
     let wait = k.wait(WaitsFor::Futex(addr));
     k.futexes.push(key, Waiter { wait, bits });
     Err(Stop::Block)
