@@ -37,7 +37,10 @@ fn client() {
             .map(|length| {
                 smol::spawn(async move {
                     let mut stream = TcpStream::connect("server:7000").await.unwrap();
-                    stream.write_all(&[b"x".repeat(length), b"\n".to_vec()].concat()).await.unwrap();
+                    stream
+                        .write_all(&[b"x".repeat(length), b"\n".to_vec()].concat())
+                        .await
+                        .unwrap();
                     let mut line = String::new();
                     BufReader::new(stream).read_line(&mut line).await.unwrap();
                     line.trim().parse::<usize>().unwrap()

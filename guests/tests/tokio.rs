@@ -92,7 +92,8 @@ async fn blocking() {
     }
     let sum: u64 = naps.join_all().await.into_iter().sum();
     println!("{sum}; slept at the same time: {}", start.elapsed() < Duration::from_millis(150));
-    let inside = tokio::task::spawn_blocking(|| tokio::runtime::Handle::current().block_on(async { 7 }));
+    let inside =
+        tokio::task::spawn_blocking(|| tokio::runtime::Handle::current().block_on(async { 7 }));
     println!("{}", inside.await.unwrap());
 }
 

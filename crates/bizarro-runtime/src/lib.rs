@@ -15,6 +15,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod exec;
+pub mod foreign;
 pub mod guest;
 pub mod guest_heap;
 #[cfg(all(feature = "shared-object", not(feature = "no-hooks")))]
