@@ -78,3 +78,70 @@ fn memory_limit(world: &mut World) {
     prints(world, "small", lines);
     prints(world, "large", &["true", "false"]);
 }
+
+/// Grows and frees what it captured: its own copy, with the system's allocator.
+#[bizarro::test]
+fn captures(world: &mut World) {
+    let words = std::sync::Arc::new(Mutex::new(vec!["captured".to_string(); 3]));
+    for host in ["one", "two"] {
+        let words = words.clone();
+        world.host(host).workload(move || {
+            let mut words = words.lock().unwrap();
+            words[1] = "replaced ".repeat(20).trim().to_string();
+            words.extend((0..100).map(|number| number.to_string()));
+            println!("{} {} {}", words[0], words[1].len(), words.len());
+        });
+        prints(world, host, &["captured 179 103"]);
+    }
+}
+
+/// A service that may be started once in a process, and counts its starts on its disk.
+fn restartable(captured: &AtomicU32) {
+    NAME.set("set once".to_string()).unwrap();
+    // SAFETY: the host has one thread so far.
+    let before = unsafe {
+        let before = std::env::var("LEFT_BEHIND");
+        std::env::set_var("LEFT_BEHIND", "yes");
+        before
+    };
+    OWN.set(OWN.get() + 1);
+    let counts = (COUNTER.fetch_add(1, Ordering::SeqCst), captured.fetch_add(1, Ordering::SeqCst));
+    let starts = std::fs::read("/var/starts").map_or(0, |starts| starts.len()) + 1;
+    std::fs::write("/var/starts", vec![b'x'; starts]).unwrap();
+    bizarro::sometimes!(starts == 2, "a host is started again after a crash");
+    println!("{counts:?} {} {} {}", OWN.get(), before.is_err(), std::env::var("NAME").unwrap());
+    let listener = std::net::TcpListener::bind("0.0.0.0:80").unwrap();
+    for stream in listener.incoming().flatten() {
+        std::thread::spawn(move || std::io::copy(&mut &stream, &mut &stream));
+    }
+}
+
+/// Asks until it is answered.
+fn asks() {
+    use std::io::{Read, Write};
+    let once = || {
+        let mut stream = std::net::TcpStream::connect("service:80")?;
+        stream.set_read_timeout(Some(secs(1)))?;
+        stream.write_all(b"ping")?;
+        stream.read_exact(&mut [0; 4])
+    };
+    for _ in 0..3 {
+        while once().is_err() {
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+}
+
+/// Every crash of the matrix: each start finds a fresh process image, and the same disk.
+#[bizarro::test]
+fn restarts(world: &mut World) {
+    let captured = AtomicU32::new(7);
+    world.host("service").env("NAME", "service").program(move || restartable(&captured));
+    world.host("client").workload(asks);
+    world.check("every start is a first one", |run| {
+        let output = run.output("service");
+        let fresh = output.iter().all(|line| *line == "(100, 7) 6 true service");
+        if fresh && !output.is_empty() { Ok(()) } else { Err(format!("{output:?}")) }
+    });
+    world.explore(Explore::everything().seeds(2));
+}

@@ -15,6 +15,8 @@ const BASE: usize = 0x6000_0000_0000;
 const SIZE: usize = 64 << 30;
 /// More arenas than this are not needed: a world of 500 hosts.
 const ARENAS: usize = 512;
+/// Where the arenas begin and end.
+pub(crate) const RANGE: (usize, usize) = (BASE, BASE + ARENAS * SIZE);
 const SPAN: usize = 64 << 10;
 const SPANS: usize = SIZE / SPAN;
 const CLASSES: usize = 48;

@@ -12,11 +12,17 @@
 use alloc::vec::Vec;
 use core::ffi::{c_int, c_void};
 
+use crate::foreign::Range;
+use crate::guest_heap::OUTSIDE_SIZE;
 use crate::raw;
 
 const PAGE: usize = 4096;
 /// Slot of the process outside the world: the test function, and the checks at the end.
 pub const OUTSIDE: usize = 0;
+/// Room of a buffer.
+const BUFFER: usize = 64 << 30;
+/// Where the buffers begin and end: far from where Linux and the usual allocators place anything.
+pub(crate) const BUFFERS: Range = (0x2000_0000_0000, 0x2000_0000_0000 + 514 * BUFFER);
 
 /// A range of addresses that every slot has a copy of.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +52,8 @@ struct Slot {
 /// The image and its copies.
 pub struct Image {
     regions: Vec<Region>,
+    /// Our own object's segments.
+    own: Vec<Range>,
     pieces: Vec<Piece>,
     template: usize,
     total: usize,
@@ -62,6 +70,7 @@ pub struct Image {
 
 static mut IMAGE: Image = Image {
     regions: Vec::new(),
+    own: Vec::new(),
     pieces: Vec::new(),
     template: 0,
     total: 0,
@@ -97,7 +106,7 @@ pub fn capture(argc: c_int, argv: usize, envp: usize) {
     let image = image();
     image.total = image.regions.iter().map(|region| region.offset + region.len).max().unwrap_or(0);
     // The memory that the test allocates comes last, and is copied page by page when it is first written.
-    image.template = reserve(image.total + crate::guest_heap::OUTSIDE_SIZE);
+    image.template = buffer(0, image.total);
     for region in &image.regions {
         // SAFETY: the region is mapped and readable, the template is long enough.
         unsafe { copy(image.template + region.offset, region.start, region.len) };
@@ -116,8 +125,16 @@ fn forget_random_bytes() {
     }
 }
 
-fn reserve(len: usize) -> usize {
-    match raw::map(None, len.next_multiple_of(PAGE), libc::PROT_READ | libc::PROT_WRITE) {
+/// Room for a copy of the image and of what the test allocated, at a place of its own: the template's is the first,
+/// then come those of the slots.
+fn buffer(index: usize, total: usize) -> usize {
+    let len = total.next_multiple_of(PAGE) + OUTSIDE_SIZE;
+    assert!(len <= BUFFER, "a process image of {total} bytes");
+    reserve(Some(BUFFERS.0 + index * BUFFER), len)
+}
+
+fn reserve(at: Option<usize>, len: usize) -> usize {
+    match raw::map(at, len.next_multiple_of(PAGE), libc::PROT_READ | libc::PROT_WRITE) {
         Ok(at) => at,
         Err(code) => {
             raw::complain(format_args!("no room for a process image ({len} bytes, errno {code})"));
@@ -144,6 +161,7 @@ unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _: usize, _: *mut c_vo
     let own = &raw const IMAGE as usize;
     let is_load = |header: &&libc::Elf64_Phdr| header.p_type == libc::PT_LOAD;
     if headers.iter().filter(is_load).any(|h| (range(h).0..range(h).1).contains(&own)) {
+        image().own = headers.iter().filter(is_load).map(range).map(whole_pages).collect();
         return 0;
     }
     // SAFETY: the name is a C string, empty for the executable.
@@ -169,6 +187,16 @@ unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _: usize, _: *mut c_vo
         add_region(start, end.max(start));
     }
     0
+}
+
+fn whole_pages((start, end): Range) -> Range {
+    (start & !(PAGE - 1), end.next_multiple_of(PAGE))
+}
+
+/// What belongs to the image already, or to the simulator's own.
+pub fn known_ranges() -> Vec<Range> {
+    let regions = image().regions.iter().map(|r| whole_pages((r.start, r.start + r.len)));
+    regions.chain(image().own.iter().copied()).collect()
 }
 
 fn add_region(start: usize, end: usize) {
@@ -203,7 +231,7 @@ fn find_constructors(base: usize, dynamic: usize) {
 fn keep_thread_local(header: &libc::Elf64_Phdr) {
     let align = (header.p_align as usize).max(1);
     let len = (header.p_memsz as usize).next_multiple_of(align);
-    let kept = reserve(len.max(1));
+    let kept = reserve(None, len.max(1));
     // SAFETY: on x86_64 the executable's thread-local data ends at the thread pointer (ELF handling for TLS, variant II).
     unsafe { copy(kept, crate::switch::thread_pointer() - len, len) };
     image().thread_local = (kept, len);
@@ -228,8 +256,9 @@ pub fn run_constructors() {
 
 // ---- Tracking.
 
-/// Starts tracking, in the process that runs the world: the current content becomes the outside slot's.
-pub fn arm(hosts: usize) {
+/// Starts tracking, in the process that runs the world: the current content becomes the outside slot's, and so does
+/// that of `foreign`, which another allocator gave the test.
+pub fn arm(hosts: usize, foreign: Vec<Range>) {
     let image = image();
     image.slots = alloc::vec![Slot::default(); hosts + 1];
     image.armed = true;
@@ -237,12 +266,21 @@ pub fn arm(hosts: usize) {
         arm_region(image, index);
     }
     let (start, len) = crate::guest_heap::outside_range();
-    if len > 0 {
-        let offset = image.total.next_multiple_of(PAGE);
-        image.regions.push(Region { start, len, offset });
-        // SAFETY: writes from now on fault and are let through by `fault`.
-        unsafe { raw::protect(start, len, libc::PROT_READ) };
+    for (start, end) in foreign.into_iter().chain([(start, start + len)]) {
+        add_outside(image, start, end - start);
     }
+}
+
+/// Memory of the test: copied page by page when it is first written.
+fn add_outside(image: &mut Image, start: usize, len: usize) {
+    let last = image.regions.iter().map(|region| (region.offset + region.len).next_multiple_of(PAGE));
+    let offset = last.max().unwrap_or(0).max(image.total.next_multiple_of(PAGE));
+    if offset + len > image.total.next_multiple_of(PAGE) + OUTSIDE_SIZE {
+        raw::complain(format_args!("the test has allocated more than {OUTSIDE_SIZE} bytes"));
+        raw::exit(crate::CANNOT_RUN);
+    }
+    image.regions.push(Region { start, len, offset });
+    guard(start, start + len);
 }
 
 /// The image that is in place becomes a slot's, in a process that is one host as a whole.
@@ -318,7 +356,7 @@ pub fn fault(addr: usize) -> bool {
     let offset = region.offset + page - region.start;
     if offset >= image.total {
         // Memory of the test: its content up to now, which nobody has written since the run began, is the template.
-        // SAFETY: the template has room for the outside heap.
+        // SAFETY: the template has room for what the test allocated.
         unsafe { copy(image.template + offset, page, PAGE) };
     }
     image.pieces.push(Piece { start: page, len: PAGE, offset });
@@ -358,7 +396,7 @@ fn swap(slot: usize) {
 
 fn ensure_buffer(image: &mut Image, slot: usize) {
     if image.slots[slot].buffer == 0 {
-        image.slots[slot].buffer = reserve(image.total + crate::guest_heap::OUTSIDE_SIZE);
+        image.slots[slot].buffer = buffer(slot + 1, image.total);
     }
 }
 

@@ -17,6 +17,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod exec;
+pub mod foreign;
 pub mod guest;
 pub mod guest_heap;
 #[cfg(all(feature = "shared-object", not(feature = "no-hooks")))]

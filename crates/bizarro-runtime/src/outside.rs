@@ -1,4 +1,4 @@
-//! Real directories that a test mounted, read-only: the one place that opens real files.
+//! Real directories that a test mounted, read-only, and the table of mappings: the one place that opens real files.
 
 use alloc::string::String;
 use alloc::vec;
@@ -30,6 +30,20 @@ impl Drop for RealFd {
     fn drop(&mut self) {
         // SAFETY: the descriptor is ours.
         unsafe { raw::call(libc::SYS_close, [self.0, 0, 0, 0, 0, 0]) };
+    }
+}
+
+/// The mappings of this process, as proc_pid_maps(5) shows them.
+pub(crate) fn mappings() -> Result<Vec<u8>, Errno> {
+    let fd = RealFd::open("/proc/self/maps", libc::O_RDONLY)?;
+    let (mut text, mut buffer) = (Vec::new(), vec![0u8; 1 << 16]);
+    loop {
+        let args = [fd.0, buffer.as_mut_ptr() as usize, buffer.len(), 0, 0, 0];
+        // SAFETY: the kernel writes at most the buffer's length.
+        match result(unsafe { raw::call(libc::SYS_read, args) })? {
+            0 => return Ok(text),
+            len => text.extend_from_slice(&buffer[..len]),
+        }
     }
 }
 

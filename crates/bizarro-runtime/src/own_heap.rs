@@ -11,6 +11,8 @@ use crate::raw;
 /// Where it lies. Far from where Linux places images, stacks and mappings.
 const BASE: usize = 0x1000_0000_0000;
 const SIZE: usize = 1 << 36;
+/// Where it begins and ends.
+pub(crate) const RANGE: (usize, usize) = (BASE, BASE + SIZE);
 const CLASSES: usize = 48;
 
 struct State {

@@ -129,6 +129,10 @@ impl Pages for Windows {
     }
 
     fn unmap(&mut self, host: u16, addr: u64, length: u64) -> Result<(), Errno> {
+        if crate::image::is_tracked(addr as usize) {
+            // What the test allocated is the other hosts' too; this one only uses it no more.
+            return Ok(());
+        }
         let (window, base) = self.window(host);
         window.forget(addr, length);
         if addr < window.hint && (base..base + SIZE).contains(&addr) {

@@ -25,7 +25,7 @@ use crate::outside::RealFiles;
 use crate::recorder::{Forward, Handle, Recorder};
 use crate::switch::{self, Context};
 use crate::trap::Frame;
-use crate::{guest_heap, image, raw, trap, vdso, watchdog};
+use crate::{foreign, guest_heap, image, raw, trap, vdso, watchdog};
 
 /// Everything about the run of this process.
 pub struct World {
@@ -415,7 +415,7 @@ fn run(request: &[u8]) -> ! {
         }
     };
     create(request, Forward::Nothing);
-    start_trap();
+    start_trap(foreign::find());
     run_tasks()
 }
 
@@ -445,7 +445,7 @@ pub fn create(request: RunRequest, forward: Forward) {
 }
 
 /// From here on every call of this kernel thread is caught.
-pub fn start_trap() {
+pub fn start_trap(foreign: Vec<foreign::Range>) {
     let hosts = the_world().request.world.hosts.len();
     set_in_kernel(true);
     trap::install();
@@ -454,7 +454,7 @@ pub fn start_trap() {
             "the vDSO cannot be redirected (errno {code}); see `cargo bizarro doctor`"
         ));
     }
-    image::arm(hosts);
+    image::arm(hosts, foreign);
     // SAFETY: a plain flag.
     unsafe { ARMED = true };
     watchdog::start(the_world().request.spin_limit_ms);
@@ -490,7 +490,8 @@ pub fn adopt(host: HostId, start: Command) {
     name[..len].copy_from_slice(&text[..len]);
     let task = world.kernel.adopt_main(host, name);
     context(world, task);
-    start_trap();
+    // Its only host has all memory of the process.
+    start_trap(Vec::new());
     // The process has one image, and it is the host's.
     image::adopt(slot(host));
     set_in_kernel(false);

@@ -27,6 +27,9 @@ const CPUS_MAX: u32 = 1024;
 /// closure captured is its host's own private copy, as after `fork(2)`: hosts cannot reach each other,
 /// or the test, through it, and a restarted program finds it as it was declared. The closure is called
 /// by reference and never dropped on a host.
+///
+/// Where the test's binary has an allocator of its own (`#[global_allocator]`), a program may read and overwrite
+/// what it captured, but not grow or free it: that memory is the test's allocator's, and a host's one starts afresh.
 #[derive(Debug)]
 pub struct Host<'w> {
     world: &'w mut World,
