@@ -1,5 +1,5 @@
 //! The same programs on the real kernel's loopback and on simulated hosts, round by round in one process,
-//! so that both see the same machine at the same time: `cargo run --release -p bench [ROUNDS]`.
+//! so that both see the same machine at the same time: `cargo run --release -p bench [ROUNDS [WORKLOAD]]`.
 //!
 //! What counts are the ratios; absolute figures move with the machine.
 
@@ -75,12 +75,14 @@ fn main() {
             wanted: 2000.0,
         },
     ];
-    let rounds = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(5);
+    let mut arguments = std::env::args().skip(1);
+    let rounds = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(5);
+    let wanted = arguments.next().unwrap_or_default();
     println!(
         "{:<34} {:>14} {:>14} {:>8} {:>8}   medians of {rounds} rounds",
         "workload", "real", "simulated", "ratio", "wanted"
     );
-    for workload in &mut workloads {
+    for workload in workloads.iter_mut().filter(|workload| workload.name.contains(&wanted)) {
         println!("{}", measure(workload, rounds));
     }
 }

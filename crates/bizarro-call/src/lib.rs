@@ -58,9 +58,6 @@ pub enum Op {
     Panic = 6,
     /// Where a killed process was. Input: UTF-8, one frame per line. Returns 0.
     Backtrace = 7,
-    /// The record of the run so far, for checks at its end. Output: postcard of `RunRecord`.
-    /// Returns its length; where that is more than the output holds, nothing was written.
-    Record = 8,
     /// True virtual time in nanoseconds since the world started. Returns it.
     Now = 9,
 }
@@ -68,19 +65,9 @@ pub enum Op {
 impl Op {
     /// The operation of this number.
     pub fn from_number(n: u32) -> Option<Op> {
-        [
-            Op::Run,
-            Op::Assert,
-            Op::Invoke,
-            Op::Return,
-            Op::Note,
-            Op::Panic,
-            Op::Backtrace,
-            Op::Record,
-            Op::Now,
-        ]
-        .into_iter()
-        .find(|op| *op as u32 == n)
+        [Op::Run, Op::Assert, Op::Invoke, Op::Return, Op::Note, Op::Panic, Op::Backtrace, Op::Now]
+            .into_iter()
+            .find(|op| *op as u32 == n)
     }
 }
 

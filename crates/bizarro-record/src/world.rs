@@ -121,11 +121,6 @@ pub struct RunRequest {
     pub world: WorldSpec,
     /// The plan.
     pub plan: crate::plan::Plan,
-    /// Address of `extern "C" fn(data: usize)`, called in the forked process when the run has ended and
-    /// before its record is written; checks report through `Assert`. 0 for none.
-    pub finish: usize,
-    /// Passed to `finish`.
-    pub finish_data: usize,
     /// Address of `extern "C" fn()`, called on the task that is about to be killed by a signal;
     /// reports through `Backtrace`. 0 for none.
     pub crashed: usize,

@@ -12,18 +12,18 @@ use crate::world;
 const INVALID: isize = -(libc::EINVAL as isize);
 
 /// Does what the facade asks.
-pub fn hypercall(op: u32, input: &[u8], output: &mut [u8]) -> isize {
+pub fn hypercall(op: u32, input: &[u8]) -> isize {
     match Op::from_number(op) {
         Some(Op::Run) if world::world().is_none() => world::run_in_child(input)
             .map_or_else(|code| -(code as isize), |status| status as isize),
         Some(op) if world::world().is_some() => {
-            world::inside(|world| ask(world, op, input, output)).unwrap_or(INVALID)
+            world::inside(|world| ask(world, op, input)).unwrap_or(INVALID)
         }
         _ => INVALID,
     }
 }
 
-fn ask(world: &mut world::World, op: Op, input: &[u8], output: &mut [u8]) -> Option<isize> {
+fn ask(world: &mut world::World, op: Op, input: &[u8]) -> Option<isize> {
     match op {
         Op::Run => return None,
         Op::Assert => {
@@ -52,13 +52,6 @@ fn ask(world: &mut world::World, op: Op, input: &[u8], output: &mut [u8]) -> Opt
             note(world, Event::Panicked { message });
         }
         Op::Backtrace => world.backtrace = String::from_utf8_lossy(input).into_owned(),
-        Op::Record => {
-            let record = world::record_so_far()?;
-            if let Some(room) = output.get_mut(..record.len()) {
-                room.copy_from_slice(&record);
-            }
-            return isize::try_from(record.len()).ok();
-        }
         Op::Now => return isize::try_from(world.kernel.now.0).ok(),
     }
     Some(0)
@@ -98,5 +91,5 @@ pub unsafe extern "C" fn bizarro_call_v1(
             core::slice::from_raw_parts_mut(output, output_cap),
         )
     };
-    hypercall(op, input, output)
+    hypercall(op, input)
 }

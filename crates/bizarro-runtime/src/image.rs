@@ -17,8 +17,10 @@ use crate::guest_heap::OUTSIDE_SIZE;
 use crate::raw;
 
 const PAGE: usize = 4096;
-/// Slot of the process outside the world: the test function, and the checks at the end.
+/// Slot of the process outside the world: the test function. Once a run has begun nobody goes back to it.
 pub const OUTSIDE: usize = 0;
+/// No slot's copy is in place: what is there belongs to a process that has gone.
+const NOBODY: usize = usize::MAX;
 /// Room of a buffer.
 const BUFFER: usize = 64 << 30;
 /// Where the buffers begin and end: far from where Linux and the usual allocators place anything.
@@ -256,12 +258,13 @@ pub fn run_constructors() {
 
 // ---- Tracking.
 
-/// Starts tracking, in the process that runs the world: the current content becomes the outside slot's, and so does
-/// that of `foreign`, which another allocator gave the test.
+/// Starts tracking, in the process that runs the world. What the process outside made of the program's data is given
+/// up; what it allocated, by our `malloc` or as `foreign` by another allocator, is what every host starts with.
 pub fn arm(hosts: usize, foreign: Vec<Range>) {
     let image = image();
     image.slots = alloc::vec![Slot::default(); hosts + 1];
     image.armed = true;
+    image.current = NOBODY;
     for index in 0..image.regions.len() {
         arm_region(image, index);
     }
@@ -273,7 +276,8 @@ pub fn arm(hosts: usize, foreign: Vec<Range>) {
 
 /// Memory of the test: copied page by page when it is first written.
 fn add_outside(image: &mut Image, start: usize, len: usize) {
-    let last = image.regions.iter().map(|region| (region.offset + region.len).next_multiple_of(PAGE));
+    let last =
+        image.regions.iter().map(|region| (region.offset + region.len).next_multiple_of(PAGE));
     let offset = last.max().unwrap_or(0).max(image.total.next_multiple_of(PAGE));
     if offset + len > image.total.next_multiple_of(PAGE) + OUTSIDE_SIZE {
         raw::complain(format_args!("the test has allocated more than {OUTSIDE_SIZE} bytes"));
@@ -283,16 +287,8 @@ fn add_outside(image: &mut Image, start: usize, len: usize) {
     guard(start, start + len);
 }
 
-/// The image that is in place becomes a slot's, in a process that is one host as a whole.
-pub fn adopt(slot: usize) {
-    let image = image();
-    let len = image.pieces.len();
-    image.current = slot;
-    image.slots[slot].pieces = len;
-    ensure_buffer(image, slot);
-}
-
-/// Pages that differ from the template are tracked from the start, and so are parts of pages; the rest is protected.
+/// Puts a region back to what it was when the program was loaded and protects its pages. Parts of pages, which
+/// share theirs with something else, are tracked from the start.
 fn arm_region(image: &mut Image, index: usize) {
     let Region { start, len, offset } = image.regions[index];
     let end = start + len;
@@ -302,30 +298,20 @@ fn arm_region(image: &mut Image, index: usize) {
         len: to - from,
         offset: offset + from - start,
     };
-    if first >= last {
-        image.pieces.push(piece(start, end));
-        return;
+    let parts = if first >= last { [(start, end), (0, 0)] } else { [(start, first), (last, end)] };
+    for (from, to) in parts.into_iter().filter(|(from, to)| from < to) {
+        image.pieces.push(piece(from, to));
     }
-    if start < first {
-        image.pieces.push(piece(start, first));
-    }
-    if last < end {
-        image.pieces.push(piece(last, end));
-    }
-    let mut clean_from = first;
     for page in (first..last).step_by(PAGE) {
-        // SAFETY: both pages are mapped and readable.
-        let same = unsafe {
-            let template = (image.template + offset + page - start) as *const [u64; PAGE / 8];
-            *(page as *const [u64; PAGE / 8]) == *template
-        };
-        if !same {
-            guard(clean_from, page);
-            clean_from = page + PAGE;
-            image.pieces.push(piece(page, page + PAGE));
+        let loaded = image.template + offset + page - start;
+        // SAFETY: both pages are mapped; nobody of the process outside runs again.
+        unsafe {
+            if *(page as *const [u64; PAGE / 8]) != *(loaded as *const [u64; PAGE / 8]) {
+                copy(page, loaded, PAGE);
+            }
         }
     }
-    guard(clean_from, last);
+    guard(first, last);
 }
 
 fn guard(from: usize, to: usize) {
@@ -368,30 +354,36 @@ pub fn fault(addr: usize) -> bool {
 /// Puts a slot's copy in place of the current one's.
 #[inline]
 pub fn switch_to(slot: usize) {
-    if slot != current() {
+    if slot != current() && image().armed {
         swap(slot);
     }
 }
 
 fn swap(slot: usize) {
     let image = image();
-    let from = image.current;
-    ensure_buffer(image, from);
     ensure_buffer(image, slot);
-    let (out, into) = (image.slots[from].buffer, image.slots[slot].buffer);
+    if image.current != NOBODY {
+        save(image);
+    }
     let known = image.slots[slot].pieces;
+    let into = image.slots[slot].buffer;
     for (index, piece) in image.pieces.iter().enumerate() {
         let source = if index < known { into } else { image.template };
         // SAFETY: pieces lie within mapped regions and buffers; all are at least as long as the image.
-        unsafe {
-            copy(out + piece.offset, piece.start, piece.len);
-            copy(piece.start, source + piece.offset, piece.len);
-        }
+        unsafe { copy(piece.start, source + piece.offset, piece.len) };
     }
-    let all = image.pieces.len();
-    image.slots[from].pieces = all;
-    image.slots[slot].pieces = all;
+    image.slots[slot].pieces = image.pieces.len();
     image.current = slot;
+}
+
+/// Copies what is in place to the buffer of its slot.
+fn save(image: &mut Image) {
+    let slot = &mut image.slots[image.current];
+    for piece in &image.pieces {
+        // SAFETY: as above.
+        unsafe { copy(slot.buffer + piece.offset, piece.start, piece.len) };
+    }
+    slot.pieces = image.pieces.len();
 }
 
 fn ensure_buffer(image: &mut Image, slot: usize) {
@@ -400,8 +392,14 @@ fn ensure_buffer(image: &mut Image, slot: usize) {
     }
 }
 
-/// Makes a slot that is not in place start afresh.
+/// Makes a slot start afresh: its process has gone.
 pub fn reset(slot: usize) {
-    assert!(slot != current(), "the image that is in place cannot be reset");
-    image().slots[slot].pieces = 0;
+    let image = image();
+    if !image.armed {
+        return;
+    }
+    image.slots[slot].pieces = 0;
+    if image.current == slot {
+        image.current = NOBODY;
+    }
 }

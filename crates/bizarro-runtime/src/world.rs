@@ -18,7 +18,7 @@ use bizarro_kernel::sys::signals::Delivery;
 use bizarro_kernel::table::Args;
 use bizarro_kernel::task::TaskId;
 use bizarro_record::record::{KeptFile, TaskState};
-use bizarro_record::{Ending, Hooks, Role, RunRecord, RunRequest};
+use bizarro_record::{Ending, Hooks, RunRecord, RunRequest};
 
 use crate::guest::Guest;
 use crate::outside::RealFiles;
@@ -229,7 +229,7 @@ fn switch_away() {
         Next::Task(task) if task == me => {}
         Next::Task(task) => switch_to_task(world, from, task),
         Next::Root => {
-            image::switch_to(image::OUTSIDE);
+            // Whatever image is in place stays there: the root task does not look at it.
             // SAFETY: the root task is suspended in `run_tasks`, and this task's context is its own.
             unsafe { switch::switch(from, &raw const world.root) };
         }
@@ -240,7 +240,7 @@ fn switch_to_task(world: &mut World, from: *mut Context, task: TaskId) {
     // The table may not move between taking the pointer and switching: `task` has a place in it already.
     let to = &raw const world.contexts[task.0 as usize];
     let host = world.kernel.task_by_id(task).map_or(0, |task| task.host.0);
-    image::switch_to(usize::from(host) + 1);
+    image::switch_to(slot(HostId(host)));
     // SAFETY: every task in the run queue has a context made by `make_thread` or saved by a switch.
     unsafe { switch::switch(from, to) };
 }
@@ -415,7 +415,7 @@ fn run(request: &[u8]) -> ! {
         }
     };
     create(request, Forward::Nothing);
-    start_trap(foreign::find());
+    start_trap(Images::PerHost);
     run_tasks()
 }
 
@@ -444,8 +444,17 @@ pub fn create(request: RunRequest, forward: Forward) {
     }
 }
 
+/// Whether the hosts of a world have process images of their own.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Images {
+    /// Each has its own, over the one of the process.
+    PerHost,
+    /// The process as a whole is the only host's.
+    One,
+}
+
 /// From here on every call of this kernel thread is caught.
-pub fn start_trap(foreign: Vec<foreign::Range>) {
+pub fn start_trap(images: Images) {
     let hosts = the_world().request.world.hosts.len();
     set_in_kernel(true);
     trap::install();
@@ -454,7 +463,9 @@ pub fn start_trap(foreign: Vec<foreign::Range>) {
             "the vDSO cannot be redirected (errno {code}); see `cargo bizarro doctor`"
         ));
     }
-    image::arm(hosts, foreign);
+    if images == Images::PerHost {
+        image::arm(hosts, foreign::find());
+    }
     // SAFETY: a plain flag.
     unsafe { ARMED = true };
     watchdog::start(the_world().request.spin_limit_ms);
@@ -490,10 +501,7 @@ pub fn adopt(host: HostId, start: Command) {
     name[..len].copy_from_slice(&text[..len]);
     let task = world.kernel.adopt_main(host, name);
     context(world, task);
-    // Its only host has all memory of the process.
-    start_trap(Vec::new());
-    // The process has one image, and it is the host's.
-    image::adopt(slot(host));
+    start_trap(Images::One);
     set_in_kernel(false);
 }
 
@@ -575,7 +583,6 @@ fn start_host(host: HostId) {
             )
         }
     });
-    image::switch_to(image::OUTSIDE);
     the_world().kernel.end_boot(boot);
     if code != 0 {
         raw::complain(format_args!(
@@ -669,23 +676,8 @@ fn tear_down(host: HostId) {
     image::reset(slot(host));
 }
 
-/// Ends the run: checks, record, exit.
+/// Ends the run: record, exit.
 fn finish(ending: Ending) -> ! {
-    image::switch_to(image::OUTSIDE);
-    trap::disarm();
-    // SAFETY: a plain flag; no guest runs any more.
-    unsafe { ARMED = false };
-    let world = the_world();
-    let (check, data) = (world.request.finish, world.request.finish_data);
-    if check != 0 {
-        set_in_kernel(false);
-        // SAFETY: the facade gave the address of a function of this type.
-        unsafe {
-            let check: extern "C" fn(usize) = core::mem::transmute(check);
-            check(data);
-        }
-        set_in_kernel(true);
-    }
     let world = the_world();
     let status = exit_status(&world.kernel, &ending);
     let fd = world.request.record_fd;
@@ -706,8 +698,8 @@ fn exit_status(kernel: &Kernel, ending: &Ending) -> i32 {
     }
 }
 
-/// The run so far.
-pub fn record(world: &mut World, ending: Ending) -> RunRecord {
+/// The run as it was.
+fn record(world: &mut World, ending: Ending) -> RunRecord {
     let mut stats = world.kernel.stats;
     stats.virtual_time = world.kernel.now;
     stats.wall_ns = raw::monotonic() - world.started;
@@ -748,21 +740,4 @@ fn write_record(fd: i32, record: &RunRecord) {
         }
         Err(error) => raw::complain(format_args!("the record cannot be written: {error}")),
     }
-}
-
-/// The run so far, for checks at its end.
-pub fn record_so_far() -> Option<Vec<u8>> {
-    let world = world()?;
-    let workloads_ended = world
-        .kernel
-        .hosts
-        .iter()
-        .filter(|host| host.spec.role == Role::Workload)
-        .all(|host| matches!(host.life, bizarro_kernel::host::Life::Ended(_)));
-    let ending = if workloads_ended {
-        Ending::Completed
-    } else {
-        Ending::Deadline { tasks: world.kernel.task_reports() }
-    };
-    postcard::to_allocvec(&record(world, ending)).ok()
 }

@@ -64,8 +64,6 @@ fn run(spec: &WorldSpec, command: Command) -> Done {
         hooks: if unhooked { Hooks::Off } else { Hooks::On },
         world: spec.clone(),
         plan: command.plan,
-        finish: 0,
-        finish_data: 0,
         crashed: crashed as usize,
         record_fd: fd::RECORD,
         trace_fd: match command.trace {

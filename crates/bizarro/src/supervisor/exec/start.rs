@@ -96,8 +96,6 @@ fn request(program: &Program, path: &Path) -> RunRequest {
         hooks: Hooks::On,
         world,
         plan: program.plan.clone(),
-        finish: 0,
-        finish_data: 0,
         crashed: 0,
         record_fd: fd::RECORD,
         trace_fd: if program.traced { fd::TRACE } else { -1 },
