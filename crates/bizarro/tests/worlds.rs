@@ -233,6 +233,7 @@ fn threads_are_tasks_of_their_host(world: &mut World) {
 
 /// The order of a map that a closure holds depends on random keys, which are the same in every world process.
 #[bizarro::test]
+#[expect(clippy::disallowed_types, reason = "its random order is what is looked at")]
 fn what_a_closure_holds_is_the_same_every_time(world: &mut World) {
     let map: std::collections::HashMap<u32, u32> = (0..100).map(|n| (n, n * n)).collect();
     world.host("one").workload(move || println!("{map:?}"));
