@@ -107,7 +107,7 @@ fn what_is_no_record_is_refused_with_the_place() {
         &content[..cut].replace(",\"", ",\n\""),
         None,
         expect![
-            "DIR/record.json:92:7: this is not a record that Bizarro wrote: EOF while parsing a string"
+            "DIR/record.json:11:19: this is not a record that Bizarro wrote: EOF while parsing a value"
         ],
     );
     refused(
