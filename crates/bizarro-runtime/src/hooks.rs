@@ -1,5 +1,6 @@
 //! Replaced symbols of the C library, for speed only: each goes to the handler that the trap would reach,
-//! without the trap. Leaving any of them out changes no result (feature `no-hooks`).
+//! without the trap. Leaving any of them out changes no result: `BIZARRO_HOOKS=0` has
+//! all of them make the system call.
 
 use crate::world;
 

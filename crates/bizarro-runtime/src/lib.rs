@@ -20,7 +20,7 @@ pub mod exec;
 pub mod foreign;
 pub mod guest;
 pub mod guest_heap;
-#[cfg(all(feature = "shared-object", not(feature = "no-hooks")))]
+#[cfg(feature = "shared-object")]
 pub mod hooks;
 pub mod hypercall;
 pub mod image;
