@@ -5,15 +5,20 @@
 //! as after execve(2). The second kind, what a test's closures captured, starts as it was when the run
 //! began, as after fork(2).
 //!
-//! All hosts see their copy at the same addresses. Pages that some host has written are *tracked*: they are
-//! copied out and in when a task of another host runs. All others are write-protected; the first write to one
-//! faults and makes it tracked. INVARIANT: a tracked page's content in memory is the current slot's.
+//! All hosts see their copy at the same addresses. Pages that some host has written are *tracked*. All others are
+//! write-protected; the first write to one faults and makes it tracked. When a task of another host runs, tracked pages
+//! are compared with the template; only lines in which some slot has ever differed from it are copied out and in:
+//! a few of the thousands that a program could have written.
+//!
+//! INVARIANT: what is in memory is the current slot's; a line that is not among a piece's `differing` is, in every
+//! slot but the current one, as in the template.
 
 use alloc::vec::Vec;
 use core::ffi::{c_int, c_void};
 
 use crate::foreign::Range;
 use crate::guest_heap::OUTSIDE_SIZE;
+use crate::lines::{self, Lines};
 use crate::raw;
 
 const PAGE: usize = 4096;
@@ -35,20 +40,22 @@ struct Region {
     offset: usize,
 }
 
-/// A part of a region that is copied at every switch between slots.
+/// A part of a region that some slot has written: a page, or the part of a page that belongs to the region.
 #[derive(Clone, Copy, Debug)]
 struct Piece {
     start: usize,
     len: usize,
     offset: usize,
+    /// The lines in which some slot has differed from the template: those that are copied.
+    differing: Lines,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Slot {
     /// Its buffer; 0 until its first switch.
     buffer: usize,
-    /// How many pieces its buffer holds; later ones are taken from the template.
-    pieces: usize,
+    /// For each piece the lines that its buffer holds; others, and later pieces, are as in the template.
+    held: Vec<Lines>,
 }
 
 /// The image and its copies.
@@ -62,6 +69,8 @@ pub struct Image {
     slots: Vec<Slot>,
     current: usize,
     armed: bool,
+    /// Whether lines are compared by vectors of 32 bytes.
+    wide: bool,
     /// The executable's constructors (DT_INIT_ARRAY): address and count.
     constructors: (usize, usize),
     /// What constructors are called with.
@@ -79,6 +88,7 @@ static mut IMAGE: Image = Image {
     slots: Vec::new(),
     current: OUTSIDE,
     armed: false,
+    wide: false,
     constructors: (0, 0),
     arguments: (0, 0, 0),
     thread_local: (0, 0),
@@ -264,6 +274,7 @@ pub fn arm(hosts: usize, foreign: Vec<Range>) {
     let image = image();
     image.slots = alloc::vec![Slot::default(); hosts + 1];
     image.armed = true;
+    image.wide = lines::has_wide_vectors();
     image.current = NOBODY;
     for index in 0..image.regions.len() {
         arm_region(image, index);
@@ -288,19 +299,19 @@ fn add_outside(image: &mut Image, start: usize, len: usize) {
 }
 
 /// Puts a region back to what it was when the program was loaded and protects its pages. Parts of pages, which
-/// share theirs with something else, are tracked from the start.
+/// share theirs with something else, are tracked from the start: what differs in them is found when the first
+/// slot's copy is put in place.
 fn arm_region(image: &mut Image, index: usize) {
     let Region { start, len, offset } = image.regions[index];
     let end = start + len;
     let (first, last) = (start.next_multiple_of(PAGE).min(end), (end & !(PAGE - 1)).max(start));
-    let piece = |from: usize, to: usize| Piece {
-        start: from,
-        len: to - from,
-        offset: offset + from - start,
-    };
     let parts = if first >= last { [(start, end), (0, 0)] } else { [(start, first), (last, end)] };
-    for (from, to) in parts.into_iter().filter(|(from, to)| from < to) {
-        image.pieces.push(piece(from, to));
+    for (mut from, to) in parts {
+        while from < to {
+            let until = to.min((from + 1).next_multiple_of(PAGE));
+            add_piece(image, from, until - from, offset + from - start);
+            from = until;
+        }
     }
     for page in (first..last).step_by(PAGE) {
         let loaded = image.template + offset + page - start;
@@ -312,6 +323,10 @@ fn arm_region(image: &mut Image, index: usize) {
         }
     }
     guard(first, last);
+}
+
+fn add_piece(image: &mut Image, start: usize, len: usize, offset: usize) {
+    image.pieces.push(Piece { start, len, offset, differing: 0 });
 }
 
 fn guard(from: usize, to: usize) {
@@ -345,7 +360,7 @@ pub fn fault(addr: usize) -> bool {
         // SAFETY: the template has room for what the test allocated.
         unsafe { copy(image.template + offset, page, PAGE) };
     }
-    image.pieces.push(Piece { start: page, len: PAGE, offset });
+    add_piece(image, page, PAGE, offset);
     // SAFETY: the page was writable before it was guarded.
     unsafe { raw::protect(page, PAGE, libc::PROT_READ | libc::PROT_WRITE) };
     true
@@ -362,28 +377,45 @@ pub fn switch_to(slot: usize) {
 fn swap(slot: usize) {
     let image = image();
     ensure_buffer(image, slot);
+    find_differing(image);
     if image.current != NOBODY {
         save(image);
     }
-    let known = image.slots[slot].pieces;
-    let into = image.slots[slot].buffer;
+    let Slot { buffer, held } = &image.slots[slot];
     for (index, piece) in image.pieces.iter().enumerate() {
-        let source = if index < known { into } else { image.template };
+        let held = held.get(index).copied().unwrap_or(0) & piece.differing;
         // SAFETY: pieces lie within mapped regions and buffers; all are at least as long as the image.
-        unsafe { copy(piece.start, source + piece.offset, piece.len) };
+        unsafe {
+            let Piece { start, len, offset, differing } = *piece;
+            lines::copy(start, buffer + offset, len, held);
+            lines::copy(start, image.template + offset, len, differing & !held);
+        }
     }
-    image.slots[slot].pieces = image.pieces.len();
     image.current = slot;
+}
+
+/// Finds the lines that differ from the template and were not known to.
+fn find_differing(image: &mut Image) {
+    for piece in &mut image.pieces {
+        let template = image.template + piece.offset;
+        // SAFETY: as above; no piece is longer than a page.
+        piece.differing |= unsafe {
+            lines::differing(piece.start, template, piece.len, piece.differing, image.wide)
+        };
+    }
 }
 
 /// Copies what is in place to the buffer of its slot.
 fn save(image: &mut Image) {
     let slot = &mut image.slots[image.current];
+    slot.held.clear();
     for piece in &image.pieces {
         // SAFETY: as above.
-        unsafe { copy(slot.buffer + piece.offset, piece.start, piece.len) };
+        unsafe {
+            lines::copy(slot.buffer + piece.offset, piece.start, piece.len, piece.differing);
+        }
+        slot.held.push(piece.differing);
     }
-    slot.pieces = image.pieces.len();
 }
 
 fn ensure_buffer(image: &mut Image, slot: usize) {
@@ -398,7 +430,7 @@ pub fn reset(slot: usize) {
     if !image.armed {
         return;
     }
-    image.slots[slot].pieces = 0;
+    image.slots[slot].held.clear();
     if image.current == slot {
         image.current = NOBODY;
     }
