@@ -9,7 +9,7 @@ use bizarro_kernel::kernel::Command;
 use bizarro_record::RunRequest;
 
 use crate::recorder::Forward;
-use crate::{guest_heap, image, raw, world};
+use crate::{guest_heap, image, raw, rewrite, world};
 
 /// The shared object's constructor: after relocation, before the program's own constructors.
 ///
@@ -21,6 +21,7 @@ pub unsafe extern "C" fn constructor(
     envp: *const *const c_char,
 ) {
     image::capture(argc, argv as usize, envp as usize);
+    rewrite::rewrite();
     if let Some(fd) = requested(envp) {
         take_over(fd);
     }

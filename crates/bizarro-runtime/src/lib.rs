@@ -30,6 +30,7 @@ pub mod own_heap;
 pub mod pages;
 pub mod raw;
 pub mod recorder;
+pub mod rewrite;
 pub mod switch;
 pub mod trap;
 pub mod vdso;

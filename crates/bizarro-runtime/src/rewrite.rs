@@ -1,0 +1,475 @@
+//! System-call instructions of the C library that do not trap: the library makes most of its calls inline, past the
+//! symbols that [`crate::hooks`] replaces, and a trap takes longer than nearly every simulated call.
+//!
+//! An instruction `mov eax, NUMBER` shortly before a `syscall` has the five bytes of a jump. It becomes one, to a stub
+//! that does what lies between the two, makes the call and goes on behind the `syscall`. All other instructions stay
+//! what they are: who jumps to one of them is trapped as ever. Like the hooks this is for speed only.
+//!
+//! ```text
+//! site:  mov eax, 3           jmp stub            stub:  lea rsp, [rsp - 128]     the red zone
+//!        mov rsi, rdi         mov rsi, rdi               mov rsi, rdi
+//!        syscall       ->     syscall                    lea rcx, [data]          a call destroys rcx anyway
+//!        cmp rax, ...         cmp rax, ...               jmp through              goes on at `cmp`
+//! ```
+
+use core::arch::naked_asm;
+use core::ffi::{c_int, c_void};
+
+use crate::{raw, world};
+
+/// Calls whose registers matter, which make threads or processes or return to what a handler interrupted; and those
+/// that send a signal to their caller, whose handler may want to see them.
+const TRAPPED: [libc::c_long; 9] = [
+    libc::SYS_rt_sigreturn,
+    libc::SYS_clone,
+    libc::SYS_fork,
+    libc::SYS_vfork,
+    libc::SYS_clone3,
+    libc::SYS_arch_prctl,
+    libc::SYS_kill,
+    libc::SYS_tkill,
+    libc::SYS_tgkill,
+];
+/// More than any number of a call.
+const NUMBERS: u32 = 512;
+/// Room for the stubs: a few hundred sites have an instruction that fits.
+const ROOM: usize = 1 << 16;
+const PAGE: usize = 4096;
+
+/// What a stub tells [`through`]: it lies behind its instructions.
+#[repr(C)]
+struct Stub {
+    /// Of the call.
+    number: u64,
+    /// Where the guest goes on.
+    resume: u64,
+    /// Behind the system-call instruction: what an unwinder should see.
+    site: u64,
+}
+
+/// Rewrites the C library's code. To be called while there is one thread, before any code of the program runs. Where
+/// it is refused nothing changes but speed.
+pub fn rewrite() {
+    if !can_save_vectors() {
+        return;
+    }
+    let mut text = (0usize, 0usize);
+    // SAFETY: the callback keeps to the documented structure (dl_iterate_phdr(3)).
+    unsafe { libc::dl_iterate_phdr(Some(find_text), (&raw mut text).cast()) };
+    let (start, end) = (text.0 & !(PAGE - 1), text.1.next_multiple_of(PAGE));
+    let Ok(stubs) = raw::map(None, ROOM, libc::PROT_READ | libc::PROT_WRITE) else { return };
+    let reach = stubs.abs_diff(start).max(stubs.abs_diff(end)) + ROOM;
+    let all = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
+    // SAFETY: the pages stay executable, for what runs meanwhile uses them.
+    if start == end
+        || reach > i32::MAX as usize
+        || unsafe { raw::protect(start, end - start, all) } != 0
+    {
+        // SAFETY: nobody knows these pages yet.
+        unsafe { raw::unmap(stubs, ROOM) };
+        return;
+    }
+    let mut writer = Writer { at: stubs, end: stubs + ROOM };
+    // SAFETY: the segment is readable, and nothing changes it but the loop below, which looks at each byte once.
+    let code = unsafe { core::slice::from_raw_parts(text.0 as *const u8, text.1 - text.0) };
+    for index in BEFORE..code.len().saturating_sub(LONGEST) {
+        if let Some(site) = Site::find(code, index) {
+            // SAFETY: the bytes were just looked at, and nothing runs there now.
+            unsafe { writer.redirect(text.0 + index, &site) };
+        }
+    }
+    let executable = libc::PROT_READ | libc::PROT_EXEC;
+    // SAFETY: as the loader had it, and the stubs are complete.
+    unsafe {
+        raw::protect(start, end - start, executable);
+        raw::protect(stubs, ROOM, executable);
+    }
+}
+
+/// The executable segment of the object that has the C library's functions.
+unsafe extern "C" fn find_text(
+    info: *mut libc::dl_phdr_info,
+    _: usize,
+    found: *mut c_void,
+) -> c_int {
+    // SAFETY: valid during the callback, by contract; the table has this many entries; `found` is `rewrite`'s.
+    let (info, found) = unsafe { (&*info, &mut *found.cast::<(usize, usize)>()) };
+    // SAFETY: as above.
+    let headers =
+        unsafe { core::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+    let known = libc::getauxval as *const () as usize;
+    for header in headers.iter().filter(|header| header.p_type == libc::PT_LOAD) {
+        let start = info.dlpi_addr as usize + header.p_vaddr as usize;
+        let range = start..start + header.p_filesz as usize;
+        if header.p_flags & libc::PF_X != 0 && range.contains(&known) {
+            *found = (range.start, range.end);
+            return 1;
+        }
+    }
+    0
+}
+
+/// How many bytes before a site are looked at, and how many from there on, at most.
+const BEFORE: usize = 3;
+const LONGEST: usize = 48;
+
+/// A place that a jump fits in.
+#[derive(PartialEq, Eq, Debug)]
+struct Site {
+    number: u32,
+    /// The instructions between the jump and the call, for the stub: `len` bytes.
+    between: [u8; 32],
+    len: usize,
+    /// From the jump to behind the system-call instruction.
+    behind: usize,
+    /// Whether the jump destroys the comparison `cmp rax, -4096` behind the call.
+    compares: bool,
+}
+
+impl Site {
+    /// Looks for a site at an index of the code, which has [`BEFORE`] bytes before it and [`LONGEST`] behind.
+    fn find(code: &[u8], index: usize) -> Option<Site> {
+        let before = &code[index - BEFORE..index];
+        match &code[index..index + LONGEST] {
+            [0xb8, a, b, c, d, rest @ ..] if is_instruction(before) => {
+                let number = u32::from_le_bytes([*a, *b, *c, *d]);
+                if number >= NUMBERS || TRAPPED.contains(&libc::c_long::from(number)) {
+                    return None;
+                }
+                let mut site =
+                    Site { number, between: [0; 32], len: 0, behind: 5, compares: false };
+                site.add_until_call(&code[index..], rest).then_some(site)
+            }
+            // The whole straight path of a function that only calls read(2), which no other code jumps into:
+            // xor eax, eax; syscall; cmp rax, -4096; ja error; ret.
+            [0x31, 0xc0, 0x0f, 0x05, 0x48, 0x3d, 0x00, 0xf0, 0xff, 0xff, 0x77, _, 0xc3, ..] => {
+                Some(Site { number: 0, between: [0; 32], len: 0, behind: 4, compares: true })
+            }
+            _ => None,
+        }
+    }
+
+    /// Collects the instructions up to the call. Says whether all may be done somewhere else.
+    fn add_until_call(&mut self, code: &[u8], mut rest: &[u8]) -> bool {
+        while !rest.starts_with(&[0x0f, 0x05]) {
+            let Some(len) = movable(rest) else { return false };
+            if self.len + 10 > self.between.len() {
+                return false;
+            }
+            let relative = [0x48, 0x8d].as_slice() == &rest[..2] && rest[2] & 0xc7 == 0x05;
+            if relative {
+                // lea r64, [rip + disp32] becomes mov r64, imm64.
+                let disp = i32::from_le_bytes([rest[3], rest[4], rest[5], rest[6]]);
+                let next = code.as_ptr() as i64 + self.behind as i64 + len as i64;
+                self.put(&[0x48, 0xb8 | rest[2] >> 3 & 7]);
+                self.put(&(next + i64::from(disp)).to_le_bytes());
+            } else {
+                self.put(&rest[..len]);
+            }
+            self.behind += len;
+            rest = &rest[len..];
+        }
+        self.behind += 2;
+        true
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.between[self.len..][..bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+    }
+}
+
+/// Whether the byte 0xb8 behind these three begins an instruction: it does not behind a REX prefix, which would make
+/// it another register's, and where it is the displacement of an instruction with an immediate operand.
+fn is_instruction(before: &[u8]) -> bool {
+    let takes_operand = |opcode: u8| matches!(opcode, 0xc7 | 0x81 | 0x69 | 0xf7);
+    match before {
+        [.., 0x40..=0x4f] => false,
+        [_, opcode, 0x40..=0x7f] => !takes_operand(*opcode),
+        [opcode, modrm, _] if modrm & 0xc7 == 0x44 => !takes_operand(*opcode),
+        _ => true,
+    }
+}
+
+/// The length of an instruction that may be moved: it neither changes `rax` nor the stack pointer, nor depends on where
+/// it lies, but for `lea` relative to `rip`, which [`Site::add_until_call`] translates.
+fn movable(code: &[u8]) -> Option<usize> {
+    let rex = match code[0] {
+        prefix @ 0x40..=0x4f => prefix,
+        _ => 0,
+    };
+    let opcode = usize::from(rex != 0);
+    let modrm = code[opcode + 1];
+    let (register, rm) = (modrm >> 3 & 7, modrm & 7);
+    // rax and rsp, unless the prefix makes them r8 and r12.
+    let reserved = |register: u8, extended: u8| matches!(register, 0 | 4) && rex & extended == 0;
+    const R: u8 = 4;
+    const B: u8 = 1;
+    match code[opcode] {
+        // mov r32, imm32
+        low @ 0xb8..=0xbf if rex & 8 == 0 && !reserved(low & 7, B) => Some(opcode + 5),
+        // mov or lea into a register
+        0x8b | 0x8d if !reserved(register, R) => {
+            let relative = modrm & 0xc7 == 0x05;
+            let translated = code[opcode] == 0x8d && rex == 0x48;
+            (!relative || translated).then_some(opcode + 1 + operand(modrm))
+        }
+        // mov or xor of two registers, into the second
+        0x89 | 0x31 if modrm >= 0xc0 && !reserved(rm, B) => Some(opcode + 2),
+        // and, xor of a register's low byte or of all of it with imm8
+        0x80 | 0x83 if modrm >= 0xc0 && matches!(register, 4 | 6) && !reserved(rm, B) => {
+            // Without a prefix, 4 to 7 are the second bytes of the first four registers.
+            (code[opcode] == 0x83 || rex != 0).then_some(opcode + 3)
+        }
+        _ => None,
+    }
+}
+
+/// Bytes of an operand: ModRM, SIB and displacement (Intel SDM volume 2, 2.1.5).
+fn operand(modrm: u8) -> usize {
+    let sib = usize::from(modrm & 7 == 4 && modrm < 0xc0);
+    match modrm >> 6 {
+        0 if modrm & 7 == 5 => 5,
+        0 => 1 + sib,
+        1 => 2 + sib,
+        2 => 5 + sib,
+        _ => 1,
+    }
+}
+
+/// Where the next stub goes.
+struct Writer {
+    at: usize,
+    end: usize,
+}
+
+/// Room for a stub: red zone, instructions between, the jump with its data, and the comparison.
+const STUB: usize = 112;
+
+impl Writer {
+    /// # Safety
+    /// The site's bytes may be written and nothing runs there.
+    unsafe fn redirect(&mut self, at: usize, site: &Site) {
+        if self.at + STUB > self.end {
+            return;
+        }
+        let stub = self.at;
+        self.at += STUB;
+        let code = self::code(stub, at, site);
+        let jump = (stub as i64 - (at as i64 + 5)) as i32;
+        // SAFETY: the stub is `Writer`'s own and has room for the code; the site is the caller's.
+        unsafe {
+            core::ptr::copy_nonoverlapping(code.as_ptr(), stub as *mut u8, code.len());
+            core::ptr::write(at as *mut u8, 0xe9);
+            core::ptr::write_unaligned((at + 1) as *mut i32, jump);
+        }
+    }
+}
+
+/// The bytes of a stub that lies at an address, for a site at another.
+fn code(stub: usize, at: usize, site: &Site) -> [u8; STUB] {
+    let mut code = [0xcc; STUB];
+    let mut len = 0;
+    let mut put = |bytes: &[u8]| {
+        code[len..len + bytes.len()].copy_from_slice(bytes);
+        len += bytes.len();
+        len
+    };
+    put(&site.between[..site.len]);
+    // lea rsp, [rsp - 128]; lea rcx, [rip + 6]: the data behind the next instruction.
+    put(&[0x48, 0x8d, 0x64, 0x24, 0x80, 0x48, 0x8d, 0x0d, 6, 0, 0, 0]);
+    // jmp [rip + 24]: the address behind the data.
+    let data = put(&[0xff, 0x25, 24, 0, 0, 0]);
+    let (behind, tail) = (at + site.behind, stub + data + size_of::<Stub>() + 8);
+    put(&u64::from(site.number).to_le_bytes());
+    put(&(if site.compares { tail } else { behind } as u64).to_le_bytes());
+    put(&(behind as u64).to_le_bytes());
+    put(&(through as *const () as usize).to_le_bytes());
+    if site.compares {
+        // cmp rax, -4096; and back behind the one that the jump destroyed.
+        const COMPARISON: [u8; 6] = [0x48, 0x3d, 0x00, 0xf0, 0xff, 0xff];
+        put(&COMPARISON);
+        let from = (tail + COMPARISON.len() + 5) as i64;
+        put(&[0xe9]);
+        put(&((((behind + COMPARISON.len()) as i64) - from) as i32).to_le_bytes());
+    }
+    code
+}
+
+/// The states of vector registers that a call of the simulator may change (Intel SDM volume 1, 13.1): SSE, AVX and
+/// the three of AVX-512.
+const STATES: u32 = 0b1110_0110;
+/// Room for them: the legacy area, the header, and 256, 64, 512 and 1024 bytes, each aligned to 64.
+const STATE_ROOM: usize = 512 + 64 + 256 + 64 + 512 + 1024;
+
+/// Whether the processor has XSAVEC, and the kernel uses it.
+#[allow(unused_unsafe, reason = "CPUID is safe to ask for in newer compilers")]
+fn can_save_vectors() -> bool {
+    use core::arch::x86_64::{__cpuid, __cpuid_count};
+    const OSXSAVE: u32 = 1 << 27;
+    const XSAVEC: u32 = 1 << 1;
+    // SAFETY: every x86_64 has CPUID.
+    unsafe {
+        __cpuid(0).eax >= 0xd
+            && __cpuid(1).ecx & OSXSAVE != 0
+            && __cpuid_count(0xd, 1).eax & XSAVEC != 0
+    }
+}
+
+/// Where stubs jump to: saves all that a system call leaves alone but a function of the simulator does not, and makes
+/// the call. `rcx` points to the [`Stub`], and the guest's red zone lies on the stack.
+#[unsafe(naked)]
+unsafe extern "C" fn through() {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_def_cfa rsp, 128",
+        ".cfi_register rip, rcx",
+        "push rcx",
+        ".cfi_def_cfa rsp, 136",
+        "push rbp",
+        ".cfi_def_cfa rsp, 144",
+        ".cfi_offset rbp, -144",
+        "mov rbp, rsp",
+        ".cfi_def_cfa rbp, 144",
+        "push [rcx + 16]",
+        ".cfi_offset rip, -152",
+        "push r9",
+        "push r8",
+        "push r10",
+        "push rdx",
+        "push rsi",
+        "push rdi",
+        "mov rdi, [rcx]",
+        "mov rsi, rsp",
+        "sub rsp, {room}",
+        "and rsp, -64",
+        // XSAVEC writes the header's first word only.
+        "xor eax, eax",
+        "mov [rsp + 520], rax",
+        "mov [rsp + 528], rax",
+        "mov [rsp + 536], rax",
+        "mov [rsp + 544], rax",
+        "mov [rsp + 552], rax",
+        "mov [rsp + 560], rax",
+        "mov [rsp + 568], rax",
+        "mov eax, {states}",
+        "xor edx, edx",
+        "xsavec [rsp]",
+        "call {make}",
+        "mov rcx, rax",
+        "mov eax, {states}",
+        "xor edx, edx",
+        "xrstor [rsp]",
+        "mov rax, rcx",
+        "lea rsp, [rbp - 56]",
+        "pop rdi",
+        "pop rsi",
+        "pop rdx",
+        "pop r10",
+        "pop r8",
+        "pop r9",
+        "mov rcx, [rbp + 8]",
+        "mov rcx, [rcx + 8]",
+        "mov rsp, rbp",
+        "pop rbp",
+        ".cfi_def_cfa rsp, 136",
+        ".cfi_same_value rbp",
+        "lea rsp, [rsp + 136]",
+        ".cfi_def_cfa rsp, 0",
+        ".cfi_register rip, rcx",
+        "jmp rcx",
+        ".cfi_endproc",
+        room = const STATE_ROOM,
+        states = const STATES,
+        make = sym make,
+    )
+}
+
+unsafe extern "C" fn make(number: u64, args: *const [u64; 6]) -> u64 {
+    // SAFETY: `through` pushed them.
+    world::enter_by_hook(number, unsafe { *args })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A function of the C library as it is compiled, with room before and behind it.
+    fn function(bytes: &[u8]) -> [u8; 96] {
+        let mut code = [0x90; 96];
+        code[16..16 + bytes.len()].copy_from_slice(bytes);
+        code
+    }
+
+    /// Number, bytes between, and length of the site at the beginning of a function.
+    fn site(bytes: &[u8]) -> Option<(u32, std::vec::Vec<u8>, usize)> {
+        let site = Site::find(&function(bytes), 16)?;
+        Some((site.number, site.between[..site.len].to_vec(), site.behind))
+    }
+
+    #[test]
+    fn a_call_by_its_number_is_a_site() {
+        let close = [0xb8, 3, 0, 0, 0, 0x0f, 0x05];
+        assert_eq!(site(&close), Some((3, std::vec![], 7)));
+    }
+
+    #[test]
+    fn instructions_between_move_to_the_stub() {
+        let open = [
+            &[0xb8, 1, 1, 0, 0][..],
+            &[0x48, 0x89, 0xfe],                // mov rsi, rdi
+            &[0xbf, 0x9c, 0xff, 0xff, 0xff],    // mov edi, AT_FDCWD
+            &[0x48, 0x8b, 0x54, 0x24, 0x10],    // mov rdx, [rsp + 16]
+            &[0x40, 0x80, 0xf6, 0x80],          // xor sil, 0x80
+            &[0x48, 0x8d, 0xb3, 0xf0, 8, 0, 0], // lea rsi, [rbx + 0x8f0]
+            &[0x0f, 0x05],
+        ]
+        .concat();
+        let between = open[5..open.len() - 2].to_vec();
+        assert_eq!(site(&open), Some((257, between, open.len())));
+    }
+
+    #[test]
+    fn an_address_relative_to_the_instruction_becomes_absolute() {
+        let code = function(&[0xb8, 14, 0, 0, 0, 0x48, 0x8d, 0x35, 0x10, 0, 0, 0, 0x0f, 0x05]);
+        let site = Site::find(&code, 16).unwrap();
+        let address = code.as_ptr() as u64 + 16 + 12 + 0x10;
+        assert_eq!(site.between[..2], [0x48, 0xbe]);
+        assert_eq!(site.between[2..10], address.to_le_bytes());
+        assert_eq!((site.len, site.behind), (10, 14));
+    }
+
+    #[test]
+    fn what_may_not_move_is_no_site() {
+        for bytes in [
+            // clone3
+            &[0xb8, 0xb3, 0x01, 0, 0, 0x0f, 0x05][..],
+            // a number that is none
+            &[0xb8, 3, 0, 1, 0, 0x0f, 0x05],
+            // mov eax, edx; push rdi; mov rsp, rsi; xor eax, eax; mov rdi, [rip + 1]; sub rsi, rdi
+            &[0xb8, 3, 0, 0, 0, 0x89, 0xd0, 0x0f, 0x05],
+            &[0xb8, 3, 0, 0, 0, 0x57, 0x0f, 0x05],
+            &[0xb8, 3, 0, 0, 0, 0x48, 0x89, 0xf4, 0x0f, 0x05],
+            &[0xb8, 3, 0, 0, 0, 0x31, 0xc0, 0x0f, 0x05],
+            &[0xb8, 3, 0, 0, 0, 0x48, 0x8b, 0x3d, 1, 0, 0, 0, 0x0f, 0x05],
+            &[0xb8, 3, 0, 0, 0, 0x48, 0x29, 0xfe, 0x0f, 0x05],
+        ] {
+            assert_eq!(site(bytes), None, "{bytes:x?}");
+        }
+        // mov r8d, 3; mov dword ptr [rbp - 0x48], 3; mov dword ptr [rsp - 0x48], 3
+        for before in [[0x90, 0x90, 0x41], [0x90, 0xc7, 0x45], [0xc7, 0x44, 0x24]] {
+            let mut code = function(&[0xb8, 3, 0, 0, 0, 0x0f, 0x05]);
+            code[13..16].copy_from_slice(&before);
+            assert_eq!(Site::find(&code, 16), None, "{before:x?}");
+        }
+    }
+
+    #[test]
+    fn a_stub_holds_what_through_reads() {
+        let site = Site { number: 3, between: [0; 32], len: 0, behind: 7, compares: false };
+        let code = code(0x2000, 0x1000, &site);
+        let word = |at: usize| u64::from_le_bytes(code[at..at + 8].try_into().unwrap());
+        assert_eq!([word(18), word(26), word(34)], [3, 0x1007, 0x1007]);
+        assert_eq!(word(42), through as *const () as u64);
+    }
+}
