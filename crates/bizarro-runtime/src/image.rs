@@ -7,8 +7,9 @@
 //!
 //! All hosts see their copy at the same addresses. Pages that some host has written are *tracked*. All others are
 //! write-protected; the first write to one faults and makes it tracked. When a task of another host runs, tracked pages
-//! are compared with the template; only lines in which some slot has ever differed from it are copied out and in:
-//! a few of the thousands that a program could have written.
+//! are compared with the template; only lines in which some slot has ever differed from it are kept and put back:
+//! a few of the thousands that a program could have written. Where the processor has protection keys, pages that nobody
+//! writes any more grow *cold*: they are not compared until a write faults.
 //!
 //! INVARIANT: what is in memory is the current slot's; a line that is not among a piece's `differing` is, in every
 //! slot but the current one, as in the template.
@@ -18,25 +19,27 @@ use core::ffi::{c_int, c_void};
 
 use crate::foreign::Range;
 use crate::guest_heap::OUTSIDE_SIZE;
-use crate::lines::{self, Lines};
+use crate::keys::Key;
+use crate::lines::{self, Line, Lines};
 use crate::raw;
 
 const PAGE: usize = 4096;
+/// How many switches a page stays hot after its first write, and at most after any later one.
+const PATIENCE: u64 = 256;
+const LONGEST_PATIENCE: u64 = 1 << 16;
 /// Slot of the process outside the world: the test function. Once a run has begun nobody goes back to it.
 pub const OUTSIDE: usize = 0;
 /// No slot's copy is in place: what is there belongs to a process that has gone.
 const NOBODY: usize = usize::MAX;
-/// Room of a buffer.
-const BUFFER: usize = 64 << 30;
-/// Where the buffers begin and end: far from where Linux and the usual allocators place anything.
-pub(crate) const BUFFERS: Range = (0x2000_0000_0000, 0x2000_0000_0000 + 514 * BUFFER);
+/// Where the template begins and ends, at most: far from where Linux and the usual allocators place anything.
+pub(crate) const TEMPLATE: Range = (0x2000_0000_0000, 0x2000_0000_0000 + (64 << 30));
 
 /// A range of addresses that every slot has a copy of.
 #[derive(Clone, Copy, Debug)]
 struct Region {
     start: usize,
     len: usize,
-    /// Where its copy lies in a slot's buffer.
+    /// Where its copy lies in the template.
     offset: usize,
 }
 
@@ -46,17 +49,29 @@ struct Piece {
     start: usize,
     len: usize,
     offset: usize,
-    /// The lines in which some slot has differed from the template: those that are copied.
+    /// The lines that are places.
     differing: Lines,
+    /// Whether its page has the protection key: nobody has written it since the last switch, or the next write faults.
+    cold: bool,
+    /// At which switch it grows cold.
+    cools_at: u64,
+    /// How many switches later, if it is written again then.
+    patience: u64,
 }
 
-#[derive(Clone, Default)]
-struct Slot {
-    /// Its buffer; 0 until its first switch.
-    buffer: usize,
-    /// For each piece the lines that its buffer holds; others, and later pieces, are as in the template.
-    held: Vec<Lines>,
+/// A line in which some slot has differed from the template: it is kept and put back at every switch.
+#[derive(Clone, Copy)]
+struct Place {
+    at: usize,
+    /// Of its content in the template.
+    template: usize,
+    /// The last line of a piece may be shorter than others.
+    len: usize,
 }
+
+/// The copy of a slot that is not in place: what it has in the first of all places. In the others it is as the
+/// template.
+type Slot = Vec<Line>;
 
 /// The image and its copies.
 pub struct Image {
@@ -64,6 +79,7 @@ pub struct Image {
     /// Our own object's segments.
     own: Vec<Range>,
     pieces: Vec<Piece>,
+    places: Vec<Place>,
     template: usize,
     total: usize,
     slots: Vec<Slot>,
@@ -71,6 +87,14 @@ pub struct Image {
     armed: bool,
     /// Whether lines are compared by vectors of 32 bytes.
     wide: bool,
+    /// What cold pages have.
+    key: Option<Key>,
+    /// Switches so far.
+    switches: u64,
+    /// How many pieces are not cold.
+    hot: usize,
+    /// Whether nothing has been written since the current slot's lines were put in place.
+    unchanged: bool,
     /// The executable's constructors (DT_INIT_ARRAY): address and count.
     constructors: (usize, usize),
     /// What constructors are called with.
@@ -83,12 +107,17 @@ static mut IMAGE: Image = Image {
     regions: Vec::new(),
     own: Vec::new(),
     pieces: Vec::new(),
+    places: Vec::new(),
     template: 0,
     total: 0,
     slots: Vec::new(),
     current: OUTSIDE,
     armed: false,
     wide: false,
+    key: None,
+    switches: 0,
+    hot: 0,
+    unchanged: false,
     constructors: (0, 0),
     arguments: (0, 0, 0),
     thread_local: (0, 0),
@@ -118,7 +147,7 @@ pub fn capture(argc: c_int, argv: usize, envp: usize) {
     let image = image();
     image.total = image.regions.iter().map(|region| region.offset + region.len).max().unwrap_or(0);
     // The memory that the test allocates comes last, and is copied page by page when it is first written.
-    image.template = buffer(0, image.total);
+    image.template = template(image.total);
     for region in &image.regions {
         // SAFETY: the region is mapped and readable, the template is long enough.
         unsafe { copy(image.template + region.offset, region.start, region.len) };
@@ -137,12 +166,11 @@ fn forget_random_bytes() {
     }
 }
 
-/// Room for a copy of the image and of what the test allocated, at a place of its own: the template's is the first,
-/// then come those of the slots.
-fn buffer(index: usize, total: usize) -> usize {
+/// Room for a copy of the image and of what the test allocated.
+fn template(total: usize) -> usize {
     let len = total.next_multiple_of(PAGE) + OUTSIDE_SIZE;
-    assert!(len <= BUFFER, "a process image of {total} bytes");
-    reserve(Some(BUFFERS.0 + index * BUFFER), len)
+    assert!(len <= TEMPLATE.1 - TEMPLATE.0, "a process image of {total} bytes");
+    reserve(Some(TEMPLATE.0), len)
 }
 
 fn reserve(at: Option<usize>, len: usize) -> usize {
@@ -156,7 +184,7 @@ fn reserve(at: Option<usize>, len: usize) -> usize {
 }
 
 unsafe fn copy(to: usize, from: usize, len: usize) {
-    // SAFETY: the caller's: both ranges are mapped, and the buffers are apart from the image.
+    // SAFETY: the caller's: both ranges are mapped, and the template is apart from the image.
     unsafe { core::ptr::copy_nonoverlapping(from as *const u8, to as *mut u8, len) };
 }
 
@@ -270,9 +298,11 @@ pub fn run_constructors() {
 
 /// Starts tracking, in the process that runs the world. What the process outside made of the program's data is given
 /// up; what it allocated, by our `malloc` or as `foreign` by another allocator, is what every host starts with.
-pub fn arm(hosts: usize, foreign: Vec<Range>) {
+/// `keys`: whether protection keys may be used.
+pub fn arm(hosts: usize, foreign: Vec<Range>, keys: bool) {
     let image = image();
-    image.slots = alloc::vec![Slot::default(); hosts + 1];
+    image.key = keys.then(Key::new).flatten();
+    image.slots = alloc::vec![Slot::new(); hosts + 1];
     image.armed = true;
     image.wide = lines::has_wide_vectors();
     image.current = NOBODY;
@@ -326,7 +356,18 @@ fn arm_region(image: &mut Image, index: usize) {
 }
 
 fn add_piece(image: &mut Image, start: usize, len: usize, offset: usize) {
-    image.pieces.push(Piece { start, len, offset, differing: 0 });
+    let cools_at = image.switches + PATIENCE;
+    image.pieces.push(Piece {
+        start,
+        len,
+        offset,
+        differing: 0,
+        cold: false,
+        cools_at,
+        patience: PATIENCE,
+    });
+    image.hot += 1;
+    image.unchanged = false;
 }
 
 fn guard(from: usize, to: usize) {
@@ -366,6 +407,44 @@ pub fn fault(addr: usize) -> bool {
     true
 }
 
+/// A write to a cold page: makes it hot. Says whether it was one, so that the write is tried again.
+pub fn forbidden(addr: usize) -> bool {
+    let image = image();
+    let Some(key) = image.key else { return false };
+    let page = addr & !(PAGE - 1);
+    let mut found = false;
+    for piece in image.pieces.iter_mut().filter(|piece| piece.cold) {
+        if piece.start & !(PAGE - 1) == page {
+            piece.cold = false;
+            piece.patience = (piece.patience * 2).min(LONGEST_PATIENCE);
+            piece.cools_at = image.switches + piece.patience;
+            image.hot += 1;
+            image.unchanged = false;
+            found = true;
+        }
+    }
+    // SAFETY: the page was writable before it had the key.
+    found && unsafe { key.set(page, PAGE, false) }
+}
+
+/// Gives the key to pages that have not been written for the first time, or again, for long. Where the real kernel
+/// refuses they stay hot.
+fn cool(image: &mut Image, key: Key) {
+    for index in 0..image.pieces.len() {
+        let page = image.pieces[index].start & !(PAGE - 1);
+        let due = |piece: &Piece| !piece.cold && piece.cools_at <= image.switches;
+        // Pieces that share a page are of one mind.
+        let shares = |piece: &&mut Piece| piece.start & !(PAGE - 1) == page;
+        // SAFETY: pieces are writable.
+        if due(&image.pieces[index]) && unsafe { key.set(page, PAGE, true) } {
+            for piece in image.pieces.iter_mut().filter(shares).filter(|piece| !piece.cold) {
+                piece.cold = true;
+                image.hot -= 1;
+            }
+        }
+    }
+}
+
 /// Puts a slot's copy in place of the current one's.
 #[inline]
 pub fn switch_to(slot: usize) {
@@ -376,51 +455,60 @@ pub fn switch_to(slot: usize) {
 
 fn swap(slot: usize) {
     let image = image();
-    ensure_buffer(image, slot);
-    find_differing(image);
-    if image.current != NOBODY {
-        save(image);
-    }
-    let Slot { buffer, held } = &image.slots[slot];
-    for (index, piece) in image.pieces.iter().enumerate() {
-        let held = held.get(index).copied().unwrap_or(0) & piece.differing;
-        // SAFETY: pieces lie within mapped regions and buffers; all are at least as long as the image.
-        unsafe {
-            let Piece { start, len, offset, differing } = *piece;
-            lines::copy(start, buffer + offset, len, held);
-            lines::copy(start, image.template + offset, len, differing & !held);
+    image.switches += 1;
+    if !image.unchanged {
+        find_differing(image);
+        if image.current != NOBODY {
+            save(image);
         }
     }
+    match image.key {
+        Some(key) => {
+            key.writable(|| load(image, slot));
+            if image.hot > 0 && image.switches.is_multiple_of(PATIENCE) {
+                cool(image, key);
+            }
+        }
+        None => load(image, slot),
+    }
+    image.unchanged = image.hot == 0;
     image.current = slot;
 }
 
 /// Finds the lines that differ from the template and were not known to.
 fn find_differing(image: &mut Image) {
-    for piece in &mut image.pieces {
+    for piece in image.pieces.iter_mut().filter(|piece| !piece.cold) {
+        let Piece { start, len, differing, .. } = *piece;
         let template = image.template + piece.offset;
-        // SAFETY: as above; no piece is longer than a page.
-        piece.differing |= unsafe {
-            lines::differing(piece.start, template, piece.len, piece.differing, image.wide)
-        };
+        // SAFETY: pieces lie within mapped regions and the template, and none is longer than a page.
+        let found = unsafe { lines::differing(start, template, len, differing, image.wide) };
+        piece.differing |= found;
+        image.places.extend(lines::offsets(found).map(|offset| Place {
+            at: start + offset,
+            template: template + offset,
+            len: len - offset,
+        }));
     }
 }
 
-/// Copies what is in place to the buffer of its slot.
+/// Keeps what is in place for its slot.
 fn save(image: &mut Image) {
     let slot = &mut image.slots[image.current];
-    slot.held.clear();
-    for piece in &image.pieces {
-        // SAFETY: as above.
-        unsafe {
-            lines::copy(slot.buffer + piece.offset, piece.start, piece.len, piece.differing);
-        }
-        slot.held.push(piece.differing);
-    }
+    slot.clear();
+    // SAFETY: places lie within pieces.
+    slot.extend(image.places.iter().map(|place| unsafe { lines::get(place.at, place.len) }));
 }
 
-fn ensure_buffer(image: &mut Image, slot: usize) {
-    if image.slots[slot].buffer == 0 {
-        image.slots[slot].buffer = buffer(slot + 1, image.total);
+/// Puts a slot's lines in place.
+fn load(image: &Image, slot: usize) {
+    let held = &image.slots[slot];
+    for (place, line) in image.places.iter().zip(held) {
+        // SAFETY: places lie within pieces.
+        unsafe { lines::put(place.at, place.len, *line) };
+    }
+    for place in &image.places[held.len()..] {
+        // SAFETY: as above, and in the template.
+        unsafe { lines::put(place.at, place.len, lines::get(place.template, place.len)) };
     }
 }
 
@@ -430,8 +518,9 @@ pub fn reset(slot: usize) {
     if !image.armed {
         return;
     }
-    image.slots[slot].held.clear();
+    image.slots[slot].clear();
     if image.current == slot {
         image.current = NOBODY;
+        image.unchanged = false;
     }
 }

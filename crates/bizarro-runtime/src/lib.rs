@@ -24,6 +24,7 @@ pub mod guest_heap;
 pub mod hooks;
 pub mod hypercall;
 pub mod image;
+pub mod keys;
 pub mod lines;
 pub mod outside;
 pub mod own_heap;

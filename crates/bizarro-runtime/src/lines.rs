@@ -1,7 +1,9 @@
 //! Lines: the pieces of 64 bytes, as a cache has them, in which two copies of a page are compared and copied.
 
+/// What is in a line.
+pub type Line = [u128; 4];
 /// Bytes of a line.
-const LINE: usize = 64;
+const LINE: usize = size_of::<Line>();
 
 /// The lines of a piece of memory of at most a page, a bit each; the last one may be shorter.
 pub type Lines = u64;
@@ -111,28 +113,105 @@ unsafe fn narrow_differing(one: usize, other: usize, lines: usize, but: Lines) -
     found
 }
 
-/// Copies these lines of a piece of `len` bytes.
+/// Where these lines begin.
+pub fn offsets(mut lines: Lines) -> impl Iterator<Item = usize> {
+    core::iter::from_fn(move || {
+        let at = (lines != 0).then_some(lines.trailing_zeros() as usize * LINE);
+        lines &= lines.wrapping_sub(1);
+        at
+    })
+}
+
+/// A line, of which `len` bytes are there; the rest is zero.
 ///
 /// # Safety
-/// `to` is writable and `from` readable for `len` bytes, and they are apart.
+/// So many bytes are readable, at most those of a line.
 #[inline]
-pub unsafe fn copy(to: usize, from: usize, len: usize, mut lines: Lines) {
-    while lines != 0 {
-        let at = lines.trailing_zeros() as usize * LINE;
-        lines &= lines - 1;
-        // SAFETY: the caller's. A whole line is a few moves, and no call.
+pub unsafe fn get(from: usize, len: usize) -> Line {
+    // SAFETY: the caller's: `len` bytes are readable. A whole line is a few moves, and no call.
+    unsafe {
+        if len >= LINE {
+            return (from as *const Line).read_unaligned();
+        }
+        let mut line = Line::default();
+        core::ptr::copy_nonoverlapping(from as *const u8, (&raw mut line).cast(), len);
+        line
+    }
+}
+
+/// Writes the first `len` bytes of a line, at most all.
+///
+/// # Safety
+/// So many bytes are writable.
+#[inline]
+pub unsafe fn put(to: usize, len: usize, line: Line) {
+    // SAFETY: the caller's: `len` bytes are writable.
+    unsafe {
+        if len >= LINE {
+            return (to as *mut Line).write_unaligned(line);
+        }
+        core::ptr::copy_nonoverlapping((&raw const line).cast(), to as *mut u8, len);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec;
+    use std::vec::Vec;
+
+    /// A page with some lines changed, the original, and which were changed.
+    fn pages(len: usize, changed: &[usize]) -> (Vec<u8>, Vec<u8>, Lines) {
+        let original: Vec<u8> = (0..len).map(|at| (at * 7) as u8).collect();
+        let mut page = original.clone();
+        let mut lines = 0;
+        for at in changed {
+            page[*at] ^= 0x10;
+            lines |= 1 << (at / LINE);
+        }
+        (page, original, lines)
+    }
+
+    fn find(page: &[u8], original: &[u8], but: Lines, wide: bool) -> Lines {
+        // SAFETY: two vectors of this length.
         unsafe {
-            match len - at {
-                LINE.. => {
-                    let line = ((from + at) as *const [u128; 4]).read_unaligned();
-                    ((to + at) as *mut [u128; 4]).write_unaligned(line);
+            differing(page.as_ptr() as usize, original.as_ptr() as usize, page.len(), but, wide)
+        }
+    }
+
+    #[test]
+    fn every_changed_byte_is_found_in_its_line() {
+        for wide in [false, has_wide_vectors()] {
+            for len in [4096, 4095, 712, 64, 63, 1] {
+                for at in 0..len {
+                    let (page, original, lines) = pages(len, &[at]);
+                    assert_eq!(find(&page, &original, 0, wide), lines, "byte {at} of {len}");
+                    assert_eq!(find(&page, &original, lines, wide), 0, "byte {at} of {len}");
                 }
-                rest => core::ptr::copy_nonoverlapping(
-                    (from + at) as *const u8,
-                    (to + at) as *mut u8,
-                    rest,
-                ),
             }
         }
+    }
+
+    #[test]
+    fn lines_that_are_known_are_left_out_and_others_found() {
+        let (page, original, lines) = pages(4096, &[0, 70, 600, 4095]);
+        for wide in [false, has_wide_vectors()] {
+            assert_eq!(find(&page, &original, 1 << 1 | 1 << 63, wide), 1 | 1 << 9);
+            assert_eq!(find(&page, &original, 0, wide), lines);
+        }
+    }
+
+    #[test]
+    fn a_line_comes_back_as_long_as_it_was() {
+        let page: Vec<u8> = (1..=100).collect();
+        for len in [64, 80, 63, 1] {
+            let mut copy = vec![0; 100];
+            // SAFETY: vectors of a hundred bytes.
+            unsafe { put(copy.as_mut_ptr() as usize, len, get(page.as_ptr() as usize, len)) };
+            let copied = len.min(64);
+            assert_eq!(copy[..copied], page[..copied]);
+            assert_eq!(copy[copied..], vec![0; 100 - copied]);
+        }
+        assert!(offsets(0b101).eq([0, 128]));
     }
 }

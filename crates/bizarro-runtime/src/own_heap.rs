@@ -15,8 +15,13 @@ const SIZE: usize = 1 << 36;
 pub(crate) const RANGE: (usize, usize) = (BASE, BASE + SIZE);
 const CLASSES: usize = 48;
 
+/// How much is asked of the real kernel at once: a page at a time costs a fault each.
+const CHUNK: usize = 256 << 10;
+
 struct State {
     top: usize,
+    /// Up to here there are pages.
+    populated: usize,
     free: [usize; CLASSES],
 }
 
@@ -36,9 +41,22 @@ impl Default for OwnHeap {
 impl OwnHeap {
     /// An empty heap; the range is reserved on first use.
     pub const fn new() -> OwnHeap {
-        OwnHeap(UnsafeCell::new(State { top: 0, free: [0; CLASSES] }))
+        OwnHeap(UnsafeCell::new(State { top: 0, populated: 0, free: [0; CLASSES] }))
     }
 }
+
+/// Goes on with pages that are this process's own, after fork(2): the first write to one that the parent has too
+/// would copy it.
+#[cfg(feature = "shared-object")]
+pub fn start_page() {
+    // SAFETY: one kernel thread, and no reference outlives this function.
+    let state = unsafe { &mut *crate::OWN_HEAP.0.get() };
+    state.top = state.populated.max(state.top);
+}
+
+/// Only the shared object has this heap.
+#[cfg(not(feature = "shared-object"))]
+pub fn start_page() {}
 
 fn class(layout: Layout) -> usize {
     layout.size().max(layout.align()).max(16).next_power_of_two().trailing_zeros() as usize
@@ -70,6 +88,15 @@ unsafe impl GlobalAlloc for OwnHeap {
             return core::ptr::null_mut();
         }
         state.top = block + size;
+        if state.top > state.populated {
+            let until = state.top.next_multiple_of(CHUNK);
+            // What is larger than a chunk may never be touched as a whole.
+            if size < CHUNK {
+                let from = state.populated.max(block & !4095);
+                raw::populate(from, until - from);
+            }
+            state.populated = until;
+        }
         block as *mut u8
     }
 

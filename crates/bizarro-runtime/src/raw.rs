@@ -83,6 +83,14 @@ pub fn map(at: Option<usize>, length: usize, prot: i32) -> Result<usize, i32> {
     if result < 0 { Err(-result as i32) } else { Ok(result as usize) }
 }
 
+/// Puts zeroed pages behind a range that is mapped, all at once; where the real kernel does not know how (before
+/// Linux 5.14) each comes with its first write.
+pub fn populate(at: usize, length: usize) {
+    const MADV_POPULATE_WRITE: usize = 23;
+    // SAFETY: what the pages hold stays.
+    unsafe { call(libc::SYS_madvise, [at, length, MADV_POPULATE_WRITE, 0, 0, 0]) };
+}
+
 /// Unmaps pages.
 ///
 /// # Safety

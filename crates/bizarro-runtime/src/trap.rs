@@ -5,7 +5,7 @@ use core::ffi::c_void;
 
 use bizarro_kernel::kernel::Via;
 
-use crate::{guest, image, raw, switch, world};
+use crate::{guest, image, keys, raw, switch, world};
 
 const PR_SET_SYSCALL_USER_DISPATCH: usize = 59;
 const PR_SYS_DISPATCH_OFF: usize = 0;
@@ -121,6 +121,7 @@ pub fn registers(frame: &Frame) -> switch::Registers {
 
 /// SIGSYS: a system-call instruction of the guest.
 unsafe extern "C" fn trapped(_: i32, _: *mut libc::siginfo_t, frame: *mut Frame) {
+    keys::restore();
     // SAFETY: the kernel's frame lives until the handler returns, and only this function has it.
     let frame = unsafe { &mut *frame };
     let r = |which| register(frame, which) as u64;
@@ -144,13 +145,19 @@ unsafe extern "C" fn trapped(_: i32, _: *mut libc::siginfo_t, frame: *mut Frame)
 /// SIGSEGV and its kin: a first write to a page of the image, a bad address in a call, a timestamp, or a fault of
 /// the guest's own.
 unsafe extern "C" fn faulted(signal: i32, info: *mut libc::siginfo_t, frame: *mut Frame) {
+    keys::restore();
     // SAFETY: as above.
     let (info, frame) = unsafe { (&mut *info, &mut *frame) };
     // SAFETY: these signals carry an address.
     let addr = unsafe { info.si_addr() } as usize;
     let rip = register(frame, libc::REG_RIP);
     if signal == libc::SIGSEGV {
-        if info.si_code == SEGV_ACCERR && image::fault(addr) {
+        let is_ours = match info.si_code {
+            SEGV_ACCERR => image::fault(addr),
+            keys::SEGV_PKUERR => image::forbidden(addr),
+            _ => false,
+        };
+        if is_ours {
             return;
         }
         if let Some(to) = guest::fixed_up(rip) {

@@ -4,7 +4,7 @@
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::trap::Frame;
-use crate::{raw, world};
+use crate::{keys, raw, world};
 
 /// How often it looks, in CPU milliseconds.
 const TICK_MS: u32 = 50;
@@ -31,6 +31,7 @@ pub fn start(limit_ms: u32) {
 /// # Safety
 /// Called by the real kernel only, with a frame of its own.
 pub unsafe extern "C" fn ticked(_: i32, _: *mut libc::siginfo_t, frame: *mut Frame) {
+    keys::restore();
     let calls = world::calls();
     if world::in_kernel() || SEEN.swap(calls, Ordering::Relaxed) != calls {
         QUIET_MS.store(0, Ordering::Relaxed);

@@ -25,7 +25,7 @@ use crate::outside::RealFiles;
 use crate::recorder::{Forward, Handle, Recorder};
 use crate::switch::{self, Context};
 use crate::trap::Frame;
-use crate::{foreign, guest_heap, image, raw, trap, vdso, watchdog};
+use crate::{foreign, guest_heap, image, own_heap, raw, trap, vdso, watchdog};
 
 /// Everything about the run of this process.
 pub struct World {
@@ -38,6 +38,8 @@ pub struct World {
     guest: Guest,
     contexts: Vec<Context>,
     root: Context,
+    /// Hosts whose processes have gone, but not their memory.
+    stale: Vec<HostId>,
     request: RunRequest,
     started: u64,
 }
@@ -383,7 +385,10 @@ pub fn run_in_child(request: &[u8]) -> Result<i32, i32> {
     // SAFETY: the child has this kernel thread only and never returns from `run`.
     let child = guest_heap::locked(|| unsafe { raw::call(libc::SYS_fork, [0; 6]) });
     match child {
-        0 => run(request),
+        0 => {
+            own_heap::start_page();
+            run(request)
+        }
         error if error < 0 => Err(-error as i32),
         pid => Ok(wait_for(pid as usize)),
     }
@@ -434,6 +439,7 @@ pub fn create(request: RunRequest, forward: Forward) {
         guest: Guest::default(),
         contexts: Vec::new(),
         root: Context { rsp: 0, fs: switch::thread_pointer() },
+        stale: Vec::new(),
         request,
         started,
     };
@@ -464,7 +470,7 @@ pub fn start_trap(images: Images) {
         ));
     }
     if images == Images::PerHost {
-        image::arm(hosts, foreign::find());
+        image::arm(hosts, foreign::find(), the_world().request.hooks == Hooks::On);
     }
     // SAFETY: a plain flag.
     unsafe { ARMED = true };
@@ -556,6 +562,7 @@ fn slot(host: HostId) -> usize {
 
 /// Starts a host's program: the guest's own pthread_create makes its first thread, on the host.
 fn start_host(host: HostId) {
+    free_memory(host);
     let world = the_world();
     let spec = &world.request.world.hosts[usize::from(host.0)];
     let entry = spec.entry;
@@ -667,13 +674,25 @@ fn set_variable(variable: &str) {
     unsafe { libc::setenv(name.as_ptr().cast(), value.as_ptr().cast(), 1) };
 }
 
+/// A host's process has gone. Its memory goes when the host starts again: giving it up page by page takes longer than
+/// the end of the world process, which most runs come to first.
 fn tear_down(host: HostId) {
-    // SAFETY: the kernel says so only when all tasks of the host's process have gone; this runs on the root's stack.
+    image::reset(slot(host));
+    the_world().stale.push(host);
+}
+
+/// Frees what is left of a host's earlier process.
+fn free_memory(host: HostId) {
+    let world = the_world();
+    if !world.stale.contains(&host) {
+        return;
+    }
+    world.stale.retain(|stale| *stale != host);
+    // SAFETY: all tasks of the host's process have gone, see `Command::TearDown`; this runs on the root's stack.
     unsafe {
-        the_world().guest.windows.tear_down(host.0);
+        world.guest.windows.tear_down(host.0);
         guest_heap::tear_down(slot(host));
     }
-    image::reset(slot(host));
 }
 
 /// Ends the run: record, exit.
