@@ -11,6 +11,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::{Index, IndexMut};
 
 use bizarro_record::{Exchange, ExchangeId, Nanos, Step};
 
@@ -96,6 +97,48 @@ pub(super) struct Record {
     is_deadly: bool,
 }
 
+/// The exchanges of a run by number. In parts that never move: a run may have very many, and a list that grows is
+/// copied each time.
+#[derive(Default)]
+pub(super) struct Records(Vec<Vec<Record>>);
+
+impl Records {
+    const PART: usize = 1 << 10;
+
+    /// Adds one and gives its number.
+    fn push(&mut self, record: Record) -> u32 {
+        match self.0.last_mut() {
+            Some(part) if part.len() < Records::PART => part.push(record),
+            _ => {
+                // Most runs have few: only the first part grows.
+                let room = if self.0.is_empty() { 0 } else { Records::PART };
+                let mut part = Vec::with_capacity(room);
+                part.push(record);
+                self.0.push(part);
+            }
+        }
+        let before = (self.0.len() - 1) * Records::PART;
+        (before + self.0.last().map_or(0, Vec::len) - 1) as u32
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Record> {
+        self.0.iter().flatten()
+    }
+}
+
+impl Index<usize> for Records {
+    type Output = Record;
+    fn index(&self, number: usize) -> &Record {
+        &self.0[number / Records::PART][number % Records::PART]
+    }
+}
+
+impl IndexMut<usize> for Records {
+    fn index_mut(&mut self, number: usize) -> &mut Record {
+        &mut self.0[number / Records::PART][number % Records::PART]
+    }
+}
+
 /// All exchanges of one client, server and name.
 struct Name {
     /// With the ordinal of the exchange that was last asked about.
@@ -110,7 +153,7 @@ pub(super) struct Exchanges {
     hosts: Vec<String>,
     names: Vec<Name>,
     by_name: BTreeMap<(u16, u16), BTreeMap<String, u32>>,
-    pub(super) records: Vec<Record>,
+    pub(super) records: Records,
     pub(super) conversations: Vec<Conversation>,
     /// Conversations in datagrams, by their two ends, the smaller first.
     flows: BTreeMap<(Endpoint, Endpoint), Connection>,
@@ -130,7 +173,7 @@ impl Exchanges {
             hosts,
             names: Vec::new(),
             by_name: BTreeMap::new(),
-            records: Vec::new(),
+            records: Records::default(),
             conversations: Vec::new(),
             flows: BTreeMap::new(),
             pieces: Vec::new(),
@@ -239,8 +282,7 @@ impl Exchanges {
             status: None,
             asked: 0,
             is_deadly: false,
-        });
-        self.records.len() as u32 - 1
+        })
     }
 
     pub(super) fn answered(&mut self, exchange: u32, now: Nanos) {
