@@ -42,8 +42,8 @@ pub const EXEC_ENV: &str = "BIZARRO_EXEC";
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Op {
-    /// Outside a world: fork and run one world. Input: postcard of `RunRequest`. Returns the child's
-    /// wait status.
+    /// Outside a world: make a run of one, in a process forked from this one. Input: postcard of `RunRequest`. Returns
+    /// the wait status that this process has, or would have if it ended with the run.
     Run = 1,
     /// A property was looked at. Input: postcard of `Assertion`. Returns 0.
     Assert = 2,

@@ -7,15 +7,16 @@ use bizarro_call::Op;
 use bizarro_record::event::OpOutcome;
 use bizarro_record::{Assertion, Event};
 
-use crate::world;
+use crate::{runner, world};
 
 const INVALID: isize = -(libc::EINVAL as isize);
 
 /// Does what the facade asks.
 pub fn hypercall(op: u32, input: &[u8]) -> isize {
     match Op::from_number(op) {
-        Some(Op::Run) if world::world().is_none() => world::run_in_child(input)
-            .map_or_else(|code| -(code as isize), |status| status as isize),
+        Some(Op::Run) if world::world().is_none() => {
+            runner::run(input).map_or_else(|code| -(code as isize), |status| status as isize)
+        }
         Some(op) if world::world().is_some() => {
             world::inside(|world| ask(world, op, input)).unwrap_or(INVALID)
         }
@@ -81,15 +82,10 @@ pub unsafe extern "C" fn bizarro_call_v1(
     op: u32,
     input: *const u8,
     input_len: usize,
-    output: *mut u8,
-    output_cap: usize,
+    _output: *mut u8,
+    _output_cap: usize,
 ) -> isize {
     // SAFETY: the caller's; an empty slice may have any pointer but null, and Rust callers give such.
-    let (input, output) = unsafe {
-        (
-            core::slice::from_raw_parts(input, input_len),
-            core::slice::from_raw_parts_mut(output, output_cap),
-        )
-    };
+    let input = unsafe { core::slice::from_raw_parts(input, input_len) };
     hypercall(op, input)
 }

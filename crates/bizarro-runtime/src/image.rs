@@ -315,6 +315,15 @@ pub fn arm(hosts: usize, foreign: Vec<Range>, keys: bool) {
     }
 }
 
+/// Starts over with another run: every slot is as in the template again.
+pub fn start_over(hosts: usize) {
+    let image = image();
+    image.slots.clear();
+    image.slots.resize(hosts + 1, Slot::new());
+    image.current = NOBODY;
+    image.unchanged = false;
+}
+
 /// Memory of the test: copied page by page when it is first written.
 fn add_outside(image: &mut Image, start: usize, len: usize) {
     let last =

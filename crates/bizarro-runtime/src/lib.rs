@@ -32,6 +32,7 @@ pub mod pages;
 pub mod raw;
 pub mod recorder;
 pub mod rewrite;
+pub mod runner;
 pub mod switch;
 pub mod trap;
 pub mod vdso;

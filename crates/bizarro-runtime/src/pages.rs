@@ -101,7 +101,10 @@ impl Windows {
     /// No task of the host runs or will run again.
     pub unsafe fn tear_down(&mut self, host: u16) {
         let (window, base) = self.window(host);
-        *window = Window::default();
+        let was = core::mem::take(window);
+        if was.mapped.is_empty() {
+            return;
+        }
         // SAFETY: the window is the host's alone, and its tasks have gone.
         unsafe { raw::unmap(base as usize, SIZE as usize) };
     }

@@ -15,10 +15,11 @@ static QUIET_MS: AtomicU32 = AtomicU32::new(0);
 
 /// Calls a task spinning once it has used `limit_ms` of CPU time without a system call; 0 for never.
 pub fn start(limit_ms: u32) {
+    LIMIT_MS.store(if limit_ms == 0 { u32::MAX } else { limit_ms }, Ordering::Relaxed);
+    QUIET_MS.store(0, Ordering::Relaxed);
     if limit_ms == 0 {
         return;
     }
-    LIMIT_MS.store(limit_ms, Ordering::Relaxed);
     let tick = libc::timeval { tv_sec: 0, tv_usec: i64::from(TICK_MS) * 1000 };
     let timer = libc::itimerval { it_interval: tick, it_value: tick };
     let args = [libc::ITIMER_VIRTUAL as usize, &raw const timer as usize, 0, 0, 0, 0];

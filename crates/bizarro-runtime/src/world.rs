@@ -25,7 +25,7 @@ use crate::outside::RealFiles;
 use crate::recorder::{Forward, Handle, Recorder};
 use crate::switch::{self, Context};
 use crate::trap::Frame;
-use crate::{foreign, guest_heap, image, own_heap, raw, trap, vdso, watchdog};
+use crate::{foreign, guest_heap, image, raw, trap, vdso, watchdog};
 
 /// Everything about the run of this process.
 pub struct World {
@@ -38,8 +38,6 @@ pub struct World {
     guest: Guest,
     contexts: Vec<Context>,
     root: Context,
-    /// Hosts whose processes have gone, but not their memory.
-    stale: Vec<HostId>,
     request: RunRequest,
     started: u64,
 }
@@ -380,20 +378,6 @@ pub fn spinning(_: &mut Frame) {
 
 // ---- The run.
 
-/// Forks and runs a world in the child; gives the child's wait status. `Err`: an errno of the real kernel.
-pub fn run_in_child(request: &[u8]) -> Result<i32, i32> {
-    // SAFETY: the child has this kernel thread only and never returns from `run`.
-    let child = guest_heap::locked(|| unsafe { raw::call(libc::SYS_fork, [0; 6]) });
-    match child {
-        0 => {
-            own_heap::start_page();
-            run(request)
-        }
-        error if error < 0 => Err(-error as i32),
-        pid => Ok(wait_for(pid as usize)),
-    }
-}
-
 /// Waits for a child of the real kernel; gives its wait status.
 pub fn wait_for(pid: usize) -> i32 {
     let mut status = 0i32;
@@ -406,22 +390,24 @@ pub fn wait_for(pid: usize) -> i32 {
     }
 }
 
-fn run(request: &[u8]) -> ! {
-    const PR_SET_PDEATHSIG: usize = 1;
-    // SAFETY: asks to be killed with the parent; touches no memory.
-    unsafe {
-        raw::call(libc::SYS_prctl, [PR_SET_PDEATHSIG, libc::SIGKILL as usize, 0, 0, 0, 0]);
-    }
-    let request: RunRequest = match postcard::from_bytes(request) {
-        Ok(request) => request,
-        Err(error) => {
-            raw::complain(format_args!("the run's request cannot be read: {error}"));
-            raw::exit(crate::OUR_BUG);
-        }
-    };
+/// Makes a run in this process, which may have made others; gives its status.
+pub fn run(request: RunRequest) -> i32 {
+    let hosts = request.world.hosts.len();
+    let limit = request.spin_limit_ms;
     create(request, Forward::Nothing);
-    start_trap(Images::PerHost);
-    run_tasks()
+    if is_armed() {
+        image::start_over(hosts);
+        watchdog::start(limit);
+    } else {
+        start_trap(Images::PerHost);
+    }
+    let status = write_ending(run_tasks());
+    for host in 0..hosts as u16 {
+        free_memory(HostId(host));
+    }
+    // SAFETY: nobody has a reference to the world: all guests have gone, and this is the root task.
+    unsafe { drop(Box::from_raw(core::ptr::replace(&raw mut WORLD, core::ptr::null_mut()))) };
+    status
 }
 
 /// Makes the world of this process.
@@ -439,7 +425,6 @@ pub fn create(request: RunRequest, forward: Forward) {
         guest: Guest::default(),
         contexts: Vec::new(),
         root: Context { rsp: 0, fs: switch::thread_pointer() },
-        stale: Vec::new(),
         request,
         started,
     };
@@ -512,7 +497,7 @@ pub fn adopt(host: HostId, start: Command) {
 }
 
 extern "C" fn run_root() -> ! {
-    run_tasks()
+    finish(run_tasks())
 }
 
 /// Unregisters the area in which the real kernel keeps the CPU's number for the C library (rseq(2)): it would
@@ -537,14 +522,14 @@ fn forget_restartable_sequences() {
     }
 }
 
-/// The root task: starts and tears down processes between the turns of the guests' tasks.
-pub fn run_tasks() -> ! {
+/// The root task: starts and tears down processes between the turns of the guests' tasks, until the run ends.
+fn run_tasks() -> Ending {
     loop {
         while let Some(command) = the_world().kernel.take_command() {
             match command {
                 Command::Start(host) => start_host(host),
                 Command::TearDown(host) => tear_down(host),
-                Command::End(ending) => finish(ending),
+                Command::End(ending) => return ending,
             }
         }
         let world = the_world();
@@ -674,36 +659,36 @@ fn set_variable(variable: &str) {
     unsafe { libc::setenv(name.as_ptr().cast(), value.as_ptr().cast(), 1) };
 }
 
-/// A host's process has gone. Its memory goes when the host starts again: giving it up page by page takes longer than
-/// the end of the world process, which most runs come to first.
+/// A host's process has gone. Its memory goes when the host starts again, or with the run.
 fn tear_down(host: HostId) {
     image::reset(slot(host));
-    the_world().stale.push(host);
 }
 
 /// Frees what is left of a host's earlier process.
 fn free_memory(host: HostId) {
     let world = the_world();
-    if !world.stale.contains(&host) {
-        return;
-    }
-    world.stale.retain(|stale| *stale != host);
-    // SAFETY: all tasks of the host's process have gone, see `Command::TearDown`; this runs on the root's stack.
+    // SAFETY: no task of the host runs: its process has not begun, or has gone, or the run has ended. This is the
+    // root's stack.
     unsafe {
         world.guest.windows.tear_down(host.0);
         guest_heap::tear_down(slot(host));
     }
 }
 
-/// Ends the run: record, exit.
+/// Ends the process with the run.
 fn finish(ending: Ending) -> ! {
+    raw::exit(write_ending(ending))
+}
+
+/// Ends the run: writes the record and gives the status.
+fn write_ending(ending: Ending) -> i32 {
     let world = the_world();
     let status = exit_status(&world.kernel, &ending);
     let fd = world.request.record_fd;
     if fd >= 0 {
         write_record(fd, &record(world, ending));
     }
-    raw::exit(status)
+    status
 }
 
 /// What the process of the world itself reports: for a program that is run by itself, the program's status.
