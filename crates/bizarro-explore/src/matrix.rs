@@ -18,7 +18,7 @@ use crate::pool::{Coverage, run_all};
 use crate::progress::{Phase, Progress};
 use crate::property::Properties;
 use crate::runner::{RunnerError, Runners};
-use crate::self_check::{Difference, self_check};
+use crate::self_check::{Difference, compare, self_check};
 use crate::verdict::{Outcome, Verdict, verdict};
 
 /// Which runs are made twice and compared.
@@ -168,7 +168,8 @@ fn explore(
     let baseline = &report.baseline;
     report.cells = baseline.exchanges.iter().flat_map(|e| cells(e, options.model)).collect();
     let slots = slots(&report.cells, &baseline.plan);
-    progress.begin(Phase::Matrix, slots.len() as u64);
+    // And the baseline at the end.
+    progress.begin(Phase::Matrix, slots.len() as u64 + 1);
     let mut findings = Findings::default();
     let mut difference = EarliestDifference::default();
     let mut done = vec![false; slots.len()];
@@ -193,9 +194,32 @@ fn explore(
         interrupt(&mut report.cells[slot.cell].variants[slot.variant]);
     }
     report.interrupted = coverage == Coverage::Interrupted;
-    report.difference = difference.take();
     report.findings = findings.into_sorted();
+    report.difference = difference.take();
+    if report.difference.is_none() && !report.interrupted {
+        report.difference = afterwards(report, runners, progress)?;
+    }
     Ok(())
+}
+
+/// Makes the baseline once more, after all the other runs: what one of them left behind would show.
+fn afterwards(
+    report: &mut MatrixReport,
+    runners: Runners<'_>,
+    progress: &mut dyn Progress,
+) -> Result<Option<Difference>, RunnerError> {
+    let runner = runners.first_mut().expect("an exploration needs a runner");
+    let again = match runner.run(&report.baseline.plan) {
+        Ok(again) => again,
+        Err(RunnerError::Interrupted) => {
+            report.interrupted = true;
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    progress.ran(&again.plan, &report.baseline_verdict);
+    report.runs += 1;
+    Ok(compare(&report.baseline, &again))
 }
 
 /// The variants that need a run, in the order of the report, with their plans.

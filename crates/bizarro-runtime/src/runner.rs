@@ -2,8 +2,8 @@
 //! fork for each would cost more than a short run itself; what a run leaves behind is torn down, as when a host's
 //! process ends. One that died, or made many runs, is replaced.
 //!
-//! INVARIANT: a run is the same in a new process and in a used one. The self-check, which makes a run twice, compares
-//! the two.
+//! INVARIANT: a run is the same in a new process and in a used one. The failure matrix ends with the baseline that it
+//! began with, and compares the two.
 
 use alloc::vec;
 use alloc::vec::Vec;
