@@ -457,6 +457,8 @@ pub enum Images {
 pub fn start_trap(images: Images) {
     let hosts = the_world().request.world.hosts.len();
     set_in_kernel(true);
+    // What is mapped from here on is the simulator's own.
+    let foreign = if images == Images::PerHost { foreign::find() } else { Vec::new() };
     trap::install();
     if let Err(code) = vdso::redirect() {
         raw::complain(format_args!(
@@ -464,7 +466,7 @@ pub fn start_trap(images: Images) {
         ));
     }
     if images == Images::PerHost {
-        image::arm(hosts, foreign::find());
+        image::arm(hosts, foreign);
     }
     // SAFETY: a plain flag.
     unsafe { ARMED = true };
