@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Which packages of the workspace a package may use. Packages stand in the order of the layers: each
 /// uses only packages above it.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("bizarro-call", &[]),
     ("bizarro-record", &[]),
     ("bizarro-macros", &[]),
@@ -38,6 +38,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("conformance", &["bizarro"]),
     ("guests", &["bizarro"]),
     ("guests-jemalloc", &["bizarro", "guests"]),
+    ("guests-net", &["bizarro", "guests"]),
     ("bench", &["bizarro"]),
 ];
 
