@@ -51,6 +51,21 @@ fn statics(world: &mut World) {
     prints(world, "b", &["150 50 55 b true"]);
 }
 
+/// The windows of so many hosts lie close to the program and its libraries; each is torn down when its host ends.
+#[bizarro::test]
+fn as_many_hosts_as_there_may_be(world: &mut World) {
+    for host in 0..256 {
+        world.host(&format!("host-{host}")).workload(move || {
+            COUNTER.fetch_add(host, Ordering::SeqCst);
+            std::thread::sleep(Duration::from_millis(1));
+            println!("{}", COUNTER.load(Ordering::SeqCst));
+        });
+    }
+    prints(world, "host-0", &["100"]);
+    prints(world, "host-85", &["185"]);
+    prints(world, "host-255", &["355"]);
+}
+
 /// Takes memory until there is none.
 fn hoards() {
     let mut hoard: Vec<Vec<u8>> = Vec::new();

@@ -13,8 +13,8 @@ use crate::raw;
 const BASE: usize = 0x6000_0000_0000;
 /// Length of an arena; only what is touched costs memory.
 const SIZE: usize = 64 << 30;
-/// More arenas than this are not needed: a world of 500 hosts.
-const ARENAS: usize = 512;
+/// The outside's and those of 256 hosts. They end below the place where Linux puts libraries and stacks.
+const ARENAS: usize = 257;
 /// Where the arenas begin and end.
 pub(crate) const RANGE: (usize, usize) = (BASE, BASE + ARENAS * SIZE);
 const SPAN: usize = 64 << 10;

@@ -9,8 +9,8 @@ use bizarro_kernel::seams::{Moving, Pages};
 
 use crate::raw;
 
-/// Where the first host's window starts.
-const BASE: u64 = 0x5000_0000_0000;
+/// Where the first host's window starts. The windows of 256 hosts end below the place where Linux loads programs.
+const BASE: u64 = 0x4100_0000_0000;
 /// Length of a window.
 const SIZE: u64 = 64 << 30;
 /// The first part of a window is for brk(2).

@@ -448,6 +448,8 @@ pub enum Images {
 pub fn start_trap(images: Images) {
     let hosts = the_world().request.world.hosts.len();
     set_in_kernel(true);
+    // What is mapped from here on is the simulator's own.
+    let foreign = if images == Images::PerHost { foreign::find() } else { Vec::new() };
     trap::install();
     if let Err(code) = vdso::redirect() {
         raw::complain(format_args!(
@@ -455,7 +457,7 @@ pub fn start_trap(images: Images) {
         ));
     }
     if images == Images::PerHost {
-        image::arm(hosts, foreign::find(), the_world().request.hooks == Hooks::On);
+        image::arm(hosts, foreign, the_world().request.hooks == Hooks::On);
     }
     // SAFETY: a plain flag.
     unsafe { ARMED = true };

@@ -14,6 +14,8 @@ use crate::world::World;
 
 /// HOST_NAME_MAX of limits.h.
 const HOST_NAME_MAX: usize = 64;
+/// The shared object has room for the memory of this many hosts.
+const HOSTS_MAX: usize = 256;
 /// The longest label of a name in DNS (RFC 1035, section 2.3.4).
 const LABEL_MAX: usize = 63;
 
@@ -22,6 +24,7 @@ impl World {
     /// `entry` and `data` are 0.
     pub(crate) fn blueprint(&self) -> Result<WorldSpec, Vec<Mistake>> {
         let mut mistakes = self.mistakes.clone();
+        check_number(&self.hosts, &mut mistakes);
         check_names(&self.hosts, &mut mistakes);
         check_programs(&self.spec.test, &self.hosts, &mut mistakes);
         check_links(&self.hosts, &self.links, &mut mistakes);
@@ -36,6 +39,16 @@ impl World {
         }
         spec.links = self.links.iter().map(|draft| draft.spec.clone()).collect();
         Ok(spec)
+    }
+}
+
+fn check_number(hosts: &[HostDraft], mistakes: &mut Vec<Mistake>) {
+    if let Some(first_too_many) = hosts.get(HOSTS_MAX) {
+        mistakes.push(Mistake::at(
+            first_too_many.place,
+            format!("a world of {} hosts", hosts.len()),
+            format!("describe at most {HOSTS_MAX}"),
+        ));
     }
 }
 
@@ -207,6 +220,25 @@ mod tests {
                 a 10.0.0.2 Program
                 b 10.0.0.1 Program
                 c 10.0.0.3 Workload
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_world_has_256_hosts_at_most() {
+        let hosts = |world: &mut World, number: usize| {
+            for host in 0..number {
+                world.host(&format!("h{host}")).workload(main);
+            }
+        };
+        let mut largest = World::new("bank::test");
+        hosts(&mut largest, 256);
+        assert_eq!(largest.blueprint().map(|spec| spec.hosts.len()).ok(), Some(256));
+        check(
+            |world| hosts(world, 300),
+            expect![[r#"
+                a world of 300 hosts
+                  = describe at most 256
             "#]],
         );
     }

@@ -128,7 +128,8 @@ impl<'w> Host<'w> {
         self
     }
 
-    /// Bytes of memory its processes may use; 1 GiB without this.
+    /// Bytes of memory its processes may use; 1 GiB without this. It binds `malloc` and its kin: what a program maps
+    /// itself, or an allocator of its own does (mimalloc, jemalloc), is not counted.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.spec().memory_limit = bytes;
         self

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Which packages of the workspace a package may use. Packages stand in the order of the layers: each
 /// uses only packages above it.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("bizarro-call", &[]),
     ("bizarro-record", &[]),
     ("bizarro-macros", &[]),
@@ -37,6 +37,8 @@ const LAYERS: [(&str, &[&str]); 13] = [
     ("cargo-bizarro", &["bizarro-record", "bizarro-kernel", "bizarro-report", "bizarro"]),
     ("conformance", &["bizarro"]),
     ("guests", &["bizarro"]),
+    ("guests-jemalloc", &["bizarro", "guests"]),
+    ("guests-net", &["bizarro", "guests"]),
     ("bench", &["bizarro"]),
 ];
 

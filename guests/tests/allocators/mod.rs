@@ -119,3 +119,46 @@ fn captured_data(world: &mut World) {
         prints(world, host, &["CAPTURED 100200"]);
     }
 }
+
+/// Answers with as many bytes as it is asked for.
+fn filler() {
+    use std::io::{Read, Write};
+    let listener = std::net::TcpListener::bind("0.0.0.0:6001").unwrap();
+    for mut stream in listener.incoming().flatten() {
+        thread::spawn(move || {
+            let mut length = [0; 4];
+            stream.read_exact(&mut length)?;
+            let length = u32::from_be_bytes(length).min(1 << 20);
+            stream.write_all(&vec![7; length as usize])
+        });
+    }
+}
+
+/// Asks until it has got everything.
+fn filled() {
+    use std::io::{Read, Write};
+    let got = |length: u32| {
+        let mut stream = std::net::TcpStream::connect("filler:6001")?;
+        stream.set_read_timeout(Some(secs(1)))?;
+        stream.write_all(&length.to_be_bytes())?;
+        stream.read_exact(&mut vec![0; length as usize])
+    };
+    for length in [100, 100_000] {
+        while got(length).is_err() {
+            thread::sleep(millis(100));
+        }
+    }
+    println!("filled");
+}
+
+/// Every fault of the matrix, crashes among them: a host that starts again starts with an empty heap.
+#[bizarro::test]
+fn crashes(world: &mut World) {
+    world.host("filler").program(filler);
+    world.host("client").workload(filled);
+    world.check("the client gets everything", |run| {
+        let last = run.output("client").last().map(|line| line.to_string());
+        if last.as_deref() == Some("filled") { Ok(()) } else { Err(format!("{last:?}")) }
+    });
+    world.explore(Explore::everything().seeds(2));
+}

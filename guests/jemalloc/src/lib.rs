@@ -1,0 +1,1 @@
+//! Empty: the programs are in `tests/`.
