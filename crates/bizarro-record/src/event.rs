@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::plan::Injection;
 use crate::time::Nanos;
 
+/// What a frame of a backtrace calls the program's own file.
+pub const PROGRAM: &str = "program";
+
 /// Which of a program's outputs a line was written to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -48,13 +51,17 @@ pub enum Event {
     Killed {
         /// Signal number.
         signal: i32,
-        /// What the process was doing, one frame per line, where it could be told.
+        /// What the process was doing, where it could be told; see [`Panicked`](Event::Panicked).
         backtrace: String,
     },
     /// A thread panicked.
     Panicked {
         /// Message and place.
         message: String,
+        /// Where it was, innermost first, one frame per line: `object+0x12a4`, an address in the file
+        /// of that path ([`PROGRAM`](crate::event::PROGRAM) for the program's own), or the function and its place once somebody
+        /// has looked them up. No line depends on where anything was loaded.
+        backtrace: String,
     },
     /// The process was killed by a fault.
     Crashed,

@@ -67,7 +67,10 @@ pub fn story(
     text += &ending(record, baseline, look);
     text += &told_missing(&missing, look);
     text += "\n";
-    text + &verdict_text(&record.test, &record.plan, verdict, look)
+    // Backtraces stand beside the events.
+    let mut verdict = verdict.clone();
+    verdict.broken.iter_mut().for_each(|violation| violation.backtrace.clear());
+    text + &verdict_text(&record.test, &record.plan, &verdict, look)
 }
 
 /// All lines of a run, in order.
@@ -90,7 +93,9 @@ fn lines(record: &RunRecord, verdict: &Verdict) -> Vec<Line> {
             _ => text.clone(),
         };
         let below = match &stamped.event {
-            Event::Killed { backtrace, .. } => backtrace.lines().map(harmless).collect(),
+            Event::Killed { backtrace, .. } | Event::Panicked { backtrace, .. } => {
+                backtrace.lines().map(harmless).collect()
+            }
             _ => vec![],
         };
         Some(Line { at: stamped.at, key: format!("{host} {key}"), host, mark, text, below })

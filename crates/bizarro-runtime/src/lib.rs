@@ -16,6 +16,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod backtrace;
 pub mod exec;
 pub mod foreign;
 pub mod guest;
@@ -24,9 +25,11 @@ pub mod guest_heap;
 pub mod hooks;
 pub mod hypercall;
 pub mod image;
+pub mod objects;
 pub mod outside;
 pub mod own_heap;
 pub mod pages;
+pub mod process;
 pub mod raw;
 pub mod recorder;
 pub mod switch;

@@ -98,6 +98,11 @@ fn register(frame: &Frame, which: i32) -> usize {
     frame.uc_mcontext.gregs[which as usize] as usize
 }
 
+/// The instruction at which a guest was interrupted.
+pub fn instruction(frame: &Frame) -> usize {
+    register(frame, libc::REG_RIP)
+}
+
 /// The registers of the trapped instruction, for a thread that is made from them.
 pub fn registers(frame: &Frame) -> switch::Registers {
     let r = |which: i32| register(frame, which) as u64;

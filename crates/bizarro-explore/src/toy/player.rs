@@ -92,7 +92,8 @@ impl Game {
 
     fn panic(&mut self) -> Answer {
         let message = "expected value at line 1 column 1, src/player.rs:31".to_string();
-        self.wire.event(PLAYER, Event::Panicked { message });
+        let backtrace = "player::parse at src/player.rs:31".to_string();
+        self.wire.event(PLAYER, Event::Panicked { message, backtrace });
         self.wire.event(PLAYER, Event::Exited { status: 101 });
         Answer::Over(Ending::Completed)
     }

@@ -17,6 +17,10 @@ fn happened(record: &mut RunRecord, host: u16, event: Event) {
     record.events.push(Stamped { at: Nanos::from_secs(9), host, tid: 4, event });
 }
 
+fn panicked(message: &str) -> Event {
+    Event::Panicked { message: message.to_string(), backtrace: "program+0x1".to_string() }
+}
+
 /// The verdict in a line: outcome, then properties with their facts, then doubts.
 fn told(record: &RunRecord) -> String {
     let verdict = verdict(record, None);
@@ -75,12 +79,12 @@ fn sometimes_is_no_matter_of_one_run() {
 #[test]
 fn a_panic_is_told_once() {
     let unwound = record(|r| {
-        happened(r, 1, Event::Panicked { message: "index out of bounds".to_string() });
+        happened(r, 1, panicked("index out of bounds"));
         happened(r, 1, Event::Exited { status: 101 });
     });
     assert_eq!(told(&unwound), "crashed | no panic [player] index out of bounds");
     let aborted = record(|r| {
-        happened(r, 1, Event::Panicked { message: "index out of bounds".to_string() });
+        happened(r, 1, panicked("index out of bounds"));
         happened(r, 1, Event::Killed { signal: 6, backtrace: String::new() });
     });
     assert_eq!(told(&aborted), told(&unwound));
@@ -89,7 +93,7 @@ fn a_panic_is_told_once() {
 #[test]
 fn a_new_incarnation_has_not_panicked() {
     let record = record(|r| {
-        happened(r, 0, Event::Panicked { message: "first".to_string() });
+        happened(r, 0, panicked("first"));
         happened(r, 0, Event::Started { incarnation: 2 });
         happened(r, 0, Event::Killed { signal: 6, backtrace: String::new() });
     });

@@ -13,6 +13,7 @@ use bizarro_report::{Exit, Look, replay_command};
 use super::runner::{TestCase, WorldRunner};
 use super::session::Conclusion;
 use super::settings::{Settings, Trace};
+use super::symbols::Symbols;
 use super::voice::{Detail, Voice};
 use crate::explore::Explore;
 
@@ -30,7 +31,8 @@ pub(crate) fn one_run(
         true => None,
         false => Some(runner.run(&undisturbed)?),
     };
-    let (record, calls) = runner.run_traced(plan, trace)?;
+    let (mut record, calls) = runner.run_traced(plan, trace)?;
+    Symbols::own().name_record(&mut record);
     let verdict = verdict(&record, baseline.as_ref());
     let story = bizarro_report::story(&record, &verdict, baseline.as_ref(), look);
     let fingerprint = format!("\nfingerprint {:016x}\n", record.fingerprint);
@@ -64,7 +66,8 @@ pub(crate) fn everything(
     let mut told = Told::new(&test.name, *voice);
     let baseline = if settings.matrix.unwrap_or(wanted.matrix) {
         let options = MatrixOptions { model: test.model, ..MatrixOptions::default() };
-        let report = matrix(&mut runners, options, voice)?;
+        let mut report = matrix(&mut runners, options, voice)?;
+        Symbols::own().name_findings(&mut report.findings);
         told.matrix(&report);
         report.baseline
     } else {
@@ -77,7 +80,9 @@ pub(crate) fn everything(
         baseline
     };
     if seeds > 0 && told.may_go_on {
-        told.schedules(&schedules(&mut runners, seeds.into(), Repeat::EveryRun, voice)?, &baseline);
+        let mut report = schedules(&mut runners, seeds.into(), Repeat::EveryRun, voice)?;
+        Symbols::own().name_findings(&mut report.findings);
+        told.schedules(&report, &baseline);
     }
     let broken = std::mem::take(&mut told.broken);
     let conclusion = told.conclude();
@@ -147,7 +152,8 @@ impl Told {
 
     /// A baseline without a matrix.
     fn baseline(&mut self, baseline: &RunRecord) {
-        let verdict = verdict(baseline, None);
+        let mut verdict = verdict(baseline, None);
+        Symbols::own().name_verdict(&mut verdict);
         self.properties.add(baseline);
         self.exits.push(Exit::of_verdict(&verdict));
         self.may_go_on = verdict.outcome == Outcome::Held;

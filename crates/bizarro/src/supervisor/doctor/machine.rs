@@ -138,7 +138,7 @@ fn vdso() -> State {
     }
     let flags = lines.find_map(|line| line.strip_prefix("VmFlags:")).unwrap_or_default();
     if flags.split_whitespace().any(|flag| flag == "sl") {
-        return State::Helped("it is sealed; world processes are started without it".to_string());
+        return State::Helped("it is sealed; world processes hide it instead".to_string());
     }
     State::Met(String::new())
 }
