@@ -222,11 +222,11 @@ fn accidents(record: &RunRecord) -> Vec<Violation> {
                 format!("killed by {}", signal_name(*signal)),
                 backtrace.as_str(),
             ),
-            Event::Exited { status } if *status != 0 => {
+            Event::Exited { status, backtrace } if *status != 0 => {
                 if after_panic && *status == STATUS_OF_PANIC {
                     continue;
                 }
-                (Promise::Success, format!("ended with status {status}"), "")
+                (Promise::Success, format!("ended with status {status}"), backtrace.as_str())
             }
             _ => continue,
         };
@@ -243,8 +243,8 @@ fn accidents(record: &RunRecord) -> Vec<Violation> {
 fn ending(record: &RunRecord) -> Option<Violation> {
     let (promise, fact, host, backtrace) = match &record.ending {
         Ending::Completed | Ending::Lost { .. } => return None,
-        Ending::Deadline { tasks } => (Promise::Ends, waiting(tasks), None, ""),
-        Ending::Deadlock { tasks } => (Promise::NoDeadlock, waiting(tasks), None, ""),
+        Ending::Deadline { tasks } => (Promise::Ends, waiting(tasks), None, first(tasks)),
+        Ending::Deadlock { tasks } => (Promise::NoDeadlock, waiting(tasks), None, first(tasks)),
         Ending::Spinning { task, backtrace } => (
             Promise::NoSpinning,
             format!("task {} `{}` uses time without a system call", task.tid, task.name),
@@ -260,6 +260,11 @@ fn by_default(promise: Promise, fact: String, at: Nanos, host: Option<String>) -
     let property = promise.default_name().to_string();
     let (place, backtrace) = (String::new(), String::new());
     Violation { promise, property, fact, at, host, task: None, place, backtrace }
+}
+
+/// Where the task that [`waiting`] names is.
+fn first(tasks: &[TaskState]) -> &str {
+    tasks.first().map_or("", |task| &task.backtrace)
 }
 
 /// `player's main waits for epoll_wait(5), and 3 other tasks wait`: the first task, and how many more.

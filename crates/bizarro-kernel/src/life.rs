@@ -73,7 +73,12 @@ impl Kernel {
     pub fn end_process(&mut self, host: HostId, status: i32) {
         self.flush_output(host);
         let tid = self.current_tid_on(host);
-        self.observer.event(self.now, host.0, tid, Event::Exited { status });
+        self.observer.event(
+            self.now,
+            host.0,
+            tid,
+            Event::Exited { status, backtrace: String::new() },
+        );
         self.hosts[usize::from(host.0)].life = Life::Ended(status);
         self.destroy_process(host);
         let role = self.hosts[usize::from(host.0)].spec.role;

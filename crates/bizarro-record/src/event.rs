@@ -46,6 +46,8 @@ pub enum Event {
     Exited {
         /// Exit status, as `wait(2)` would report it.
         status: i32,
+        /// Where it ended, if not with success; see [`Panicked`](Event::Panicked).
+        backtrace: String,
     },
     /// The host's process was killed by a signal of its own making.
     Killed {

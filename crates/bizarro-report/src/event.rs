@@ -18,7 +18,7 @@ pub(crate) fn text(event: &Event, hosts: &[String]) -> String {
     let text = match event {
         Event::Started { incarnation: 1 } => "starts".to_string(),
         Event::Started { incarnation } => format!("starts for the {} time", ordinal(*incarnation)),
-        Event::Exited { status } => format!("ends with status {status}"),
+        Event::Exited { status, .. } => format!("ends with status {status}"),
         Event::Killed { signal, .. } => {
             format!("is killed by {} of its own making", signal_name(*signal))
         }

@@ -137,8 +137,9 @@ fn told(
         add(&harmless(&format!("{}: {fact}", violation.property)), Ink::Plain);
         // What a fault brought about is shown in full by the command.
         if finding.plan().injections.is_empty() {
-            let lines = frames_of(violation);
-            lines.iter().for_each(|line| add(&harmless(&format!("  {line}")), Ink::Faint));
+            for frame in frames_of(violation) {
+                add(&harmless(&format!("  {frame}")), Ink::Faint);
+            }
         }
     }
     for doubt in &finding.verdict.doubts {

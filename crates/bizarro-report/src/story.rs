@@ -83,7 +83,7 @@ fn lines(record: &RunRecord, verdict: &Verdict) -> Vec<Line> {
             Event::Panicked { .. } | Event::Killed { .. } | Event::Unsupported { .. } => {
                 Mark::Broken
             }
-            Event::Exited { status } if *status != 0 => Mark::Broken,
+            Event::Exited { status, .. } if *status != 0 => Mark::Broken,
             _ => Mark::Usual,
         };
         let text = event_text(&stamped.event, &record.hosts);
@@ -93,9 +93,9 @@ fn lines(record: &RunRecord, verdict: &Verdict) -> Vec<Line> {
             _ => text.clone(),
         };
         let below = match &stamped.event {
-            Event::Killed { backtrace, .. } | Event::Panicked { backtrace, .. } => {
-                backtrace.lines().map(harmless).collect()
-            }
+            Event::Exited { backtrace, .. }
+            | Event::Killed { backtrace, .. }
+            | Event::Panicked { backtrace, .. } => backtrace.lines().map(harmless).collect(),
             _ => vec![],
         };
         Some(Line { at: stamped.at, key: format!("{host} {key}"), host, mark, text, below })
@@ -240,6 +240,9 @@ fn ending(record: &RunRecord, baseline: Option<&RunRecord>, look: Look) -> Strin
     for task in tasks {
         let line = format!("{} task {} `{}`: {}", task.host, task.tid, task.name, task.waits_for);
         text += &format!("    {}\n", harmless(&line));
+        for line in task.backtrace.lines() {
+            text += &format!("      {}\n", look.paint(Ink::Faint, &harmless(line)));
+        }
     }
     for line in backtrace.lines() {
         text += &format!("      {}\n", look.paint(Ink::Faint, &harmless(line)));

@@ -106,6 +106,32 @@ pub(crate) fn frames_of(violation: &Violation) -> Vec<String> {
     lines
 }
 
+/// A broken property: what, when and where in a line, then the facts.
+fn told(violation: &Violation, look: Look) -> String {
+    let mut place = format!("at {}", violation.at);
+    if let Some(host) = &violation.host {
+        place += &format!(", on {host}");
+    }
+    if let Some(task) = violation.task {
+        place += &format!(", task {task}");
+    }
+    if !violation.place.is_empty() {
+        place += &format!(", {}", violation.place);
+    }
+    let mut text = paragraph_of(&format!("✗ {}, {place}", violation.property), look);
+    if !violation.fact.is_empty() {
+        text += &paragraph_of(&format!("  {}", violation.fact), look);
+    }
+    // A frame is never broken, like a command: people search for it and click on it.
+    frames_of(violation).iter().for_each(|frame| text += &format!("      {}\n", harmless(frame)));
+    text
+}
+
+fn paragraph_of(text: &str, look: Look) -> String {
+    let lines = look.wrap(&harmless(text), 2);
+    lines.iter().map(|line| format!("  {line}\n")).collect()
+}
+
 /// The verdict of a single run: the outcome in a line, then a line for each fact, then the command.
 pub fn verdict_text(test: &str, plan: &Plan, verdict: &Verdict, look: Look) -> String {
     let ink = match verdict.outcome {
@@ -115,28 +141,10 @@ pub fn verdict_text(test: &str, plan: &Plan, verdict: &Verdict, look: Look) -> S
     };
     let outcome = look.paint(ink, verdict.outcome.words());
     let mut text = format!("{}: {outcome}\n", harmless(test));
-    let mut add = |paragraph: &str| {
-        for line in look.wrap(&harmless(paragraph), 2) {
-            text += &format!("  {line}\n");
-        }
-    };
     for violation in &verdict.broken {
-        let mut place = format!("at {}", violation.at);
-        if let Some(host) = &violation.host {
-            place += &format!(", on {host}");
-        }
-        if let Some(task) = violation.task {
-            place += &format!(", task {task}");
-        }
-        if !violation.place.is_empty() {
-            place += &format!(", {}", violation.place);
-        }
-        add(&format!("✗ {}, {place}", violation.property));
-        if !violation.fact.is_empty() {
-            add(&format!("  {}", violation.fact));
-        }
-        frames_of(violation).iter().for_each(|line| add(&format!("    {line}")));
+        text += &told(violation, look);
     }
+    let mut add = |paragraph: &str| text += &paragraph_of(paragraph, look);
     for doubt in &verdict.doubts {
         add(&format!("{doubt}."));
     }

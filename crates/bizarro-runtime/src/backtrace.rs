@@ -81,6 +81,11 @@ pub fn collect(at: Option<usize>) {
     }
 }
 
+/// Gives up what was found, and whatever the unwinder was about to find.
+pub fn forget() {
+    (frames().found, frames().at_work) = (0, false);
+}
+
 extern "C" fn keep(context: *mut c_void, _: *mut c_void) -> c_int {
     const GO_ON: c_int = 0;
     const STOP: c_int = 5;

@@ -17,7 +17,7 @@ use bizarro_kernel::kernel::{Cloned, Command, Flow, Kernel, Next, Via};
 use bizarro_kernel::sys::signals::Delivery;
 use bizarro_kernel::table::Args;
 use bizarro_kernel::task::TaskId;
-use bizarro_record::record::{KeptFile, TaskState};
+use bizarro_record::record::{KeptFile, TaskState as TaskReport};
 use bizarro_record::{Ending, Event, Hooks, RunRecord, RunRequest};
 
 use crate::guest::Guest;
@@ -44,6 +44,7 @@ static mut WORLD: *mut World = core::ptr::null_mut();
 static mut IN_KERNEL: bool = false;
 static mut ARMED: bool = false;
 static mut HOOKS: Hooks = Hooks::On;
+static mut LOOKING: bool = false;
 
 /// The world of this process, once there is one.
 pub fn world() -> Option<&'static mut World> {
@@ -223,6 +224,10 @@ fn switch_away() {
     let world = the_world();
     let me = world.kernel.current;
     let from = context(world, me);
+    if is_looking() {
+        // The unwinder has to wait for something: what it found so far is what there is.
+        go_back_to_root(from);
+    }
     match world.kernel.schedule() {
         Next::Task(task) if task == me => {}
         Next::Task(task) => switch_to_task(world, from, task),
@@ -231,6 +236,54 @@ fn switch_away() {
             // SAFETY: the root task is suspended in `run_tasks`, and this task's context is its own.
             unsafe { switch::switch(from, &raw const world.root) };
         }
+    }
+    if is_looking() {
+        set_in_kernel(false);
+        backtrace::collect(None);
+        set_in_kernel(true);
+        go_back_to_root(from);
+    }
+}
+
+/// Whether the root task wants to know where the others are: the run is over, and no guest goes on.
+fn is_looking() -> bool {
+    // SAFETY: a plain flag on the one kernel thread.
+    unsafe { LOOKING }
+}
+
+fn go_back_to_root(from: *mut Context) -> ! {
+    // SAFETY: the root task is suspended in `look_at_tasks`, and this task's context is its own.
+    unsafe { switch::switch(from, &raw const the_world().root) };
+    raw::complain(format_args!("a task was run again after the end"));
+    raw::exit(crate::OUR_BUG)
+}
+
+/// Finds out where the tasks are, by letting each look for itself.
+fn look_at_tasks(ending: &mut Ending) {
+    /// Enough to see what is going on.
+    const TASKS_MAX: usize = 32;
+    let (Ending::Deadline { tasks } | Ending::Deadlock { tasks }) = ending else { return };
+    let hosts = the_world().kernel.hosts.iter();
+    let ids: Vec<TaskId> = hosts.flat_map(|host| host.process.tasks.iter().copied()).collect();
+    for (id, report) in ids.into_iter().zip(tasks).take(TASKS_MAX) {
+        let world = the_world();
+        let task = world.kernel.task_by_id(id).filter(|task| task.tid == report.tid);
+        let Some(host) = task.map(|task| task.host) else { continue };
+        let to = context(world, id);
+        // SAFETY: the context is one that a switch saved or `switch::start` made.
+        if unsafe { switch::is_fresh(to) } {
+            continue;
+        }
+        world.kernel.current = id;
+        image::switch_to(slot(host));
+        // SAFETY: a task that has run was saved by a switch in `switch_away`, which comes back here.
+        unsafe {
+            LOOKING = true;
+            switch::switch(&raw mut world.root, to);
+            LOOKING = false;
+        }
+        report.backtrace = backtrace::text();
+        backtrace::forget();
     }
 }
 
@@ -349,6 +402,14 @@ pub fn panicked(message: String) {
     set_in_kernel(false);
 }
 
+/// A process of the guest is about to end, and says that something went wrong.
+pub fn exits_without_success() {
+    let backtrace = backtrace(None);
+    let world = the_world();
+    world.recorder.exiting = Some((world.kernel.host_id().0, backtrace));
+    set_in_kernel(false);
+}
+
 fn kill_current(signal: i32, at: Option<usize>) -> ! {
     let backtrace = backtrace(at);
     let world = the_world();
@@ -362,11 +423,12 @@ pub fn spinning(frame: &mut Frame) {
     let backtrace = backtrace(Some(trap::instruction(frame)));
     let world = the_world();
     let task = world.kernel.task();
-    let task = TaskState {
+    let task = TaskReport {
         host: world.kernel.host().name().clone(),
         tid: task.tid,
         name: task.name().into_owned(),
         waits_for: String::from("running"),
+        backtrace: String::new(),
     };
     world.kernel.stats.virtual_time = world.kernel.now;
     finish(Ending::Spinning { task, backtrace })
@@ -690,7 +752,8 @@ fn tear_down(host: HostId) {
 }
 
 /// Ends the run: record, exit.
-fn finish(ending: Ending) -> ! {
+fn finish(mut ending: Ending) -> ! {
+    look_at_tasks(&mut ending);
     let world = the_world();
     let status = exit_status(&world.kernel, &ending);
     let fd = world.request.record_fd;

@@ -181,6 +181,7 @@ fn goes_away() {
         "✗ programs end with success, at 0.0",
         "on server, task 100",
         "ended with status 3",
+        "broken::goes_away::{{closure}}",
     ]);
     said.ends_with("cargo bizarro replay broken::goes_away baseline");
 }
@@ -244,7 +245,9 @@ fn deadlocks() {
         drop(never.wait(lock.lock().unwrap()));
     });
     let Some(said) = look_at("deadlocks", &[], describe) else { return };
-    said.code(1).has(&["no deadlock", "one's task"]);
+    said.code(1).has(&["✗ no deadlock, at 0.0", "one's task 100 `one` waits in futex 0x"]);
+    said.has(&["broken::deadlocks::{{closure}}", "crates/bizarro/tests/broken.rs:"]);
+    said.ends_with("cargo bizarro replay broken::deadlocks baseline");
 }
 
 #[test]
@@ -255,7 +258,8 @@ fn never_ends() {
         }
     });
     let Some(said) = look_at("never_ends", &[], describe) else { return };
-    said.code(1).has(&["the workload ends"]);
+    said.code(1).has(&["✗ the workload ends, at 60.0", "one's task 100 `one` is running"]);
+    said.has(&["broken::never_ends::{{closure}}", "crates/bizarro/tests/broken.rs:"]);
 }
 
 #[test]

@@ -149,6 +149,7 @@ fn the_story_of_a_spinning_task() {
             tid: 1,
             name: "main".to_string(),
             waits_for: "running".to_string(),
+            backtrace: String::new(),
         };
         let backtrace = "pacman::wait_for_board  src/wait.rs:14".to_string();
         record.ending = Ending::Spinning { task, backtrace };

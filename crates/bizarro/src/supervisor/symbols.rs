@@ -40,14 +40,19 @@ impl Symbols {
     /// Names the frames of a run.
     pub(crate) fn name_record(&mut self, record: &mut RunRecord) {
         for stamped in &mut record.events {
-            if let Event::Panicked { backtrace, .. } | Event::Killed { backtrace, .. } =
-                &mut stamped.event
+            if let Event::Panicked { backtrace, .. }
+            | Event::Killed { backtrace, .. }
+            | Event::Exited { backtrace, .. } = &mut stamped.event
             {
                 *backtrace = self.named(backtrace);
             }
         }
-        if let Ending::Spinning { backtrace, .. } = &mut record.ending {
-            *backtrace = self.named(backtrace);
+        match &mut record.ending {
+            Ending::Spinning { backtrace, .. } => *backtrace = self.named(backtrace),
+            Ending::Deadline { tasks } | Ending::Deadlock { tasks } => {
+                tasks.iter_mut().for_each(|task| task.backtrace = self.named(&task.backtrace));
+            }
+            Ending::Completed | Ending::Lost { .. } => {}
         }
     }
 
