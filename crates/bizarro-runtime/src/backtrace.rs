@@ -111,7 +111,8 @@ fn push(address: usize) {
 pub fn text() -> String {
     let frames = frames();
     let lines = frames.addresses[..frames.found].iter().map(|address| line(*address));
-    lines.fold(String::new(), |text, line| text + &line + "\n")
+    let text = lines.fold(String::new(), |text, line| text + &line + "\n");
+    if frames.found == MOST { text + "…\n" } else { text }
 }
 
 fn line(address: usize) -> String {

@@ -168,17 +168,23 @@ fn without_hash(name: &str) -> &str {
 
 /// The standard library's own mark: what a panic does is above it, what led to it below.
 const PANICKING: &str = "__rust_end_short_backtrace";
+/// What carries an end out that a program asks for: whoever asked is below it.
+const EXITING: &str = "std::process::exit";
 /// What stands between the mark and whoever panicked.
 const TO_PANIC: [&str; 2] = ["rust_begin_unwind", "core::panicking::"];
 /// What calls a program, or a thread of one.
 const AROUND: [&str; 2] = ["__rust_begin_short_backtrace", "bizarro::program::run_program"];
 
-/// The frames that are the program's own: between what carries a panic out and what called the program. All of
-/// them, where that would leave none.
+/// The frames that are the program's own: between what carries a panic or an end out and what called the program.
+/// Where that would leave none of a panic, all of them.
 fn of_the_program(frames: &[Named]) -> &[Named] {
     let is = |marks: [&'static str; 2]| {
         move |frame: &Named| marks.iter().any(|mark| frame.function.contains(mark))
     };
+    if let Some(exit) = frames.iter().position(|frame| frame.function == EXITING) {
+        let end = frames.iter().position(is(AROUND)).unwrap_or(frames.len());
+        return &frames[exit + 1..end.max(exit + 1)];
+    }
     let mark = frames.iter().position(|frame| frame.function.contains(PANICKING));
     let below = mark.map_or(frames, |mark| &frames[mark + 1..]);
     let skipped = below.iter().take_while(|frame| mark.is_some() && is(TO_PANIC)(frame)).count();
@@ -217,6 +223,11 @@ mod tests {
             &["pacman::parse", "pacman::main", "std::panicking::catch_unwind"],
         );
         check_own(&["abort", "pacman::main"], &["abort", "pacman::main"]);
+        let exit = ["_exit", "exit", "std::process::exit"];
+        let around = ["bizarro::program::run_program", "start_thread"];
+        check_own(&[&exit[..], &["pacman::main"], &around].concat(), &["pacman::main"]);
+        // A `main` that returned an error is where no function of it is left.
+        check_own(&[&exit[..], &around].concat(), &[]);
         check_own(&["bizarro::program::run_program"], &["bizarro::program::run_program"]);
         check_own(&[], &[]);
     }
