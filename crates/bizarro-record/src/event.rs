@@ -61,7 +61,7 @@ pub enum Event {
         /// Message and place.
         message: String,
         /// Where it was, innermost first, one frame per line: `object+0x12a4`, an address in the file
-        /// of that path ([`PROGRAM`](crate::event::PROGRAM) for the program's own), or the function and its place once somebody
+        /// of that path ([`PROGRAM`] for the program's own), or the function and its place once somebody
         /// has looked them up. No line depends on where anything was loaded.
         backtrace: String,
     },
