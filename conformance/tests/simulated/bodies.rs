@@ -442,8 +442,10 @@ agree! {
     dev_fd_and_std_names
     dev_tty_and_shm
     proc_self_is_this_process
+    proc_self_exe_and_cmdline
     proc_self_status
     proc_self_stat
+    proc_self_maps
     proc_self_fd
     proc_self_fdinfo
     proc_self_task
@@ -510,6 +512,4 @@ agree! {
 
 diverge! {
     mmap_file_shared_writes_back
-    proc_self_exe_and_cmdline
-    proc_self_maps
 }

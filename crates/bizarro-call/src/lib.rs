@@ -56,8 +56,6 @@ pub enum Op {
     Note = 5,
     /// A thread panicked. Input: UTF-8 message and place. Returns 0.
     Panic = 6,
-    /// Where a killed process was. Input: UTF-8, one frame per line. Returns 0.
-    Backtrace = 7,
     /// True virtual time in nanoseconds since the world started. Returns it.
     Now = 9,
 }
@@ -65,7 +63,7 @@ pub enum Op {
 impl Op {
     /// The operation of this number.
     pub fn from_number(n: u32) -> Option<Op> {
-        [Op::Run, Op::Assert, Op::Invoke, Op::Return, Op::Note, Op::Panic, Op::Backtrace, Op::Now]
+        [Op::Run, Op::Assert, Op::Invoke, Op::Return, Op::Note, Op::Panic, Op::Now]
             .into_iter()
             .find(|op| *op as u32 == n)
     }

@@ -31,4 +31,4 @@ pub use property::{Folded, Properties};
 pub use runner::{Runner, RunnerError, Runners};
 pub use schedules::{SchedulesReport, schedules};
 pub use self_check::{Difference, FirstDifference, compare, self_check};
-pub use verdict::{Outcome, Promise, Verdict, Violation, verdict};
+pub use verdict::{Outcome, Promise, Verdict, Violation, signal_name, verdict};

@@ -129,7 +129,7 @@ fn went_worse(exchange: &Exchange, usual: &Exchange) -> bool {
 fn is_accident(event: &Event) -> bool {
     match event {
         Event::Panicked { .. } | Event::Killed { .. } => true,
-        Event::Exited { status } => *status != 0,
+        Event::Exited { status, .. } => *status != 0,
         _ => false,
     }
 }

@@ -37,7 +37,7 @@ pub enum FirstDifference {
     /// Their events are equal, and they end in different ways.
     Ending {
         /// The ending of each run.
-        sides: [Ending; 2],
+        sides: Box<[Ending; 2]>,
     },
     /// Everything recorded is equal, and the fingerprints differ: an effect that leaves no event.
     Hidden,
@@ -83,7 +83,7 @@ fn first_difference(first: &RunRecord, second: &RunRecord) -> Option<FirstDiffer
         });
     }
     if first.ending != second.ending {
-        let sides = [first.ending.clone(), second.ending.clone()];
+        let sides = Box::new([first.ending.clone(), second.ending.clone()]);
         return Some(FirstDifference::Ending { sides });
     }
     (first.fingerprint != second.fingerprint).then_some(FirstDifference::Hidden)

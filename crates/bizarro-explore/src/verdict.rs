@@ -101,8 +101,12 @@ pub struct Violation {
     pub at: Nanos,
     /// Name of the host, where it is one host's doing.
     pub host: Option<String>,
+    /// Thread id of the task that did it, where it is one task's doing.
+    pub task: Option<u32>,
     /// `file:line` of the assertion, or empty.
     pub place: String,
+    /// Where the program was, one frame per line, where that is known.
+    pub backtrace: String,
 }
 
 /// The judgement of one run.
@@ -187,7 +191,9 @@ fn stated(record: &RunRecord, property: &Property) -> Option<Violation> {
         fact,
         at,
         host: host.cloned(),
+        task: None,
         place: property.place.clone(),
+        backtrace: String::new(),
     })
 }
 
@@ -202,49 +208,63 @@ fn accidents(record: &RunRecord) -> Vec<Violation> {
     let mut found = Vec::new();
     for stamped in &record.events {
         let after_panic = panicked.contains(&stamped.host);
-        let (promise, fact) = match &stamped.event {
-            Event::Panicked { message } => {
+        let (promise, fact, backtrace) = match &stamped.event {
+            Event::Panicked { message, backtrace } => {
                 panicked.insert(stamped.host);
-                (Promise::NoPanic, message.clone())
+                (Promise::NoPanic, message.clone(), backtrace.as_str())
             }
             Event::Started { .. } => {
                 panicked.remove(&stamped.host);
                 continue;
             }
-            Event::Killed { signal, .. } if !(after_panic && *signal == SIGABRT) => {
-                (Promise::NoSignal, format!("killed by {}", signal_name(*signal)))
-            }
-            Event::Exited { status } if *status != 0 => {
+            Event::Killed { signal, backtrace } if !(after_panic && *signal == SIGABRT) => (
+                Promise::NoSignal,
+                format!("killed by {}", signal_name(*signal)),
+                backtrace.as_str(),
+            ),
+            Event::Exited { status, backtrace } if *status != 0 => {
                 if after_panic && *status == STATUS_OF_PANIC {
                     continue;
                 }
-                (Promise::Success, format!("ended with status {status}"))
+                (Promise::Success, format!("ended with status {status}"), backtrace.as_str())
             }
             _ => continue,
         };
         let host = record.hosts.get(usize::from(stamped.host)).cloned();
-        found.push(by_default(promise, fact, stamped.at, host));
+        found.push(Violation {
+            task: (stamped.tid != 0).then_some(stamped.tid),
+            backtrace: backtrace.to_string(),
+            ..by_default(promise, fact, stamped.at, host)
+        });
     }
     found
 }
 
 fn ending(record: &RunRecord) -> Option<Violation> {
-    let (promise, fact, host) = match &record.ending {
+    let (promise, fact, host, backtrace) = match &record.ending {
         Ending::Completed | Ending::Lost { .. } => return None,
-        Ending::Deadline { tasks } => (Promise::Ends, waiting(tasks), None),
-        Ending::Deadlock { tasks } => (Promise::NoDeadlock, waiting(tasks), None),
-        Ending::Spinning { task, .. } => (
+        Ending::Deadline { tasks } => (Promise::Ends, waiting(tasks), None, first(tasks)),
+        Ending::Deadlock { tasks } => (Promise::NoDeadlock, waiting(tasks), None, first(tasks)),
+        Ending::Spinning { task, backtrace } => (
             Promise::NoSpinning,
             format!("task {} `{}` uses time without a system call", task.tid, task.name),
             Some(task.host.clone()),
+            backtrace.as_str(),
         ),
     };
-    Some(by_default(promise, fact, record.stats.virtual_time, host))
+    let backtrace = backtrace.to_string();
+    Some(Violation { backtrace, ..by_default(promise, fact, record.stats.virtual_time, host) })
 }
 
 fn by_default(promise: Promise, fact: String, at: Nanos, host: Option<String>) -> Violation {
     let property = promise.default_name().to_string();
-    Violation { promise, property, fact, at, host, place: String::new() }
+    let (place, backtrace) = (String::new(), String::new());
+    Violation { promise, property, fact, at, host, task: None, place, backtrace }
+}
+
+/// Where the task that [`waiting`] names is.
+fn first(tasks: &[TaskState]) -> &str {
+    tasks.first().map_or("", |task| &task.backtrace)
 }
 
 /// `player's main waits for epoll_wait(5), and 3 other tasks wait`: the first task, and how many more.
@@ -295,7 +315,7 @@ fn missed(record: &RunRecord) -> Vec<Injection> {
 }
 
 /// Linux's name of a signal that a program can bring upon itself, signal(7), for x86-64.
-fn signal_name(signal: i32) -> String {
+pub fn signal_name(signal: i32) -> String {
     let name = match signal {
         4 => "SIGILL",
         5 => "SIGTRAP",

@@ -156,6 +156,7 @@ impl Host {
             cpus: spec.cpus,
             capacity: DISK_CAPACITY,
             machine_id: u128::from(spec.address.to_bits()) << 64 | 0xb12a_2200,
+            executable: &spec.executable,
             files: &spec.files,
             now,
         };

@@ -688,6 +688,7 @@ impl Kernel {
                     tid: task.tid,
                     name: task.name().into_owned(),
                     waits_for: self.describe_wait(task),
+                    backtrace: String::new(),
                 });
             }
         }

@@ -72,7 +72,13 @@ impl Kernel {
     /// Ends the process of `host`: all tasks are gone, descriptors are closed, locks released.
     pub fn end_process(&mut self, host: HostId, status: i32) {
         self.flush_output(host);
-        self.observer.event(self.now, host.0, 0, Event::Exited { status });
+        let tid = self.current_tid_on(host);
+        self.observer.event(
+            self.now,
+            host.0,
+            tid,
+            Event::Exited { status, backtrace: String::new() },
+        );
         self.hosts[usize::from(host.0)].life = Life::Ended(status);
         self.destroy_process(host);
         let role = self.hosts[usize::from(host.0)].spec.role;
@@ -81,10 +87,17 @@ impl Kernel {
         }
     }
 
+    /// The thread id of the current task, if it is the host's; 0 where something else acts.
+    fn current_tid_on(&self, host: HostId) -> u32 {
+        let current = self.task_by_id(self.current).filter(|task| task.host == host);
+        current.map_or(0, |task| task.tid)
+    }
+
     /// A signal that was neither caught nor blocked ends the process.
     pub fn kill_process(&mut self, host: HostId, signal: i32, backtrace: String) {
         self.flush_output(host);
-        self.observer.event(self.now, host.0, 0, Event::Killed { signal, backtrace });
+        let tid = self.current_tid_on(host);
+        self.observer.event(self.now, host.0, tid, Event::Killed { signal, backtrace });
         self.hosts[usize::from(host.0)].life = Life::Ended(128 + signal);
         self.destroy_process(host);
         let role = self.hosts[usize::from(host.0)].spec.role;

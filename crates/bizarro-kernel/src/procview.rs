@@ -90,14 +90,13 @@ impl ProcView<'_> {
         for (to, from) in limits.0.iter_mut().zip(&process.limits) {
             *to = (from.soft, from.hard);
         }
-        let mut cmdline = Vec::from(format!("/usr/bin/{}", self.host().name()));
-        cmdline.push(0);
+        let arguments = self.host().spec.arguments.iter();
         ProcessFacts {
             pid: process.pid,
             ppid: 1,
             pgid: process.pid,
             sid: process.pid,
-            cmdline,
+            cmdline: arguments.flat_map(|argument| argument.bytes().chain([0])).collect(),
             environ: self.host().spec.env.iter().flat_map(|v| v.bytes().chain([0])).collect(),
             threads: process.tasks.len() as u32,
             cred: Some(self.host().cred()),
@@ -177,7 +176,7 @@ impl Proc for ProcView<'_> {
     fn link(&self, node: &ProcNode) -> Result<ProcLink, Errno> {
         let process = &self.host().process;
         Ok(match node.entry {
-            ProcEntry::Exe => ProcLink::Path(format!("/usr/bin/{}", self.host().name()).into()),
+            ProcEntry::Exe => ProcLink::Path(self.host().spec.executable.clone().into()),
             ProcEntry::Cwd => ProcLink::Node(process.cwd),
             ProcEntry::RootLink => ProcLink::Node(crate::fs::Fs::ROOT),
             ProcEntry::Fd => {

@@ -102,10 +102,42 @@ pub enum OutsideNode {
     Symlink(String),
 }
 
-/// The real directories that a test declared, read-only. Nothing else of the machine can be reached.
+/// The real directories that a test declared, read-only, and the program itself. Nothing else of the
+/// machine can be reached.
 pub trait Outside {
     /// What is at the real absolute path `path`.
     fn look(&mut self, path: &str) -> Result<OutsideNode, Errno>;
     /// The whole content of the real file at `path`.
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Errno>;
+    /// The mappings of the process that makes the current call, by address.
+    fn mappings(&mut self) -> Result<Vec<Mapping>, Errno>;
+}
+
+/// The path at which [`Outside`] shows the binary of the guests' program, wherever it really is.
+pub const PROGRAM: &str = "/proc/self/exe";
+
+/// A range of a process's addresses.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mapping {
+    /// First address.
+    pub start: u64,
+    /// First address after it.
+    pub end: u64,
+    /// mmap(2)'s protection.
+    pub prot: i32,
+    /// What its bytes come from.
+    pub backing: Backing,
+}
+
+/// What a mapping's bytes come from.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Backing {
+    /// Nothing: zeroes, as with MAP_ANONYMOUS.
+    Nothing,
+    /// The program's binary, from this offset on.
+    Program(u64),
+    /// A library of the real machine: its path, and the offset.
+    Library(String, u64),
+    /// What Linux calls `[heap]` or `[stack]`.
+    Named(&'static str),
 }

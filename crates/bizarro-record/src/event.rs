@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use crate::plan::Injection;
 use crate::time::Nanos;
 
+/// What a frame of a backtrace calls the program's own file.
+pub const PROGRAM: &str = "program";
+
 /// Which of a program's outputs a line was written to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -43,18 +46,24 @@ pub enum Event {
     Exited {
         /// Exit status, as `wait(2)` would report it.
         status: i32,
+        /// Where it ended, if not with success; see [`Panicked`](Event::Panicked).
+        backtrace: String,
     },
     /// The host's process was killed by a signal of its own making.
     Killed {
         /// Signal number.
         signal: i32,
-        /// What the process was doing, one frame per line, where it could be told.
+        /// What the process was doing, where it could be told; see [`Panicked`](Event::Panicked).
         backtrace: String,
     },
     /// A thread panicked.
     Panicked {
         /// Message and place.
         message: String,
+        /// Where it was, innermost first, one frame per line: `object+0x12a4`, an address in the file
+        /// of that path ([`PROGRAM`] for the program's own), or the function and its place once somebody
+        /// has looked them up. No line depends on where anything was loaded.
+        backtrace: String,
     },
     /// The process was killed by a fault.
     Crashed,

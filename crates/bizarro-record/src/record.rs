@@ -10,7 +10,7 @@ use crate::plan::Plan;
 use crate::time::Nanos;
 
 /// Version of the record's format; a record of another version is refused.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// How a run ended.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -53,6 +53,8 @@ pub struct TaskState {
     pub name: String,
     /// What it waits for: `futex(0x7f…)`, `epoll_wait(5)`, or `running`.
     pub waits_for: String,
+    /// Where it waits, one frame per line as in [`Event::Panicked`](crate::Event::Panicked), where that is known.
+    pub backtrace: String,
 }
 
 /// When a property has to be true.

@@ -45,6 +45,10 @@ pub struct HostSpec {
     pub entry: usize,
     /// Passed to `entry`.
     pub data: usize,
+    /// Absolute path at which the host's disk shows the program's binary: what `/proc/self/exe` leads to.
+    pub executable: String,
+    /// What the program is called and its arguments: `argv`.
+    pub arguments: Vec<String>,
     /// Environment, as `NAME=value`.
     pub env: Vec<String>,
     /// Real directories that the guest may read.
@@ -121,9 +125,6 @@ pub struct RunRequest {
     pub world: WorldSpec,
     /// The plan.
     pub plan: crate::plan::Plan,
-    /// Address of `extern "C" fn()`, called on the task that is about to be killed by a signal;
-    /// reports through `Backtrace`. 0 for none.
-    pub crashed: usize,
     /// Descriptor of the real kernel that the record is written to.
     pub record_fd: i32,
     /// Descriptor of the real kernel that gets a line per system call, or -1.

@@ -21,7 +21,8 @@ pub fn difference(test: &str, difference: &Difference, look: Look) -> String {
         FirstDifference::Hidden => {
             text += "  All recorded events are equal; an effect that leaves no event differs.\n";
         }
-        FirstDifference::Ending { sides: [first, second] } => {
+        FirstDifference::Ending { sides } => {
+            let [first, second] = &**sides;
             text += "  All recorded events are equal; the runs end in different ways.\n";
             text += &side_by_side("first run", "second run", look);
             text += &side_by_side(&ending(first), &ending(second), look);

@@ -1,5 +1,6 @@
 //! An event as a line of text.
 
+use bizarro_explore::signal_name;
 use bizarro_record::event::OpOutcome;
 use bizarro_record::{Event, Stamped, Stream};
 
@@ -17,9 +18,11 @@ pub(crate) fn text(event: &Event, hosts: &[String]) -> String {
     let text = match event {
         Event::Started { incarnation: 1 } => "starts".to_string(),
         Event::Started { incarnation } => format!("starts for the {} time", ordinal(*incarnation)),
-        Event::Exited { status } => format!("ends with status {status}"),
-        Event::Killed { signal, .. } => format!("is killed by signal {signal} of its own making"),
-        Event::Panicked { message } => format!("panics: {message}"),
+        Event::Exited { status, .. } => format!("ends with status {status}"),
+        Event::Killed { signal, .. } => {
+            format!("is killed by {} of its own making", signal_name(*signal))
+        }
+        Event::Panicked { message, .. } => format!("panics: {message}"),
         Event::Crashed => "is killed by the fault".to_string(),
         Event::Paused { until } => format!("stands still until {until}"),
         Event::Output { stream: Stream::Stdout, line } => format!("│ {line}"),

@@ -70,7 +70,7 @@ impl fmt::Display for FileError {
             FileError::Build { path, expected, record } => write!(
                 f,
                 "{} was made by build {} of `{}`, and this is build {expected}: another program may \
-                 run another way.\nTo try its plan on this build: {}",
+                 run another way\n  = build as it was then (same sources, same profile), or try its plan on this build:\n{}",
                 path.display(),
                 record.build,
                 record.test,

@@ -7,7 +7,7 @@ use crate::difference::difference;
 use crate::letters::Letters;
 use crate::look::{Ink, Look, harmless, width, wrap_parts};
 use crate::sentence::sentence;
-use crate::summary::{matrix_totals, schedules_totals};
+use crate::summary::{frames_of, matrix_totals, schedules_totals};
 use crate::table::{rows, table};
 use crate::words::{count, replay_command, span, thousands};
 
@@ -135,6 +135,12 @@ fn told(
     for violation in &finding.verdict.broken {
         let fact = if violation.fact.is_empty() { "broken" } else { &violation.fact };
         add(&harmless(&format!("{}: {fact}", violation.property)), Ink::Plain);
+        // What a fault brought about is shown in full by the command.
+        if finding.plan().injections.is_empty() {
+            for frame in frames_of(violation) {
+                add(&harmless(&format!("  {frame}")), Ink::Faint);
+            }
+        }
     }
     for doubt in &finding.verdict.doubts {
         add(&harmless(doubt), Ink::Plain);

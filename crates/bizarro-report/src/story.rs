@@ -67,7 +67,10 @@ pub fn story(
     text += &ending(record, baseline, look);
     text += &told_missing(&missing, look);
     text += "\n";
-    text + &verdict_text(&record.test, &record.plan, verdict, look)
+    // Backtraces stand beside the events.
+    let mut verdict = verdict.clone();
+    verdict.broken.iter_mut().for_each(|violation| violation.backtrace.clear());
+    text + &verdict_text(&record.test, &record.plan, &verdict, look)
 }
 
 /// All lines of a run, in order.
@@ -80,7 +83,7 @@ fn lines(record: &RunRecord, verdict: &Verdict) -> Vec<Line> {
             Event::Panicked { .. } | Event::Killed { .. } | Event::Unsupported { .. } => {
                 Mark::Broken
             }
-            Event::Exited { status } if *status != 0 => Mark::Broken,
+            Event::Exited { status, .. } if *status != 0 => Mark::Broken,
             _ => Mark::Usual,
         };
         let text = event_text(&stamped.event, &record.hosts);
@@ -90,7 +93,9 @@ fn lines(record: &RunRecord, verdict: &Verdict) -> Vec<Line> {
             _ => text.clone(),
         };
         let below = match &stamped.event {
-            Event::Killed { backtrace, .. } => backtrace.lines().map(harmless).collect(),
+            Event::Exited { backtrace, .. }
+            | Event::Killed { backtrace, .. }
+            | Event::Panicked { backtrace, .. } => backtrace.lines().map(harmless).collect(),
             _ => vec![],
         };
         Some(Line { at: stamped.at, key: format!("{host} {key}"), host, mark, text, below })
@@ -235,6 +240,9 @@ fn ending(record: &RunRecord, baseline: Option<&RunRecord>, look: Look) -> Strin
     for task in tasks {
         let line = format!("{} task {} `{}`: {}", task.host, task.tid, task.name, task.waits_for);
         text += &format!("    {}\n", harmless(&line));
+        for line in task.backtrace.lines() {
+            text += &format!("      {}\n", look.paint(Ink::Faint, &harmless(line)));
+        }
     }
     for line in backtrace.lines() {
         text += &format!("      {}\n", look.paint(Ink::Faint, &harmless(line)));

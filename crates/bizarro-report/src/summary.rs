@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bizarro_explore::{MatrixReport, Outcome, SchedulesReport, Verdict};
+use bizarro_explore::{MatrixReport, Outcome, SchedulesReport, Verdict, Violation};
 use bizarro_record::Plan;
 
 use crate::exit::Exit;
@@ -94,6 +94,44 @@ fn seconds(wall: Duration) -> String {
     format!("{:.1} s", wall.as_secs_f64())
 }
 
+/// Where a program was when it broke a property: the innermost frames, a line each.
+pub(crate) fn frames_of(violation: &Violation) -> Vec<String> {
+    const SHOWN: usize = 12;
+    let mut lines: Vec<String> =
+        violation.backtrace.lines().take(SHOWN).map(str::to_string).collect();
+    let rest = violation.backtrace.lines().count() - lines.len();
+    if rest > 0 {
+        lines.push(format!("… {}", count(rest as u64, "more frame")));
+    }
+    lines
+}
+
+/// A broken property: what, when and where in a line, then the facts.
+fn told(violation: &Violation, look: Look) -> String {
+    let mut place = format!("at {}", violation.at);
+    if let Some(host) = &violation.host {
+        place += &format!(", on {host}");
+    }
+    if let Some(task) = violation.task {
+        place += &format!(", task {task}");
+    }
+    if !violation.place.is_empty() {
+        place += &format!(", {}", violation.place);
+    }
+    let mut text = paragraph_of(&format!("✗ {}, {place}", violation.property), look);
+    if !violation.fact.is_empty() {
+        text += &paragraph_of(&format!("  {}", violation.fact), look);
+    }
+    // A frame is never broken, like a command: people search for it and click on it.
+    frames_of(violation).iter().for_each(|frame| text += &format!("      {}\n", harmless(frame)));
+    text
+}
+
+fn paragraph_of(text: &str, look: Look) -> String {
+    let lines = look.wrap(&harmless(text), 2);
+    lines.iter().map(|line| format!("  {line}\n")).collect()
+}
+
 /// The verdict of a single run: the outcome in a line, then a line for each fact, then the command.
 pub fn verdict_text(test: &str, plan: &Plan, verdict: &Verdict, look: Look) -> String {
     let ink = match verdict.outcome {
@@ -103,23 +141,10 @@ pub fn verdict_text(test: &str, plan: &Plan, verdict: &Verdict, look: Look) -> S
     };
     let outcome = look.paint(ink, verdict.outcome.words());
     let mut text = format!("{}: {outcome}\n", harmless(test));
-    let mut add = |paragraph: &str| {
-        for line in look.wrap(&harmless(paragraph), 2) {
-            text += &format!("  {line}\n");
-        }
-    };
     for violation in &verdict.broken {
-        let place = match (&violation.host, violation.place.as_str()) {
-            (Some(host), "") => format!(", on {host}"),
-            (Some(host), place) => format!(", on {host}, {place}"),
-            (None, "") => String::new(),
-            (None, place) => format!(", {place}"),
-        };
-        add(&format!("✗ {}, at {}{place}", violation.property, violation.at));
-        if !violation.fact.is_empty() {
-            add(&format!("  {}", violation.fact));
-        }
+        text += &told(violation, look);
     }
+    let mut add = |paragraph: &str| text += &paragraph_of(paragraph, look);
     for doubt in &verdict.doubts {
         add(&format!("{doubt}."));
     }

@@ -9,18 +9,23 @@ use bizarro_kernel::kernel::Command;
 use bizarro_record::RunRequest;
 
 use crate::recorder::Forward;
-use crate::{guest_heap, image, raw, rewrite, world};
+use crate::{backtrace, guest_heap, image, objects, process, raw, rewrite, vdso, world};
 
 /// The shared object's constructor: after relocation, before the program's own constructors.
 ///
 /// # Safety
 /// Called once, by the loader, with what the process was started with.
 pub unsafe extern "C" fn constructor(
-    argc: c_int,
-    argv: *const *const c_char,
+    _: c_int,
+    _: *const *const c_char,
     envp: *const *const c_char,
 ) {
-    image::capture(argc, argv as usize, envp as usize);
+    // SAFETY: this is what the loader calls constructors with, before any other code of the program ran.
+    unsafe { process::make_canonical(envp) };
+    objects::capture();
+    vdso::hide_if_sealed();
+    image::capture(envp as usize);
+    backtrace::capture();
     rewrite::rewrite();
     if let Some(fd) = requested(envp) {
         take_over(fd);

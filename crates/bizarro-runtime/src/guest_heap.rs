@@ -91,8 +91,15 @@ pub fn set_limit(slot: usize, bytes: u64) {
 
 /// What the outside has allocated: start and length.
 pub fn outside_range() -> (usize, usize) {
+    let (start, end) = range(0);
+    (start, end - start)
+}
+
+/// What a slot has allocated: start and end.
+pub fn range(slot: usize) -> (usize, usize) {
+    let base = BASE + slot * SIZE;
     // SAFETY: one kernel thread; the arena is mapped when it is ready.
-    unsafe { if READY[0] { (BASE, (*(BASE as *const Arena)).top - BASE) } else { (BASE, 0) } }
+    unsafe { if READY[slot] { (base, (*(base as *const Arena)).top) } else { (base, base) } }
 }
 
 /// Frees all of a slot's memory.

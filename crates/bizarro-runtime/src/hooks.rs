@@ -1,6 +1,9 @@
 //! Replaced symbols of the C library, for speed only: each goes to the handler that the trap would reach,
 //! without the trap. Leaving any of them out changes no result: `BIZARRO_HOOKS=0` has
 //! all of them make the system call.
+//!
+//! Two are more than that where the vDSO had to be hidden: the C library looks `time` and `gettimeofday` up in it
+//! when they are first called.
 
 use crate::world;
 
@@ -61,6 +64,8 @@ hooks! {
     SYS_sched_yield sched_yield() -> i32;
     SYS_getrandom getrandom(buffer, len, flags) -> isize;
     SYS_gettid gettid() -> i32;
+    SYS_gettimeofday gettimeofday(time, zone) -> i32;
+    SYS_time time(at) -> isize;
     SYS_sigaltstack sigaltstack(new, old) -> i32;
     SYS_timerfd_settime timerfd_settime(fd, flags, new, old) -> i32;
 }

@@ -14,6 +14,10 @@ const INVALID: isize = -(libc::EINVAL as isize);
 /// Does what the facade asks.
 pub fn hypercall(op: u32, input: &[u8]) -> isize {
     match Op::from_number(op) {
+        Some(Op::Panic) if world::is_armed() && !world::in_kernel() => {
+            world::panicked(String::from_utf8_lossy(input).into_owned());
+            0
+        }
         Some(Op::Run) if world::world().is_none() => {
             runner::run(input).map_or_else(|code| -(code as isize), |status| status as isize)
         }
@@ -26,7 +30,7 @@ pub fn hypercall(op: u32, input: &[u8]) -> isize {
 
 fn ask(world: &mut world::World, op: Op, input: &[u8]) -> Option<isize> {
     match op {
-        Op::Run => return None,
+        Op::Run | Op::Panic => return None,
         Op::Assert => {
             let assertion: Assertion<'_> = postcard::from_bytes(input).ok()?;
             let (at, host) = (world.kernel.now, who(world).0);
@@ -48,11 +52,6 @@ fn ask(world: &mut world::World, op: Op, input: &[u8]) -> Option<isize> {
             let text = String::from_utf8_lossy(input).into_owned();
             note(world, Event::Note { text });
         }
-        Op::Panic => {
-            let message = String::from_utf8_lossy(input).into_owned();
-            note(world, Event::Panicked { message });
-        }
-        Op::Backtrace => world.backtrace = String::from_utf8_lossy(input).into_owned(),
         Op::Now => return isize::try_from(world.kernel.now.0).ok(),
     }
     Some(0)
@@ -64,7 +63,7 @@ fn who(world: &world::World) -> (u16, u32) {
     caller.filter(|_| world::is_armed()).map_or((0, 0), |task| (task.host.0, task.tid))
 }
 
-fn note(world: &mut world::World, event: Event) {
+pub(crate) fn note(world: &mut world::World, event: Event) {
     use bizarro_kernel::seams::Observer;
     let (host, tid) = who(world);
     let now = world.kernel.now;

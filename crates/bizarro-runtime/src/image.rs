@@ -97,8 +97,8 @@ pub struct Image {
     unchanged: bool,
     /// The executable's constructors (DT_INIT_ARRAY): address and count.
     constructors: (usize, usize),
-    /// What constructors are called with.
-    arguments: (c_int, usize, usize),
+    /// The environment that constructors are called with.
+    environment: usize,
     /// The executable's thread-local data as loaded: address of the copy and length.
     thread_local: (usize, usize),
 }
@@ -119,7 +119,7 @@ static mut IMAGE: Image = Image {
     hot: 0,
     unchanged: false,
     constructors: (0, 0),
-    arguments: (0, 0, 0),
+    environment: 0,
     thread_local: (0, 0),
 };
 
@@ -139,9 +139,8 @@ pub fn current() -> usize {
 
 /// Finds the writable data of every loaded object but our own and keeps its content: to be called after
 /// relocation and before any constructor of the program.
-pub fn capture(argc: c_int, argv: usize, envp: usize) {
-    image().arguments = (argc, argv, envp);
-    forget_random_bytes();
+pub fn capture(envp: usize) {
+    image().environment = envp;
     // SAFETY: the callback keeps to the documented structure (dl_iterate_phdr(3)).
     unsafe { libc::dl_iterate_phdr(Some(visit), core::ptr::null_mut()) };
     let image = image();
@@ -151,18 +150,6 @@ pub fn capture(argc: c_int, argv: usize, envp: usize) {
     for region in &image.regions {
         // SAFETY: the region is mapped and readable, the template is long enough.
         unsafe { copy(image.template + region.offset, region.start, region.len) };
-    }
-}
-
-/// The sixteen random bytes that the real kernel gives every process (getauxval(3), AT_RANDOM). The loader has taken
-/// from them what it needs; a program that looks at them later sees the same ones every time.
-fn forget_random_bytes() {
-    // SAFETY: the kernel put sixteen bytes of the process's own stack there.
-    unsafe {
-        let at = libc::getauxval(libc::AT_RANDOM) as *mut u8;
-        if !at.is_null() {
-            core::ptr::copy_nonoverlapping(b"as random as any".as_ptr(), at, 16);
-        }
     }
 }
 
@@ -233,6 +220,11 @@ fn whole_pages((start, end): Range) -> Range {
     (start & !(PAGE - 1), end.next_multiple_of(PAGE))
 }
 
+/// Whether an address lies in the simulator's own object.
+pub fn is_own(addr: usize) -> bool {
+    image().own.iter().any(|(start, end)| (*start..*end).contains(&addr))
+}
+
 /// What belongs to the image already, or to the simulator's own.
 pub fn known_ranges() -> Vec<Range> {
     let regions = image().regions.iter().map(|r| whole_pages((r.start, r.start + r.len)));
@@ -282,9 +274,10 @@ pub fn thread_local() -> (usize, usize) {
     image().thread_local
 }
 
-/// Calls the executable's constructors, as the C library's start code does, on the current task.
-pub fn run_constructors() {
-    let ((at, count), (argc, argv, envp)) = (image().constructors, image().arguments);
+/// Calls the executable's constructors, as the C library's start code does, on the current task, with the
+/// arguments of its program.
+pub fn run_constructors(argc: c_int, argv: usize) {
+    let ((at, count), envp) = (image().constructors, image().environment);
     for index in 0..count {
         // SAFETY: the loader's table of functions of this type, called once per process image.
         unsafe {

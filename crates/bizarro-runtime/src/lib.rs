@@ -16,6 +16,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod backtrace;
 pub mod exec;
 pub mod foreign;
 pub mod guest;
@@ -26,9 +27,11 @@ pub mod hypercall;
 pub mod image;
 pub mod keys;
 pub mod lines;
+pub mod objects;
 pub mod outside;
 pub mod own_heap;
 pub mod pages;
+pub mod process;
 pub mod raw;
 pub mod recorder;
 pub mod rewrite;

@@ -5,9 +5,9 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use bizarro_kernel::errno::Errno;
-use bizarro_kernel::seams::{Outside, OutsideNode};
+use bizarro_kernel::seams::{Mapping, Outside, OutsideNode, PROGRAM};
 
-use crate::raw;
+use crate::{objects, raw};
 
 /// Reads the real file system.
 pub struct RealFiles;
@@ -51,8 +51,13 @@ fn result(value: isize) -> Result<usize, Errno> {
     if value < 0 { Err(Errno(-value as u16)) } else { Ok(value as usize) }
 }
 
+/// Links are guests' to follow, but for the one to the program, whose target is nobody's business.
+fn no_follow(path: &str) -> i32 {
+    if path == PROGRAM { 0 } else { libc::O_NOFOLLOW }
+}
+
 fn stat(path: &str) -> Result<libc::stat, Errno> {
-    let fd = RealFd::open(path, libc::O_PATH | libc::O_NOFOLLOW)?;
+    let fd = RealFd::open(path, libc::O_PATH | no_follow(path))?;
     // SAFETY: all zero is a valid `stat`, and the kernel fills it in.
     unsafe {
         let mut stat: libc::stat = core::mem::zeroed();
@@ -105,6 +110,10 @@ impl Outside for RealFiles {
     fn look(&mut self, path: &str) -> Result<OutsideNode, Errno> {
         let stat = stat(path)?;
         match stat.st_mode & libc::S_IFMT {
+            // Who may run it depends on whoever built it; a world does not.
+            libc::S_IFREG if path == PROGRAM => {
+                Ok(OutsideNode::File { size: stat.st_size as u64, mode: 0o755 })
+            }
             libc::S_IFREG => {
                 Ok(OutsideNode::File { size: stat.st_size as u64, mode: stat.st_mode & 0o777 })
             }
@@ -116,7 +125,7 @@ impl Outside for RealFiles {
     }
 
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Errno> {
-        let fd = RealFd::open(path, libc::O_RDONLY | libc::O_NOFOLLOW)?;
+        let fd = RealFd::open(path, libc::O_RDONLY | no_follow(path))?;
         let mut content = vec![0u8; stat(path)?.st_size as usize];
         let mut done = 0;
         while done < content.len() {
@@ -129,5 +138,9 @@ impl Outside for RealFiles {
         }
         content.truncate(done);
         Ok(content)
+    }
+
+    fn mappings(&mut self) -> Result<Vec<Mapping>, Errno> {
+        objects::of_current_process()
     }
 }

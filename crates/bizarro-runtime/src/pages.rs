@@ -33,6 +33,12 @@ pub struct Windows {
     windows: Vec<Window>,
 }
 
+/// A host's window: start and end.
+pub fn window_of(host: u16) -> (usize, usize) {
+    let base = BASE + u64::from(host) * SIZE;
+    (base as usize, (base + SIZE) as usize)
+}
+
 fn errno(result: isize) -> Errno {
     Errno(-result as u16)
 }

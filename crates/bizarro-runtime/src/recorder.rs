@@ -28,6 +28,8 @@ pub struct Recorder {
     pub properties: BTreeMap<String, Property>,
     /// Operations of histories so far.
     pub operations: u64,
+    /// The host whose process asked to end without success, and where it did.
+    pub exiting: Option<(u16, String)>,
     trace_fd: i32,
     forward: Forward,
 }
@@ -42,6 +44,7 @@ impl Recorder {
             events: Vec::new(),
             properties: BTreeMap::new(),
             operations: 0,
+            exiting: None,
             trace_fd,
             forward,
         })
@@ -68,9 +71,14 @@ impl Recorder {
 }
 
 impl Observer for Handle {
-    fn event(&mut self, at: Nanos, host: u16, tid: u32, event: Event) {
+    fn event(&mut self, at: Nanos, host: u16, tid: u32, mut event: Event) {
         // SAFETY: the recorder outlives the kernel, and only the one kernel thread touches it, in calls like this one.
         let recorder = unsafe { &mut *self.0 };
+        if let Event::Exited { backtrace, .. } = &mut event
+            && let Some((_, place)) = recorder.exiting.take_if(|(exiting, _)| *exiting == host)
+        {
+            *backtrace = place;
+        }
         if recorder.forward == Forward::Output
             && let Event::Output { stream, line } = &event
         {

@@ -18,8 +18,8 @@ use core::ffi::{c_int, c_void};
 use crate::{raw, world};
 
 /// Calls whose registers matter, which make threads or processes or return to what a handler interrupted; and those
-/// that send a signal to their caller, whose handler may want to see them.
-const TRAPPED: [libc::c_long; 9] = [
+/// that send a signal to their caller, or end it: a handler or a backtrace may want to see them.
+const TRAPPED: [libc::c_long; 10] = [
     libc::SYS_rt_sigreturn,
     libc::SYS_clone,
     libc::SYS_fork,
@@ -29,6 +29,7 @@ const TRAPPED: [libc::c_long; 9] = [
     libc::SYS_kill,
     libc::SYS_tkill,
     libc::SYS_tgkill,
+    libc::SYS_exit_group,
 ];
 /// More than any number of a call.
 const NUMBERS: u32 = 512;

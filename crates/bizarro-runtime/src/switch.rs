@@ -133,6 +133,18 @@ unsafe fn prepare(top: usize, entry: usize, rbx: usize) -> usize {
     rsp
 }
 
+/// Whether a task has not run yet since [`start`] made its context.
+///
+/// # Safety
+/// The context was saved by [`switch`] or made by [`start`], and its stack is as it was.
+pub unsafe fn is_fresh(context: *const Context) -> bool {
+    /// Words below the return address, see `prepare`.
+    const PUSHED: usize = 7;
+    // SAFETY: the caller's.
+    let entry = unsafe { *((*context).rsp as *const usize).add(PUSHED) };
+    entry == first as *const () as usize
+}
+
 /// The context of a new thread that starts with `registers`, on the stack that they name.
 ///
 /// # Safety

@@ -98,6 +98,11 @@ fn register(frame: &Frame, which: i32) -> usize {
     frame.uc_mcontext.gregs[which as usize] as usize
 }
 
+/// The instruction at which a guest was interrupted.
+pub fn instruction(frame: &Frame) -> usize {
+    register(frame, libc::REG_RIP)
+}
+
 /// The registers of the trapped instruction, for a thread that is made from them.
 pub fn registers(frame: &Frame) -> switch::Registers {
     let r = |which: i32| register(frame, which) as u64;
@@ -137,6 +142,9 @@ unsafe extern "C" fn trapped(_: i32, _: *mut libc::siginfo_t, frame: *mut Frame)
     if world::in_kernel() {
         raw::complain(format_args!("system call {number} inside the simulator"));
         raw::exit(crate::OUR_BUG);
+    }
+    if number == libc::SYS_exit_group as u64 && args[0] as u8 != 0 {
+        world::exits_without_success();
     }
     let result = world::enter(number, args, Via::Trap, Some(frame));
     frame.uc_mcontext.gregs[libc::REG_RAX as usize] = result as i64;

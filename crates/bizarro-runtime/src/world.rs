@@ -17,15 +17,15 @@ use bizarro_kernel::kernel::{Cloned, Command, Flow, Kernel, Next, Via};
 use bizarro_kernel::sys::signals::Delivery;
 use bizarro_kernel::table::Args;
 use bizarro_kernel::task::TaskId;
-use bizarro_record::record::{KeptFile, TaskState};
-use bizarro_record::{Ending, Hooks, RunRecord, RunRequest};
+use bizarro_record::record::{KeptFile, TaskState as TaskReport};
+use bizarro_record::{Ending, Event, Hooks, RunRecord, RunRequest};
 
 use crate::guest::Guest;
 use crate::outside::RealFiles;
 use crate::recorder::{Forward, Handle, Recorder};
 use crate::switch::{self, Context};
 use crate::trap::Frame;
-use crate::{foreign, guest_heap, image, raw, trap, vdso, watchdog};
+use crate::{backtrace, foreign, guest_heap, hypercall, image, raw, trap, vdso, watchdog};
 
 /// Everything about the run of this process.
 pub struct World {
@@ -33,8 +33,6 @@ pub struct World {
     pub kernel: Kernel,
     /// What happened so far.
     pub recorder: Box<Recorder>,
-    /// Where a killed task was, as its facade reported it.
-    pub backtrace: String,
     guest: Guest,
     contexts: Vec<Context>,
     root: Context,
@@ -46,6 +44,7 @@ static mut WORLD: *mut World = core::ptr::null_mut();
 static mut IN_KERNEL: bool = false;
 static mut ARMED: bool = false;
 static mut HOOKS: Hooks = Hooks::On;
+static mut LOOKING: bool = false;
 
 /// The world of this process, once there is one.
 pub fn world() -> Option<&'static mut World> {
@@ -225,6 +224,10 @@ fn switch_away() {
     let world = the_world();
     let me = world.kernel.current;
     let from = context(world, me);
+    if is_looking() {
+        // The unwinder has to wait for something: what it found so far is what there is.
+        go_back_to_root(from);
+    }
     match world.kernel.schedule() {
         Next::Task(task) if task == me => {}
         Next::Task(task) => switch_to_task(world, from, task),
@@ -233,6 +236,54 @@ fn switch_away() {
             // SAFETY: the root task is suspended in `run_tasks`, and this task's context is its own.
             unsafe { switch::switch(from, &raw const world.root) };
         }
+    }
+    if is_looking() {
+        set_in_kernel(false);
+        backtrace::collect(None);
+        set_in_kernel(true);
+        go_back_to_root(from);
+    }
+}
+
+/// Whether the root task wants to know where the others are: the run is over, and no guest goes on.
+fn is_looking() -> bool {
+    // SAFETY: a plain flag on the one kernel thread.
+    unsafe { LOOKING }
+}
+
+fn go_back_to_root(from: *mut Context) -> ! {
+    // SAFETY: the root task is suspended in `look_at_tasks`, and this task's context is its own.
+    unsafe { switch::switch(from, &raw const the_world().root) };
+    raw::complain(format_args!("a task was run again after the end"));
+    raw::exit(crate::OUR_BUG)
+}
+
+/// Finds out where the tasks are, by letting each look for itself.
+fn look_at_tasks(ending: &mut Ending) {
+    /// Enough to see what is going on.
+    const TASKS_MAX: usize = 32;
+    let (Ending::Deadline { tasks } | Ending::Deadlock { tasks }) = ending else { return };
+    let hosts = the_world().kernel.hosts.iter();
+    let ids: Vec<TaskId> = hosts.flat_map(|host| host.process.tasks.iter().copied()).collect();
+    for (id, report) in ids.into_iter().zip(tasks).take(TASKS_MAX) {
+        let world = the_world();
+        let task = world.kernel.task_by_id(id).filter(|task| task.tid == report.tid);
+        let Some(host) = task.map(|task| task.host) else { continue };
+        let to = context(world, id);
+        // SAFETY: the context is one that a switch saved or `switch::start` made.
+        if unsafe { switch::is_fresh(to) } {
+            continue;
+        }
+        world.kernel.current = id;
+        image::switch_to(slot(host));
+        // SAFETY: a task that has run was saved by a switch in `switch_away`, which comes back here.
+        unsafe {
+            LOOKING = true;
+            switch::switch(&raw mut world.root, to);
+            LOOKING = false;
+        }
+        report.backtrace = backtrace::text();
+        backtrace::forget();
     }
 }
 
@@ -256,7 +307,7 @@ fn leave_for_good() -> ! {
 fn deliver_signals(mut frame: Option<&mut Frame>) {
     while let Some(delivery) = the_world().kernel.next_delivery() {
         match delivery {
-            Delivery::Kill(signal) => kill_current(signal),
+            Delivery::Kill(signal) => kill_current(signal, frame.as_deref().map(trap::instruction)),
             Delivery::Handler { action, info, mask, stack } => {
                 let mut bytes = info.to_bytes();
                 // SAFETY: all zero is a valid `ucontext_t`.
@@ -327,7 +378,7 @@ fn call_handler(
 pub fn guest_fault(signal: i32, info: &mut libc::siginfo_t, frame: &mut Frame) {
     set_in_kernel(true);
     match the_world().kernel.fault_delivery(signal) {
-        Delivery::Kill(signal) => kill_current(signal),
+        Delivery::Kill(signal) => kill_current(signal, Some(trap::instruction(frame))),
         Delivery::Handler { action, mask, stack, .. } => {
             let info = (info as *mut libc::siginfo_t).cast();
             call_handler(action.handler, signal, info, frame, mask, stack);
@@ -336,24 +387,31 @@ pub fn guest_fault(signal: i32, info: &mut libc::siginfo_t, frame: &mut Frame) {
     set_in_kernel(false);
 }
 
-/// Asks the guest's facade where the current task is.
-fn backtrace() -> String {
-    let world = the_world();
-    world.backtrace.clear();
-    if world.request.crashed != 0 {
-        set_in_kernel(false);
-        // SAFETY: the facade gave the address of a function of this type.
-        unsafe {
-            let report: extern "C" fn() = core::mem::transmute(world.request.crashed);
-            report();
-        }
-        set_in_kernel(true);
-    }
-    core::mem::take(&mut the_world().backtrace)
+/// Where the current task is. `at` is the instruction at which it was interrupted, where that is known.
+fn backtrace(at: Option<usize>) -> String {
+    set_in_kernel(false);
+    backtrace::collect(at);
+    set_in_kernel(true);
+    backtrace::text()
 }
 
-fn kill_current(signal: i32) -> ! {
-    let backtrace = backtrace();
+/// A thread of the guest panicked, as its facade says; it is still where it did.
+pub fn panicked(message: String) {
+    let backtrace = backtrace(None);
+    hypercall::note(the_world(), Event::Panicked { message, backtrace });
+    set_in_kernel(false);
+}
+
+/// A process of the guest is about to end, and says that something went wrong.
+pub fn exits_without_success() {
+    let backtrace = backtrace(None);
+    let world = the_world();
+    world.recorder.exiting = Some((world.kernel.host_id().0, backtrace));
+    set_in_kernel(false);
+}
+
+fn kill_current(signal: i32, at: Option<usize>) -> ! {
+    let backtrace = backtrace(at);
     let world = the_world();
     let host = world.kernel.host_id();
     world.kernel.kill_process(host, signal, backtrace);
@@ -361,16 +419,16 @@ fn kill_current(signal: i32) -> ! {
 }
 
 /// A task used up its CPU time without a call.
-pub fn spinning(_: &mut Frame) {
-    set_in_kernel(true);
-    let backtrace = backtrace();
+pub fn spinning(frame: &mut Frame) {
+    let backtrace = backtrace(Some(trap::instruction(frame)));
     let world = the_world();
     let task = world.kernel.task();
-    let task = TaskState {
+    let task = TaskReport {
         host: world.kernel.host().name().clone(),
         tid: task.tid,
         name: task.name().into_owned(),
         waits_for: String::from("running"),
+        backtrace: String::new(),
     };
     world.kernel.stats.virtual_time = world.kernel.now;
     finish(Ending::Spinning { task, backtrace })
@@ -421,7 +479,6 @@ pub fn create(request: RunRequest, forward: Forward) {
     let world = World {
         kernel,
         recorder,
-        backtrace: String::new(),
         guest: Guest::default(),
         contexts: Vec::new(),
         root: Context { rsp: 0, fs: switch::thread_pointer() },
@@ -455,6 +512,7 @@ pub fn start_trap(images: Images) {
         raw::complain(format_args!(
             "the vDSO cannot be redirected (errno {code}); see `cargo bizarro doctor`"
         ));
+        raw::exit(crate::CANNOT_RUN);
     }
     if images == Images::PerHost {
         image::arm(hosts, foreign, the_world().request.hooks == Hooks::On);
@@ -635,8 +693,9 @@ fn with_boot_thread<R>(host: HostId, f: impl FnOnce() -> R) -> R {
 /// First function of a host's first thread: what the C library's start code and `main` do in a new process.
 extern "C" fn host_main(host: *mut c_void) -> *mut c_void {
     let index = host as usize;
-    image::run_constructors();
     let spec = &the_world().request.world.hosts[index];
+    let (count, arguments) = arguments(&spec.arguments);
+    image::run_constructors(count, arguments);
     // SAFETY: the host has one thread, and what it forgets is its own copy of the world process's variables.
     unsafe { libc::clearenv() };
     for variable in &spec.env {
@@ -649,6 +708,22 @@ extern "C" fn host_main(host: *mut c_void) -> *mut c_void {
     };
     // SAFETY: runs what the program registered with atexit(3) and ends its process.
     unsafe { libc::exit(status) }
+}
+
+/// Makes `argv` of strings, in the host's memory, where it stays as long as the process: its count and address.
+fn arguments(strings: &[String]) -> (i32, usize) {
+    let words = strings.len() + 1;
+    // SAFETY: calloc(3) and strndup(3) of the host's own memory; a null pointer ends the list, as in `main`'s.
+    unsafe {
+        let list = libc::calloc(words, size_of::<usize>()).cast::<*mut libc::c_char>();
+        if list.is_null() {
+            return (0, 0);
+        }
+        for (index, string) in strings.iter().enumerate() {
+            *list.add(index) = libc::strndup(string.as_ptr().cast(), string.len());
+        }
+        (strings.len() as i32, list as usize)
+    }
 }
 
 /// Puts `NAME=value` into the guest's environment.
@@ -683,7 +758,8 @@ fn finish(ending: Ending) -> ! {
 }
 
 /// Ends the run: writes the record and gives the status.
-fn write_ending(ending: Ending) -> i32 {
+fn write_ending(mut ending: Ending) -> i32 {
+    look_at_tasks(&mut ending);
     let world = the_world();
     let status = exit_status(&world.kernel, &ending);
     let fd = world.request.record_fd;

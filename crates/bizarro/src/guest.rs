@@ -58,13 +58,11 @@ fn with_programs(mut spec: WorldSpec, world: World) -> WorldSpec {
 }
 
 fn run(spec: &WorldSpec, command: Command) -> Done {
-    let crashed: extern "C" fn() = crashed;
     let unhooked = std::env::var(WORLD_ENV).as_deref() == Ok(WORLD_WITHOUT_HOOKS);
     let request = RunRequest {
         hooks: if unhooked { Hooks::Off } else { Hooks::On },
         world: spec.clone(),
         plan: command.plan,
-        crashed: crashed as usize,
         record_fd: fd::RECORD,
         trace_fd: match command.trace {
             Trace::On => fd::TRACE,
@@ -80,10 +78,4 @@ fn run(spec: &WorldSpec, command: Command) -> Done {
         Ok(errno) => Done::Refused(-errno),
         Err(_) => Done::Refused(nix::errno::Errno::EPROTO as i32),
     }
-}
-
-/// Called by the simulator on a task that a signal is about to kill.
-extern "C" fn crashed() {
-    let backtrace = std::backtrace::Backtrace::force_capture().to_string();
-    call(Op::Backtrace, backtrace.as_bytes(), &mut []);
 }

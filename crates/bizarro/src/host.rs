@@ -46,6 +46,7 @@ pub(crate) struct HostDraft {
 
 impl HostDraft {
     pub(crate) fn new(name: &str, place: &'static Location<'static>) -> HostDraft {
+        let executable = format!("/usr/bin/{name}");
         let spec = HostSpec {
             name: name.to_string(),
             address: Ipv4Addr::UNSPECIFIED,
@@ -55,6 +56,8 @@ impl HostDraft {
             role: Role::Program,
             entry: 0,
             data: 0,
+            arguments: vec![executable.clone()],
+            executable,
             env: Vec::new(),
             mounts: Vec::new(),
             files: Vec::new(),

@@ -86,22 +86,56 @@ macro_rules! alone {
 fn panics() {
     let describe = alone!(|| panic!("at the disco"));
     let Some(said) = look_at("panics", &[], describe) else { return };
-    said.code(1).has(&["no panic", "at the disco, at crates/bizarro/tests/broken.rs:"]);
+    said.code(1).has(&[
+        "✗ no panic, at 0.0",
+        " s, on one, task 100",
+        "at the disco, at crates/bizarro/tests/broken.rs:",
+        "broken::panics::{{closure}}::{{closure}} at ",
+        "crates/bizarro/tests/broken.rs:",
+    ]);
     said.ends_with("cargo bizarro replay broken::panics baseline");
+}
+
+/// What Rust itself prints of a panic, on the host's standard error.
+#[test]
+fn panics_with_a_backtrace_of_its_own() {
+    #[inline(never)]
+    fn deep_inside() {
+        panic!("far away");
+    }
+    let place = format!("/crates/bizarro/tests/broken.rs:{}:9", line!() - 2);
+    let describe: fn(&mut World) = |world| {
+        world.host("one").env("RUST_BACKTRACE", "1").workload(deep_inside);
+        world.explore(Explore::baseline_only());
+    };
+    let plan = [("BIZARRO_PLAN", "baseline")];
+    let Some(said) = look_at("panics_with_a_backtrace_of_its_own", &plan, describe) else { return };
+    said.code(1).has(&[
+        "┆ stack backtrace:",
+        "broken::panics_with_a_backtrace_of_its_own::deep_inside",
+        &place,
+    ]);
 }
 
 #[test]
 fn panics_in_a_thread() {
     let describe = alone!(|| drop(std::thread::spawn(|| panic!("in a thread")).join()));
     let Some(said) = look_at("panics_in_a_thread", &[], describe) else { return };
-    said.code(1).has(&["no panic", "in a thread, at "]);
+    said.code(1).has(&["no panic", "on one, task 101", "in a thread, at "]);
+    said.has(&["broken::panics_in_a_thread::{{closure}}", "crates/bizarro/tests/broken.rs:"]);
 }
 
 #[test]
 fn aborts() {
     let describe = alone!(|| std::process::abort());
     let Some(said) = look_at("aborts", &[], describe) else { return };
-    said.code(1).has(&["no crash by a signal", "killed by SIGABRT"]);
+    said.code(1).has(&["no crash by a signal", "on one, task 100", "killed by SIGABRT"]);
+    said.has(&[
+        "std::process::abort at library/std/src/process.rs:",
+        "broken::aborts::{{closure}}::{{closure}} at ",
+        "crates/bizarro/tests/broken.rs:",
+    ]);
+    said.ends_with("cargo bizarro replay broken::aborts baseline");
 }
 
 #[test]
@@ -111,7 +145,8 @@ fn overflows_its_stack() {
     }
     let describe = alone!(|| println!("{}", deeper(1)));
     let Some(said) = look_at("overflows_its_stack", &[], describe) else { return };
-    said.code(1).has(&["no crash by a signal", "killed by SIG"]);
+    said.code(1).has(&["no crash by a signal", "killed by SIGSEGV", "more frames of the same"]);
+    said.has(&["broken::overflows_its_stack::deeper at ", "crates/bizarro/tests/broken.rs:"]);
 }
 
 #[test]
@@ -119,6 +154,81 @@ fn ends_without_success() {
     let describe = alone!(|| std::process::exit(3));
     let Some(said) = look_at("ends_without_success", &[], describe) else { return };
     said.code(1).has(&["programs end with success", "ended with status 3"]);
+}
+
+/// A server that was meant to go on ends by itself, and its client with it.
+#[test]
+fn goes_away() {
+    let describe: fn(&mut World) = |world| {
+        world.host("server").program(|| {
+            let listener = std::net::TcpListener::bind("0.0.0.0:7").unwrap();
+            drop(listener.accept().unwrap());
+            std::process::exit(3);
+        });
+        world.host("client").workload(|| {
+            let mut stream = loop {
+                match std::net::TcpStream::connect("server:7") {
+                    Ok(stream) => break stream,
+                    Err(_) => std::thread::sleep(millis(10)),
+                }
+            };
+            let _ = std::io::Read::read(&mut stream, &mut [0]);
+        });
+        world.explore(Explore::baseline_only());
+    };
+    let Some(said) = look_at("goes_away", &[], describe) else { return };
+    said.code(1).has(&[
+        "✗ programs end with success, at 0.0",
+        "on server, task 100",
+        "ended with status 3",
+        "broken::goes_away::{{closure}}",
+    ]);
+    said.ends_with("cargo bizarro replay broken::goes_away baseline");
+}
+
+#[test]
+fn runs_out_of_descriptors() {
+    let describe = alone!(|| {
+        let open = || std::net::UdpSocket::bind("0.0.0.0:0").expect("a socket");
+        let sockets: Vec<_> = (0..100_000).map(|_| open()).collect();
+        drop(sockets);
+    });
+    let Some(said) = look_at("runs_out_of_descriptors", &[], describe) else { return };
+    said.code(1).has(&[
+        "✗ no panic, at 0.0",
+        "on one, task 100",
+        "Too many open files",
+        "broken::runs_out_of_descriptors::{{closure}}",
+    ]);
+    said.ends_with("cargo bizarro replay broken::runs_out_of_descriptors baseline");
+}
+
+/// A guest's standard input is at its end, and can be closed; and so can the supervisor's.
+#[test]
+fn has_no_standard_input() {
+    let describe = alone!(|| {
+        assert_eq!(std::io::read_to_string(std::io::stdin()).unwrap(), "");
+        // Closed, its number is the next file's.
+        nix::unistd::close(0).unwrap();
+        let file = std::fs::File::create("/tmp/first").unwrap();
+        assert_eq!(std::os::fd::AsRawFd::as_raw_fd(&file), 0);
+        println!("all is well");
+    });
+    if bizarro::__private::in_world() || std::env::var_os(INNER).is_some() {
+        look_at("has_no_standard_input", &[], describe);
+        return;
+    }
+    let name = "has_no_standard_input";
+    let script = format!("exec \"$0\" {name} --exact --nocapture --test-threads=1 <&-");
+    let output = Command::new("sh")
+        .args(["-c", &script])
+        .arg(std::env::current_exe().unwrap())
+        .env(INNER, "1")
+        .env("BIZARRO_PLAN", "baseline")
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains("all is well"), "{text}");
 }
 
 #[test]
@@ -135,7 +245,9 @@ fn deadlocks() {
         drop(never.wait(lock.lock().unwrap()));
     });
     let Some(said) = look_at("deadlocks", &[], describe) else { return };
-    said.code(1).has(&["no deadlock", "one's task"]);
+    said.code(1).has(&["✗ no deadlock, at 0.0", "one's task 100 `one` waits in futex 0x"]);
+    said.has(&["broken::deadlocks::{{closure}}", "crates/bizarro/tests/broken.rs:"]);
+    said.ends_with("cargo bizarro replay broken::deadlocks baseline");
 }
 
 #[test]
@@ -146,7 +258,8 @@ fn never_ends() {
         }
     });
     let Some(said) = look_at("never_ends", &[], describe) else { return };
-    said.code(1).has(&["the workload ends"]);
+    said.code(1).has(&["✗ the workload ends, at 60.0", "one's task 100 `one` is running"]);
+    said.has(&["broken::never_ends::{{closure}}", "crates/bizarro/tests/broken.rs:"]);
 }
 
 #[test]
@@ -158,6 +271,7 @@ fn spins() {
     });
     let Some(said) = look_at("spins", &[], describe) else { return };
     said.code(1).has(&["no endless loop", "uses time without a system call"]);
+    said.has(&["broken::spins::{{closure}}", "crates/bizarro/tests/broken.rs:"]);
 }
 
 #[test]

@@ -2,10 +2,9 @@
 
 use std::ffi::OsString;
 use std::num::NonZero;
+use std::path::PathBuf;
 
-use bizarro::supervisor::settings::{
-    DRIVEN, DRIVEN_FOR_MATRIX, JOBS, MATRIX, PLAN, SEEDS, TRACE, WATCHDOG,
-};
+use bizarro::supervisor::settings::{DRIVEN, DRIVEN_FOR_MATRIX, JOBS, MATRIX, SEEDS, WATCHDOG};
 use bizarro_record::Plan;
 use clap::{Args, Parser, Subcommand};
 
@@ -50,17 +49,7 @@ pub(crate) enum Command {
         build: Build,
     },
     /// Repeat one run and tell its story.
-    Replay {
-        /// The test's name, as `list` gives it.
-        test: String,
-        /// What happens in the run: `baseline`, `seed=7; random`, `player>board POST /move #3 deliver-reply=lost`.
-        plan: Plan,
-        /// Print every system call, too.
-        #[arg(long)]
-        trace: bool,
-        #[command(flatten)]
-        build: Build,
-    },
+    Replay(Replay),
     /// Run an unmodified program, dynamically linked, as the only host of a world.
     Exec(Exec),
     /// Say which system calls are simulated, and how far.
@@ -70,6 +59,24 @@ pub(crate) enum Command {
     },
     /// Look whether worlds can run on this machine, and say what to do where they cannot.
     Doctor,
+}
+
+/// Which run is repeated.
+#[derive(Clone, PartialEq, Eq, Debug, Args)]
+pub(crate) struct Replay {
+    /// The test's name, as `list` gives it; or, without a plan, a file that `--record` wrote.
+    #[arg(value_name = "TEST|RECORD")]
+    pub(crate) test: String,
+    /// What happens in the run: `baseline`, `seed=7; random`, `player>board POST /move #3 deliver-reply=lost`.
+    pub(crate) plan: Option<Plan>,
+    /// Print every system call, too.
+    #[arg(long)]
+    pub(crate) trace: bool,
+    /// Write the run to this file; repeating that tells whether it is still the same run.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) build: Build,
 }
 
 /// What is built.
@@ -144,15 +151,6 @@ impl Search {
     }
 }
 
-/// One run.
-pub(crate) fn for_replay(plan: &Plan, trace: bool) -> Variables {
-    let mut variables = vec![(DRIVEN, "replay".to_string()), (PLAN, plan.to_string())];
-    if trace {
-        variables.push((TRACE, "1".to_string()));
-    }
-    variables
-}
-
 /// Cargo gives a subcommand its own name as first argument; `cargo run` does not.
 pub(crate) fn without_subcommand(
     arguments: impl Iterator<Item = OsString>,
@@ -186,12 +184,11 @@ mod tests {
     #[track_caller]
     fn round_trips(test: &str, plan: &str) {
         let plan: Plan = plan.parse().unwrap();
-        let Command::Replay { test: found, plan: read, trace, .. } =
-            parse(&replay_command(test, &plan))
-        else {
+        let Command::Replay(replay) = parse(&replay_command(test, &plan)) else {
             panic!("not a replay");
         };
-        assert_eq!((found.as_str(), read, trace), (test, plan, false));
+        assert_eq!((replay.test.as_str(), replay.plan), (test, Some(plan)));
+        assert_eq!((replay.trace, replay.record), (false, None));
     }
 
     #[test]
@@ -233,11 +230,5 @@ mod tests {
         let expected =
             [(JOBS, "3"), (WATCHDOG, "9"), (DRIVEN, "matrix"), (MATRIX, "1"), (SEEDS, "5")];
         assert_eq!(search.for_matrix(), expected.map(|(name, value)| (name, value.to_string())));
-        let expected = [(DRIVEN, "replay"), (PLAN, "seed=7"), (TRACE, "1")];
-        let plan = "seed=7".parse().unwrap();
-        assert_eq!(
-            for_replay(&plan, true),
-            expected.map(|(name, value)| (name, value.to_string()))
-        );
     }
 }

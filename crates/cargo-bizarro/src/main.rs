@@ -8,6 +8,7 @@ mod drive;
 mod exec;
 mod interrupt;
 mod names;
+mod replay;
 mod scan;
 mod syscalls;
 mod workspace;
@@ -62,10 +63,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Matrix { filter, search, build } => {
             drive::all(&built::tests(&build, filter.as_deref())?, &search.for_matrix())
         }
-        Command::Replay { test, plan, trace, build } => {
-            let test = built::test(&build, &test)?;
-            drive::all(&[test], &args::for_replay(&plan, trace))
-        }
+        Command::Replay(wanted) => replay::run(&wanted),
         Command::Exec(wanted) => exec::run(&wanted),
         Command::Syscalls { name } => syscalls::report(name.as_deref()),
         Command::Doctor => Ok(doctor::report()),

@@ -67,6 +67,17 @@ fn the_end_of_a_program_is_the_verdict() {
 }
 
 #[test]
+fn a_program_finds_itself() {
+    check(&["exec", "--", "readlink", "/proc/self/exe"], 0, "/usr/bin/readlink\n", "");
+    let output = bizarro(&["exec", "--", "cat", "/proc/self/maps"]);
+    let maps = String::from_utf8_lossy(&output.stdout).into_owned();
+    for part in [" r-xp ", " /usr/bin/cat\n", "/libc.so.6\n", " [heap]\n", " [stack]\n"] {
+        assert!(maps.contains(part), "`{part}` is not in:\n{maps}");
+    }
+    assert!(!maps.contains("bizarro"), "{maps}");
+}
+
+#[test]
 fn every_system_call_can_be_told() {
     check(&["exec", "--trace", "--", "echo", "hello"], 0, "hello\n", "write(1, ");
 }
@@ -108,6 +119,9 @@ print(*asyncio.run(main()))
         "[1000, 2000, 3000] b'hi' [0, 1, 2]\n",
         "",
     );
+    let nowhere = "import ctypes; ctypes.string_at(0)";
+    let command = ["exec", "--mount", "/usr", "--", PYTHON, "-c", nowhere];
+    check(&command, 1, "", "on host, task 100\n    killed by SIGSEGV\n      libc.so.6+0x");
 }
 
 #[test]

@@ -51,6 +51,11 @@ fn tests_are_found_run_and_repeated() {
     check(&["replay", "careful_client", plan], 0, &["⚡", "the reply was lost", "held"], "");
     check(&["replay", "time_is_virtual", "baseline", "--trace"], 0, &["clock_nanosleep("], "");
 
+    let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/record.json");
+    check(&["replay", "careful_client", plan, "--record", file], 0, &["held"], "");
+    check(&["replay", file], 0, &["⚡", "the reply was lost", "held"], "");
+    repeat_what_is_not_of_this_build(file);
+
     let near = "no test is called `worlds::time_is_vitrual`\n  = nearly so called:\n      worlds::time_is_virtual";
     check(&["replay", "worlds::time_is_vitrual", "baseline"], 2, &[], near);
     check(
@@ -60,4 +65,35 @@ fn tests_are_found_run_and_repeated() {
         "",
     );
     check(&["run", "no such test"], 2, &[], "no test is called `no such test`");
+}
+
+/// A record whose build, test or content is another one.
+#[track_caller]
+fn repeat_what_is_not_of_this_build(file: &str) {
+    let text = std::fs::read_to_string(file).unwrap();
+    let build = text.split("\"build\":\"").nth(1).unwrap().split('"').next().unwrap();
+    let changed = |from: &str, to: &str| {
+        assert!(text.contains(from), "{from}");
+        std::fs::write(file, text.replacen(from, to, 1)).unwrap();
+    };
+    changed(build, "0123456789abcdef");
+    let said = bizarro(&["replay", file]);
+    assert_eq!(said.code, Some(2), "{}", said.stdout);
+    for part in [
+        "was made by build 0123456789abcdef of `worlds::a_careful_client_survives_every_fault`",
+        &format!("and this is build {build}"),
+    ] {
+        assert!(said.stdout.contains(part), "`{part}` is not in:\n{}", said.stdout);
+    }
+    let command = "cargo bizarro replay worlds::a_careful_client_survives_every_fault \
+                   'client>server tcp:7 #1 deliver-reply=lost'";
+    assert_eq!(said.stdout.lines().last(), Some(command));
+
+    changed("\"fingerprint\":", "\"fingerprint\":1");
+    check(&["replay", file], 4, &["not deterministic"], "");
+    changed("\"format\":", "\"format\":9");
+    check(&["replay", file], 2, &[], "this Bizarro reads format");
+    std::fs::write(file, "nonsense").unwrap();
+    check(&["replay", file], 2, &[], "record.json:1:2: this is not a record that Bizarro wrote");
+    check(&["replay", "no-such-file"], 2, &[], "there is no file no-such-file");
 }

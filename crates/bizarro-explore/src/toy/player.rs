@@ -52,7 +52,7 @@ impl Game {
             }
         }
         self.wire.say(PLAYER, "game over".to_string());
-        self.wire.event(PLAYER, Event::Exited { status: 0 });
+        self.wire.event(PLAYER, Event::Exited { status: 0, backtrace: String::new() });
         Ending::Completed
     }
 
@@ -92,8 +92,9 @@ impl Game {
 
     fn panic(&mut self) -> Answer {
         let message = "expected value at line 1 column 1, src/player.rs:31".to_string();
-        self.wire.event(PLAYER, Event::Panicked { message });
-        self.wire.event(PLAYER, Event::Exited { status: 101 });
+        let backtrace = "player::parse at src/player.rs:31".to_string();
+        self.wire.event(PLAYER, Event::Panicked { message, backtrace });
+        self.wire.event(PLAYER, Event::Exited { status: 101, backtrace: String::new() });
         Answer::Over(Ending::Completed)
     }
 
@@ -103,6 +104,7 @@ impl Game {
             tid: 1,
             name: "main".to_string(),
             waits_for: "recvfrom(3)".to_string(),
+            backtrace: String::new(),
         };
         Answer::Over(Ending::Deadlock { tasks: vec![task] })
     }

@@ -17,6 +17,10 @@ fn happened(record: &mut RunRecord, host: u16, event: Event) {
     record.events.push(Stamped { at: Nanos::from_secs(9), host, tid: 4, event });
 }
 
+fn panicked(message: &str) -> Event {
+    Event::Panicked { message: message.to_string(), backtrace: "program+0x1".to_string() }
+}
+
 /// The verdict in a line: outcome, then properties with their facts, then doubts.
 fn told(record: &RunRecord) -> String {
     let verdict = verdict(record, None);
@@ -75,12 +79,12 @@ fn sometimes_is_no_matter_of_one_run() {
 #[test]
 fn a_panic_is_told_once() {
     let unwound = record(|r| {
-        happened(r, 1, Event::Panicked { message: "index out of bounds".to_string() });
-        happened(r, 1, Event::Exited { status: 101 });
+        happened(r, 1, panicked("index out of bounds"));
+        happened(r, 1, Event::Exited { status: 101, backtrace: String::new() });
     });
     assert_eq!(told(&unwound), "crashed | no panic [player] index out of bounds");
     let aborted = record(|r| {
-        happened(r, 1, Event::Panicked { message: "index out of bounds".to_string() });
+        happened(r, 1, panicked("index out of bounds"));
         happened(r, 1, Event::Killed { signal: 6, backtrace: String::new() });
     });
     assert_eq!(told(&aborted), told(&unwound));
@@ -89,7 +93,7 @@ fn a_panic_is_told_once() {
 #[test]
 fn a_new_incarnation_has_not_panicked() {
     let record = record(|r| {
-        happened(r, 0, Event::Panicked { message: "first".to_string() });
+        happened(r, 0, panicked("first"));
         happened(r, 0, Event::Started { incarnation: 2 });
         happened(r, 0, Event::Killed { signal: 6, backtrace: String::new() });
     });
@@ -104,7 +108,7 @@ fn signals_and_statuses_are_crashes() {
     let killed =
         record(|r| happened(r, 0, Event::Killed { signal: 11, backtrace: "f".to_string() }));
     assert_eq!(told(&killed), "crashed | no crash by a signal [board] killed by SIGSEGV");
-    let exited = record(|r| happened(r, 1, Event::Exited { status: 3 }));
+    let exited = record(|r| happened(r, 1, Event::Exited { status: 3, backtrace: String::new() }));
     assert_eq!(told(&exited), "crashed | programs end with success [player] ended with status 3");
 }
 
@@ -119,6 +123,7 @@ fn task(name: &str, waits_for: &str) -> TaskState {
         tid: 4,
         name: name.to_string(),
         waits_for: waits_for.to_string(),
+        backtrace: String::new(),
     }
 }
 
@@ -147,7 +152,7 @@ fn a_run_without_end_is_stuck() {
 fn the_worst_names_the_outcome() {
     let record = record(|r| {
         r.ending = Ending::Deadlock { tasks: vec![] };
-        happened(r, 1, Event::Exited { status: 3 });
+        happened(r, 1, Event::Exited { status: 3, backtrace: String::new() });
     });
     assert_eq!(
         told(&record),
@@ -160,7 +165,7 @@ fn what_is_not_simulated_is_in_doubt_whatever_else_broke() {
     let record = record(|r| {
         happened(r, 0, Event::Unsupported { call: "io_uring_setup(256)".to_string() });
         happened(r, 0, Event::Unsupported { call: "io_uring_setup(128)".to_string() });
-        happened(r, 1, Event::Exited { status: 3 });
+        happened(r, 1, Event::Exited { status: 3, backtrace: String::new() });
     });
     assert_eq!(
         told(&record),
@@ -183,7 +188,8 @@ fn a_fault_that_never_struck_is_not_applicable_unless_it_broke_something_new() {
     let judged = verdict(&missed, Some(&baseline));
     assert_eq!((judged.outcome, judged.missed.len()), (Outcome::NotApplicable, 1));
 
-    let broken = |r: &mut RunRecord| happened(r, 1, Event::Exited { status: 3 });
+    let broken =
+        |r: &mut RunRecord| happened(r, 1, Event::Exited { status: 3, backtrace: String::new() });
     let missed = record(|r| {
         r.plan = missing.clone();
         broken(r);

@@ -29,6 +29,7 @@ mod io;
 pub mod journal;
 mod listing;
 pub mod locks;
+mod maps;
 mod mount;
 mod open;
 mod path;
@@ -51,6 +52,7 @@ pub use procfs::{Proc, ProcEntry, ProcFacts, ProcLink, ProcNode};
 pub use standard::Standard;
 pub use types::*;
 
+use alloc::string::String;
 use core::fmt;
 
 use inode::{Body, Home, Inode, Nodes};
@@ -65,6 +67,8 @@ pub struct Fs {
     journal: Journal,
     /// When the host was made: the time of what has no time of its own.
     made: Realtime,
+    /// Path and node of the program's binary, as it was when the host was made.
+    program: Option<(String, Ino)>,
 }
 
 impl fmt::Debug for Fs {

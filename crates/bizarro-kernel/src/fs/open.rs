@@ -42,7 +42,7 @@ impl Fs {
 
     /// Reads the text of an opened file of /proc again, as Linux does when it is read from its
     /// start. Other nodes are left alone.
-    pub fn refresh(&mut self, caller: &Caller<'_>, ino: Ino) -> Result<(), Errno> {
+    pub fn refresh(&mut self, caller: &mut Caller<'_>, ino: Ino) -> Result<(), Errno> {
         if ProcNode::from_ino(ino).is_some() {
             return Ok(());
         }
@@ -201,7 +201,7 @@ impl Fs {
     }
 
     /// A file of /proc gets a node of its own when it is opened, to hold its text.
-    fn open_proc(&mut self, caller: &Caller<'_>, ino: Ino) -> Result<Ino, Errno> {
+    fn open_proc(&mut self, caller: &mut Caller<'_>, ino: Ino) -> Result<Ino, Errno> {
         let node = match (ProcNode::from_ino(ino), &self.nodes.find(ino).map(|i| &i.body)) {
             (Some(node), _) => node,
             (None, Some(Body::Proc(node, _))) => *node,
@@ -216,8 +216,9 @@ impl Fs {
         Ok(self.nodes.add(inode))
     }
 
-    fn proc_text(&self, caller: &Caller<'_>, node: ProcNode) -> Result<Vec<u8>, Errno> {
+    fn proc_text(&self, caller: &mut Caller<'_>, node: ProcNode) -> Result<Vec<u8>, Errno> {
         match node.entry {
+            ProcEntry::Maps => Ok(self.maps_text(&caller.outside.mappings()?)),
             ProcEntry::Mounts => Ok(self.mounts.mounts_text()),
             ProcEntry::MountInfo => Ok(self.mounts.mountinfo_text()),
             _ => caller.proc.content(&node),

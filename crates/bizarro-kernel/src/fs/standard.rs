@@ -1,5 +1,6 @@
 //! A fresh host's files: those that programs and the C library expect on any Linux.
 
+use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,12 +10,13 @@ use super::Fs;
 use super::content::Content;
 use super::devfs::Device;
 use super::directory::Directory;
-use super::inode::{Body, Home, Inode, Nodes};
+use super::inode::{Body, Home, Inode, Nodes, Source};
 use super::journal::Journal;
 use super::mount::{MountId, MountKind, Mounts};
 use super::procfs::ProcNode;
 use super::types::{By, Cred, Ino, Realtime};
 use crate::errno::Errno;
+use crate::seams::PROGRAM;
 
 /// What a fresh host is to be like.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub struct Standard<'a> {
     pub capacity: u64,
     /// Its random machine-id(5).
     pub machine_id: u128,
+    /// Where the program's binary is to be found; empty for nowhere.
+    pub executable: &'a str,
     /// Files that it holds beside the usual ones (or instead): absolute path and content.
     pub files: &'a [(String, Vec<u8>)],
     /// The time of everything on it.
@@ -113,10 +117,22 @@ impl Fs {
         }
         fs.plant_etc(host)?;
         fs.plant_sys(host.cpus, now)?;
+        if !host.executable.is_empty() {
+            fs.plant_program(host.executable, now)?;
+        }
         for (path, content) in host.files {
             fs.plant_file(path, content, now)?;
         }
         Ok(fs)
+    }
+
+    /// Puts the program's binary onto the disk. It is fetched when somebody looks at it, which few do.
+    fn plant_program(&mut self, path: &str, now: Realtime) -> Result<(), Errno> {
+        let ino = self.plant_at(path, Body::Unseen, 0o755, now)?;
+        let source = Source { path: String::from(PROGRAM), pending: None };
+        self.nodes.get_mut(ino).source = Some(Box::new(source));
+        self.program = Some((String::from(path), ino));
+        Ok(())
     }
 
     /// Puts a file onto the disk from outside, as when a host is being prepared: its directories are
@@ -150,6 +166,7 @@ impl Fs {
             mounts: Mounts::default(),
             journal: Journal::default(),
             made: now,
+            program: None,
         };
         let by = By { cred: Cred::ROOT, umask: 0, now };
         let home = Home { parent: Fs::ROOT, name: [].into() };

@@ -50,6 +50,7 @@ fn the_story_of_a_panic() {
             +    0.003075 s  player  GET /findAll #2 → board: answered after 1.1 ms
             ⚡   0.004134 s  player  fault at player>board GET /findAll #2: the reply arrived as noise
             ✗    0.004134 s  player  panics: expected value at line 1 column 1, src/player.rs:31
+                                       player::parse at src/player.rs:31
             ✗    0.004134 s  player  ends with status 101
 
               after 4.1 ms (baseline 6.0 ms): the workload ended
@@ -63,7 +64,7 @@ fn the_story_of_a_panic() {
               … and 1 more
 
             pacman::toy: crashed
-              ✗ no panic, at 0.004134 s, on player
+              ✗ no panic, at 0.004134 s, on player, task 1
                 expected value at line 1 column 1, src/player.rs:31
               cargo bizarro replay pacman::toy 'player>board GET /findAll #2 validate-reply=garbage'
         "#]],
@@ -126,14 +127,14 @@ fn the_story_of_a_segfault_that_prints_escapes() {
             +    0.006016 s  board   ┆ \u{1b}[2Jlong ago, \u{1b}[2Jlong ago, \u{1b}[2Jlong ago, \u{1b}[2Jlong
                                      ago, \u{1b}[2Jlong ago, \u{1b}[2Jlong ago, \u{1b}[2Jlong ago, \u{1b}[2Jlong
                                      ago,
-            ✗    0.006016 s  board   is killed by signal 11 of its own making
+            ✗    0.006016 s  board   is killed by SIGSEGV of its own making
                                        board::grid::at  src/grid.rs:14
                                        board::main  src/main.rs:3
 
               after 6.0 ms (baseline 6.0 ms): the workload ended
 
             pacman::toy: crashed
-              ✗ no crash by a signal, at 0.006016 s, on board
+              ✗ no crash by a signal, at 0.006016 s, on board, task 1
                 killed by SIGSEGV
               cargo bizarro replay pacman::toy baseline
         "#]],
@@ -148,6 +149,7 @@ fn the_story_of_a_spinning_task() {
             tid: 1,
             name: "main".to_string(),
             waits_for: "running".to_string(),
+            backtrace: String::new(),
         };
         let backtrace = "pacman::wait_for_board  src/wait.rs:14".to_string();
         record.ending = Ending::Spinning { task, backtrace };

@@ -1,18 +1,21 @@
 //! Which runs one invocation makes, and what it says of them.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use bizarro_explore::{
     Finding, MatrixOptions, MatrixReport, Outcome, Properties, Repeat, Runner, RunnerError,
-    SchedulesReport, matrix, schedules, self_check, verdict,
+    SchedulesReport, compare, matrix, schedules, self_check, verdict,
 };
 use bizarro_record::{Plan, RunRecord};
-use bizarro_report::{Exit, Look, replay_command};
+use bizarro_report::{Exit, FileError, Look, load, replay_command, save};
 
+use super::build_id::build_id;
 use super::runner::{TestCase, WorldRunner};
 use super::session::Conclusion;
-use super::settings::{Settings, Trace};
+use super::settings::Settings;
+use super::symbols::Symbols;
 use super::voice::{Detail, Voice};
 use crate::explore::Explore;
 
@@ -20,9 +23,45 @@ use crate::explore::Explore;
 pub(crate) fn one_run(
     test: &Arc<TestCase>,
     plan: &Plan,
-    trace: Trace,
+    settings: &Settings,
     look: Look,
 ) -> Result<Conclusion, RunnerError> {
+    Ok(told_run(test, plan, settings, look)?.1)
+}
+
+/// The run of a record once more: it has to come out the same.
+pub(crate) fn repeat(
+    test: &Arc<TestCase>,
+    path: &Path,
+    settings: &Settings,
+    look: Look,
+) -> Result<Conclusion, RunnerError> {
+    let build = build_id().map_err(|error| RunnerError::Bug(error.to_string()))?;
+    let recorded = load(path, Some(build)).map_err(usage)?;
+    if recorded.test != test.name {
+        return Err(RunnerError::Usage(format!(
+            "error: {} is a record of {}, not of {}",
+            path.display(),
+            recorded.test,
+            test.name
+        )));
+    }
+    let (record, mut conclusion) = told_run(test, &recorded.plan, settings, look)?;
+    if let Some(difference) = compare(&recorded, &record) {
+        let told = bizarro_report::difference(&test.name, &difference, look);
+        conclusion.text = format!("{}\n\n{told}", conclusion.text.trim_end());
+        conclusion.exit = Exit::of_difference(Some(&difference));
+    }
+    Ok(conclusion)
+}
+
+/// Makes a run and tells it; its record is written down where that is wanted.
+fn told_run(
+    test: &Arc<TestCase>,
+    plan: &Plan,
+    settings: &Settings,
+    look: Look,
+) -> Result<(RunRecord, Conclusion), RunnerError> {
     refuse_unknown_hosts(test, plan)?;
     let mut runner = WorldRunner::new(test.clone());
     let undisturbed = Plan { injections: Vec::new(), ..plan.clone() };
@@ -30,11 +69,21 @@ pub(crate) fn one_run(
         true => None,
         false => Some(runner.run(&undisturbed)?),
     };
-    let (record, calls) = runner.run_traced(plan, trace)?;
-    let verdict = verdict(&record, baseline.as_ref());
-    let story = bizarro_report::story(&record, &verdict, baseline.as_ref(), look);
+    let (record, calls) = runner.run_traced(plan, settings.trace)?;
+    if let Some(path) = &settings.record {
+        save(&record, path).map_err(usage)?;
+    }
+    let mut named = record.clone();
+    Symbols::own().name_record(&mut named);
+    let verdict = verdict(&named, baseline.as_ref());
+    let story = bizarro_report::story(&named, &verdict, baseline.as_ref(), look);
     let fingerprint = format!("\nfingerprint {:016x}\n", record.fingerprint);
-    Ok(Conclusion { text: calls + &fingerprint + &story, exit: Exit::of_verdict(&verdict) })
+    let text = calls + &fingerprint + &story;
+    Ok((record, Conclusion { text, exit: Exit::of_verdict(&verdict) }))
+}
+
+fn usage(error: FileError) -> RunnerError {
+    RunnerError::Usage(format!("error: {error}"))
 }
 
 /// A fault at a host that is not there could never strike.
@@ -64,7 +113,8 @@ pub(crate) fn everything(
     let mut told = Told::new(&test.name, *voice);
     let baseline = if settings.matrix.unwrap_or(wanted.matrix) {
         let options = MatrixOptions { model: test.model, ..MatrixOptions::default() };
-        let report = matrix(&mut runners, options, voice)?;
+        let mut report = matrix(&mut runners, options, voice)?;
+        Symbols::own().name_findings(&mut report.findings);
         told.matrix(&report);
         report.baseline
     } else {
@@ -77,7 +127,9 @@ pub(crate) fn everything(
         baseline
     };
     if seeds > 0 && told.may_go_on {
-        told.schedules(&schedules(&mut runners, seeds.into(), Repeat::EveryRun, voice)?, &baseline);
+        let mut report = schedules(&mut runners, seeds.into(), Repeat::EveryRun, voice)?;
+        Symbols::own().name_findings(&mut report.findings);
+        told.schedules(&report, &baseline);
     }
     let broken = std::mem::take(&mut told.broken);
     let conclusion = told.conclude();
@@ -147,7 +199,8 @@ impl Told {
 
     /// A baseline without a matrix.
     fn baseline(&mut self, baseline: &RunRecord) {
-        let verdict = verdict(baseline, None);
+        let mut verdict = verdict(baseline, None);
+        Symbols::own().name_verdict(&mut verdict);
         self.properties.add(baseline);
         self.exits.push(Exit::of_verdict(&verdict));
         self.may_go_on = verdict.outcome == Outcome::Held;

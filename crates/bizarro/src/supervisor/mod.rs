@@ -25,6 +25,8 @@ mod session;
 pub mod settings;
 pub mod signal;
 #[cfg(worlds)]
+mod symbols;
+#[cfg(worlds)]
 mod voice;
 #[cfg(worlds)]
 mod watchdog;

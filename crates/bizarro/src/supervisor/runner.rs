@@ -141,7 +141,11 @@ impl WorldRunner {
         if ran.process == Afterwards::Ready {
             self.process = Some(process);
         }
-        let mut record = ran.record.unwrap_or_else(|reason| self.test.lost(plan, reason));
+        let mut record = match ran.record {
+            Ok(record) => record,
+            Err(reason) if !doctor::missing().is_empty() => return Err(cannot_start(&reason)),
+            Err(reason) => self.test.lost(plan, reason),
+        };
         self.test.complete(&mut record).map_err(bug)?;
         Ok((record, ran.trace))
     }

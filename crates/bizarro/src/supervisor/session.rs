@@ -86,9 +86,10 @@ fn conclude(name: &str, describe: fn(&mut World), voice: &mut Voice) -> Conclusi
         limit: settings.watchdog,
         is_stopped: voice.stopping(),
     });
-    let concluded = match &settings.plan {
-        Some(plan) => explore::one_run(&test, plan, settings.trace, voice.look()),
-        None => explore::everything(&test, wanted, &settings, voice),
+    let concluded = match (&settings.repeat, &settings.plan) {
+        (Some(path), _) => explore::repeat(&test, path, &settings, voice.look()),
+        (None, Some(plan)) => explore::one_run(&test, plan, &settings, voice.look()),
+        (None, None) => explore::everything(&test, wanted, &settings, voice),
     };
     concluded.unwrap_or_else(failed)
 }

@@ -1,5 +1,6 @@
 //! What the environment says of one invocation.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bizarro_record::Plan;
@@ -13,6 +14,10 @@ pub const SEEDS: &str = "BIZARRO_SEEDS";
 pub const MATRIX: &str = "BIZARRO_MATRIX";
 /// Whether system calls are printed.
 pub const TRACE: &str = "BIZARRO_TRACE";
+/// Where the record of the only run is written.
+pub const RECORD: &str = "BIZARRO_RECORD";
+/// The record of a run that is to be made again and compared.
+pub const REPEAT: &str = "BIZARRO_REPEAT";
 /// Whether hooks spare the trap; `0` for not.
 pub const HOOKS: &str = "BIZARRO_HOOKS";
 /// How many world processes.
@@ -42,6 +47,10 @@ pub(crate) enum Trace {
 pub(crate) struct Settings {
     /// The only run to make.
     pub(crate) plan: Option<Plan>,
+    /// Where its record is written.
+    pub(crate) record: Option<PathBuf>,
+    /// The record of a run to make again; the only run, too.
+    pub(crate) repeat: Option<PathBuf>,
     /// How many random schedules, where it is said.
     pub(crate) seeds: Option<u32>,
     /// Whether the matrix is explored, where it is said.
@@ -60,6 +69,8 @@ impl Settings {
         let plan = get(PLAN).map(|text| text.parse().map_err(|error| format!("{PLAN}: {error}")));
         Ok(Settings {
             plan: plan.transpose()?,
+            record: get(RECORD).map(PathBuf::from),
+            repeat: get(REPEAT).map(PathBuf::from),
             seeds: number(&get, SEEDS, 0)?,
             matrix: switch(&get, MATRIX)?,
             trace: if switch(&get, TRACE)?.unwrap_or(false) { Trace::On } else { Trace::Off },

@@ -98,8 +98,6 @@ pub struct ProcessFacts {
     pub user_time: Nanos,
     /// Time in the kernel.
     pub system_time: Nanos,
-    /// Its mappings, by address.
-    pub maps: Vec<MapFacts>,
     /// Its resource limits.
     pub limits: LimitFacts,
     /// What it read and wrote.

@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 pub use facts::{
     HostFacts, IoFacts, LimitFacts, MapFacts, ProcFacts, ProcessFacts, SignalFacts, TaskFacts, text,
 };
+pub(super) use process_text::maps;
 pub use table::ProcEntry;
 
 use super::types::{Cred, FileType, Ino};

@@ -23,7 +23,6 @@ pub(super) fn text(entry: ProcEntry, facts: &ProcFacts<'_>) -> Option<Vec<u8>> {
         ProcEntry::Status | ProcEntry::TaskStatus => status(facts),
         ProcEntry::Stat | ProcEntry::TaskStat => stat(process, facts.task),
         ProcEntry::Statm => statm(process).into_bytes(),
-        ProcEntry::Maps => maps(&process.maps),
         ProcEntry::Cgroup => b"0::/\n".to_vec(),
         ProcEntry::Limits => limits(process).into_bytes(),
         ProcEntry::Io => io(process).into_bytes(),
@@ -168,7 +167,8 @@ fn statm(process: &ProcessFacts) -> String {
 /// The column at which proc_pid_maps(5) writes the name of a mapping.
 const MAP_NAME_COLUMN: usize = 73;
 
-fn maps(maps: &[MapFacts]) -> Vec<u8> {
+/// proc_pid_maps(5).
+pub(in crate::fs) fn maps(maps: &[MapFacts]) -> Vec<u8> {
     let mut text = Vec::new();
     for map in maps {
         let flag = |bit: i32, letter: char| if map.prot & bit != 0 { letter } else { '-' };
@@ -462,8 +462,7 @@ mod tests {
                 ..MapFacts::default()
             },
         ]);
-        let process = ProcessFacts { maps, ..process() };
-        let text = shown(ProcEntry::Maps, &process);
+        let text = String::from_utf8(super::maps(&maps)).unwrap();
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[0],

@@ -17,7 +17,7 @@ use core::net::Ipv4Addr;
 
 use super::*;
 use crate::errno::Errno;
-use crate::seams::{Outside, OutsideNode};
+use crate::seams::{Mapping, Outside, OutsideNode};
 
 /// A host as a test uses it: paths are relative to `cwd`, and time moves with every call.
 pub(super) struct Host {
@@ -75,6 +75,7 @@ impl Proc for Kernel {
 pub(super) struct Elsewhere {
     pub(super) nodes: BTreeMap<String, (OutsideNode, Vec<u8>)>,
     pub(super) asked: Vec<String>,
+    pub(super) mappings: Vec<Mapping>,
 }
 
 impl Outside for Elsewhere {
@@ -85,6 +86,9 @@ impl Outside for Elsewhere {
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Errno> {
         self.asked.push(format!("read {path}"));
         self.nodes.get(path).map(|(_, bytes)| bytes.clone()).ok_or(Errno::ENOENT)
+    }
+    fn mappings(&mut self) -> Result<Vec<Mapping>, Errno> {
+        Ok(self.mappings.clone())
     }
 }
 
@@ -101,6 +105,7 @@ pub(super) fn host_with(capacity: u64) -> Host {
         cpus: 2,
         capacity,
         machine_id: 0xfeed,
+        executable: "/usr/bin/guest",
         files: &[(String::from("/srv/data/seed"), b"seed".to_vec())],
         now: Realtime(1_000),
     };

@@ -1,6 +1,8 @@
 //! /proc as a directory tree.
 
 use super::*;
+use crate::seams::{Backing, PROGRAM};
+use alloc::vec;
 
 #[test]
 fn names_are_those_of_linux() {
@@ -161,4 +163,46 @@ fn mounts_are_listed() {
     assert_eq!(lines[5], "25 23 0:25 / /dev/shm rw,nosuid,relatime - tmpfs tmpfs rw");
     let shm = host.stat("/dev/shm").unwrap();
     assert_eq!((shm.dev, shm.mount_id, shm.mode), ((0, 25), 25, libc::S_IFDIR | 0o1777));
+}
+
+#[test]
+fn the_program_is_on_the_disk_and_fetched_when_it_is_wanted() {
+    let mut host = host();
+    let file = OutsideNode::File { size: 4, mode: 0o755 };
+    host.outside.nodes.insert(String::from(PROGRAM), (file, b"\x7fELF".to_vec()));
+    assert!(host.outside.asked.is_empty());
+    let stat = host.stat("/proc/self/exe").unwrap();
+    assert_eq!((stat.size, stat.mode), (4, libc::S_IFREG | 0o755));
+    assert_eq!(host.outside.asked, [format!("look {PROGRAM}")]);
+    assert_eq!(host.get("/usr/bin/guest").as_deref(), Ok("\x7fELF"));
+    assert_eq!(host.fs.writes(), 0);
+}
+
+#[test]
+fn mappings_name_the_program_as_the_disk_does() {
+    let mut host = host();
+    let file = OutsideNode::File { size: 0, mode: 0o755 };
+    host.outside.nodes.insert(String::from(PROGRAM), (file, vec![]));
+    let ino = host.find("/usr/bin/guest").unwrap().0;
+    let mapping = |start, prot, backing| Mapping { start, end: start + 0x1000, prot, backing };
+    let code = libc::PROT_READ | libc::PROT_EXEC;
+    host.outside.mappings = vec![
+        mapping(0x5555_5555_4000, code, Backing::Program(0x2000)),
+        mapping(0x6000_0000_0000, libc::PROT_READ, Backing::Named("[heap]")),
+        mapping(0x7fff_f7dd_0000, code, Backing::Library(String::from("/lib/libc.so.6"), 0x1000)),
+        mapping(0x7fff_f7fd_0000, libc::PROT_NONE, Backing::Nothing),
+    ];
+    let text = host.get("/proc/self/maps").unwrap();
+    let words: Vec<Vec<&str>> =
+        text.lines().map(|line| line.split_whitespace().collect()).collect();
+    let ino = format!("{ino}");
+    assert_eq!(
+        words,
+        [
+            vec!["555555554000-555555555000", "r-xp", "00002000", "08:01", &ino, "/usr/bin/guest"],
+            vec!["600000000000-600000001000", "r--p", "00000000", "00:00", "0", "[heap]"],
+            vec!["7ffff7dd0000-7ffff7dd1000", "r-xp", "00001000", "08:01", "0", "/lib/libc.so.6"],
+            vec!["7ffff7fd0000-7ffff7fd1000", "---p", "00000000", "00:00", "0"],
+        ]
+    );
 }

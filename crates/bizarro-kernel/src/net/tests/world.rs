@@ -135,6 +135,8 @@ fn host(name: &str, last: u8) -> HostSpec {
         role: Role::Program,
         entry: 0,
         data: 0,
+        executable: String::new(),
+        arguments: Vec::new(),
         env: Vec::new(),
         mounts: Vec::new(),
         files: Vec::new(),

@@ -11,23 +11,24 @@ use crate::supervisor::launch::memory_file;
 /// Looks at everything.
 pub(super) fn examine() -> Vec<Symptom> {
     let symptom = |need, state| Symptom { need, state };
+    let auxiliary_vector = fs::read("/proc/self/auxv").unwrap_or_default();
     vec![
-        symptom("kernel 5.11 or newer", kernel()),
+        symptom("kernel 5.11 or newer", kernel(&read("/proc/sys/kernel/osrelease"))),
         symptom("glibc 2.31 or newer", glibc()),
         symptom("system calls handed to the program (Syscall User Dispatch)", dispatch()),
-        symptom("thread pointer set without a system call (FSGSBASE)", fsgsbase()),
+        symptom("thread pointer set without a system call (FSGSBASE)", fsgsbase(&auxiliary_vector)),
         symptom("files in memory", memory()),
         symptom("same addresses every time (ADDR_NO_RANDOMIZE)", addresses()),
-        symptom("vDSO that can be redirected", vdso()),
+        symptom("vDSO that can be redirected", vdso(&read("/proc/self/smaps"))),
     ]
 }
 
-fn read(path: &str) -> Option<String> {
-    fs::read_to_string(path).ok()
+/// What the file says; nothing where it cannot be read.
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_default()
 }
 
-fn kernel() -> State {
-    let release = read("/proc/sys/kernel/osrelease").unwrap_or_default();
+fn kernel(release: &str) -> State {
     let release = release.trim();
     match version(release) {
         Some(found) if found >= (5, 11) => State::Met(release.to_string()),
@@ -46,7 +47,7 @@ fn version(text: &str) -> Option<(u32, u32)> {
 fn glibc() -> State {
     const SAYS: &[u8] = b"GNU C Library";
     const BEFORE: &str = "release version ";
-    let maps = read("/proc/self/maps").unwrap_or_default();
+    let maps = read("/proc/self/maps");
     let library = maps.lines().filter_map(|line| line.split_whitespace().nth(5)).find(|path| {
         let name = Path::new(path).file_name().and_then(|name| name.to_str());
         name.is_some_and(|name| name.starts_with("libc.so") || name.starts_with("libc-2"))
@@ -83,11 +84,10 @@ fn dispatch() -> State {
 
 /// The kernel says in the auxiliary vector whether programs may use the instructions
 /// (AT_HWCAP2, HWCAP2_FSGSBASE of asm/hwcap2.h).
-fn fsgsbase() -> State {
+fn fsgsbase(auxiliary_vector: &[u8]) -> State {
     const AT_HWCAP2: u64 = 26;
     const HWCAP2_FSGSBASE: u64 = 1 << 1;
-    let bytes = fs::read("/proc/self/auxv").unwrap_or_default();
-    let words: Vec<u64> = bytes
+    let words: Vec<u64> = auxiliary_vector
         .chunks_exact(8)
         .map(|word| u64::from_le_bytes(word.try_into().expect("8 bytes")))
         .collect();
@@ -130,15 +130,14 @@ fn addresses() -> State {
 }
 
 /// A mapping that cannot be changed has the flag `sl` (proc_pid_smaps(5), mseal(2)).
-fn vdso() -> State {
-    let smaps = read("/proc/self/smaps").unwrap_or_default();
+fn vdso(smaps: &str) -> State {
     let mut lines = smaps.lines().skip_while(|line| !line.ends_with("[vdso]"));
     if lines.next().is_none() {
         return State::Helped("there is none, so nothing has to be redirected".to_string());
     }
     let flags = lines.find_map(|line| line.strip_prefix("VmFlags:")).unwrap_or_default();
     if flags.split_whitespace().any(|flag| flag == "sl") {
-        return State::Helped("it is sealed; world processes are started without it".to_string());
+        return State::Helped("it is sealed; world processes hide it instead".to_string());
     }
     State::Met(String::new())
 }
@@ -146,6 +145,42 @@ fn vdso() -> State {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[track_caller]
+    fn is_missing(state: State, expected: &str) {
+        let State::Missing(what) = state else { panic!("{state:?}") };
+        assert!(what.contains(expected), "{what}");
+    }
+
+    #[test]
+    fn an_old_kernel_is_told() {
+        assert_eq!(kernel("6.1.0-18-amd64\n"), State::Met("6.1.0-18-amd64".to_string()));
+        is_missing(kernel("5.10.0-28-amd64"), "this is 5.10.0-28-amd64; install a newer kernel");
+        is_missing(kernel(""), "mount /proc");
+    }
+
+    #[test]
+    fn a_processor_without_the_instructions_is_told() {
+        let vector = |entries: &[[u64; 2]]| -> Vec<u8> {
+            entries.iter().flatten().flat_map(|word| word.to_le_bytes()).collect()
+        };
+        assert_eq!(fsgsbase(&vector(&[[16, 1], [26, 2], [0, 0]])), State::Met(String::new()));
+        is_missing(fsgsbase(&vector(&[[16, 2], [26, 1], [0, 0]])), "needs Linux 5.9");
+        is_missing(fsgsbase(&[]), "needs Linux 5.9");
+    }
+
+    #[test]
+    fn a_sealed_vdso_is_told() {
+        let smaps = |flags: &str| {
+            format!(
+                "7fff-8000 r--p 0 00:00 0 [vvar]\nVmFlags: rd sl\n\
+                 8000-9000 r-xp 0 00:00 0 [vdso]\nSize: 8 kB\nVmFlags: {flags}\n"
+            )
+        };
+        assert_eq!(vdso(&smaps("rd ex mr")), State::Met(String::new()));
+        assert!(matches!(vdso(&smaps("rd ex sl")), State::Helped(what) if what.contains("hide")));
+        assert!(matches!(vdso(""), State::Helped(what) if what.contains("none")));
+    }
 
     #[test]
     fn versions_are_read_from_what_distributions_write() {

@@ -15,6 +15,7 @@ use super::{Executed, Program};
 use crate::supervisor::launch::{Launch, memory_file, sealed_file};
 use crate::supervisor::process::{ended, read_all};
 use crate::supervisor::protocol::{Done, fd, read_record};
+use crate::supervisor::symbols::Symbols;
 use crate::supervisor::watchdog::{FrameReader, Waited};
 use crate::supervisor::{doctor, elf};
 
@@ -28,7 +29,9 @@ pub(super) fn exec(program: &Program) -> Result<Executed, RunnerError> {
 fn start_and_wait(program: &Program, path: PathBuf) -> io::Result<Result<Executed, RunnerError>> {
     let (record, trace) = (memory_file("record")?, memory_file("trace")?);
     let (results, held_open) = io::pipe()?;
-    let request = postcard::to_allocvec(&request(program, &path)).map_err(io::Error::other)?;
+    let binary = binary(&path);
+    let request =
+        postcard::to_allocvec(&request(program, &path, &binary)).map_err(io::Error::other)?;
     let launch = Launch {
         program: path,
         name: program.program.clone(),
@@ -58,7 +61,10 @@ fn start_and_wait(program: &Program, path: PathBuf) -> io::Result<Result<Execute
         _ if is_late => {
             Err(format!("it took more than {} s of real time", program.limit.as_secs()))
         }
-        Ok(record) => Ok(record),
+        Ok(mut record) => {
+            Symbols::of(&binary).name_record(&mut record);
+            Ok(record)
+        }
         Err(why) => Err(format!("it {}; {why}", ended(status))),
     };
     let calls = read_all(&trace, 0)?;
@@ -74,7 +80,7 @@ fn not_taken_over(why: &str) -> RunnerError {
 }
 
 /// The world of one host whose program is the process itself.
-fn request(program: &Program, path: &Path) -> RunRequest {
+fn request(program: &Program, path: &Path, binary: &Path) -> RunRequest {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let mut world = WorldSpec::new(&name);
     world.hosts.push(HostSpec {
@@ -86,6 +92,8 @@ fn request(program: &Program, path: &Path) -> RunRequest {
         role: Role::Workload,
         entry: 0,
         data: 0,
+        executable: executable(binary),
+        arguments: [&program.program].into_iter().chain(&program.arguments).cloned().collect(),
         env: program.environment.clone(),
         mounts: program.mounts.clone(),
         files: Vec::new(),
@@ -96,11 +104,29 @@ fn request(program: &Program, path: &Path) -> RunRequest {
         hooks: Hooks::On,
         world,
         plan: program.plan.clone(),
-        crashed: 0,
         record_fd: fd::RECORD,
         trace_fd: if program.traced { fd::TRACE } else { -1 },
         spin_limit_ms: crate::guest::SPIN_LIMIT_MS,
     }
+}
+
+/// Where the world shows the binary that runs: in the usual place, under its own name.
+fn executable(binary: &Path) -> String {
+    let name = binary.file_name().unwrap_or_default();
+    format!("/usr/bin/{}", name.to_string_lossy())
+}
+
+/// The binary that the kernel starts for a program: for a script the last of its interpreters.
+fn binary(path: &Path) -> PathBuf {
+    /// Linux follows a few and then refuses.
+    const SCRIPTS_MAX: usize = 5;
+    let mut path = path.to_path_buf();
+    for _ in 0..SCRIPTS_MAX {
+        let bytes = fs::read(&path).unwrap_or_default();
+        let Some(next) = interpreter(&bytes) else { break };
+        path = PathBuf::from(next);
+    }
+    fs::canonicalize(&path).unwrap_or(path)
 }
 
 /// The executable, as a shell finds it.
