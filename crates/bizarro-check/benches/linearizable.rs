@@ -10,13 +10,20 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use bizarro_check::history::read::{Format, Limits, read};
-use bizarro_check::history::{History, RawHistory, Value};
-use bizarro_check::linearizable::{CoreSearch, Options, Report, check};
-use bizarro_check::model::{CasRegister, FromRaw, KeyValue, Model, Whole};
+use bizarro_check::history::{Builder, History, RawHistory, Value};
+use bizarro_check::linearizable::{CoreSearch, Options, Report, Verdict, check};
+use bizarro_check::model::{
+    CasRegister, FromRaw, KeyValue, Model, Register, RegisterCall, RegisterReply, Whole,
+};
 
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|it| !it.starts_with('-')).collect();
     let bench = Bench { wanted };
+    for (processes, operations) in [(5, 10_000), (20, 10_000), (5, 1_000_000)] {
+        let history = register_history(processes, operations);
+        let name = format!("register, {operations} by {processes}");
+        bench.run(&name, || one(&Register::new(0), &history));
+    }
     match std::env::var_os("BIZARRO_CORPORA") {
         Some(corpora) => corpora_benches(&bench, Path::new(&corpora)),
         None => eprintln!("SKIPPED: BIZARRO_CORPORA is not set"),
@@ -41,9 +48,10 @@ impl Bench {
             times.push(start.elapsed());
         }
         times.sort();
-        let Cost { configurations, bytes } = cost;
+        let Cost { configurations, bytes, unknown } = cost;
+        let unknown = if unknown > 0 { "  UNKNOWN: the budget ended" } else { "" };
         println!(
-            "{name:28} {:>10.3} ms  {configurations:>9} configurations  {:>8.1} KiB",
+            "{name:28} {:>10.3} ms  {configurations:>9} configurations  {:>8.1} KiB{unknown}",
             times[times.len() / 2].as_secs_f64() * 1e3,
             bytes as f64 / 1024.0
         );
@@ -54,12 +62,15 @@ impl Bench {
 struct Cost {
     configurations: u64,
     bytes: usize,
+    /// How many checks ended without a verdict.
+    unknown: usize,
 }
 
 impl Cost {
     fn add(&mut self, report: &Report) {
         self.configurations += report.configurations;
         self.bytes = self.bytes.max(report.bytes_peak);
+        self.unknown += usize::from(matches!(report.verdict, Verdict::Unknown(_)));
     }
 }
 
@@ -88,6 +99,41 @@ fn corpora_benches(bench: &Bench, corpora: &Path) {
         bench.run(&format!("{name}, by key"), || one(&model, &history));
         bench.run(&format!("{name}, whole"), || one(&Whole(model.clone()), &history));
     }
+}
+
+/// What processes see of a register that behaves. Every value is written once.
+fn register_history(
+    processes: u64,
+    operations: u64,
+) -> History<RegisterCall<u64>, RegisterReply<u64>> {
+    let (mut builder, mut held, mut draw) = (Builder::new(), 0, 1_u64);
+    // What each process waits for: nothing, an effect, or its reply.
+    let mut effects: Vec<Option<RegisterReply<u64>>> = vec![None; processes as usize];
+    let mut open = vec![None; processes as usize];
+    let mut invoked = 0;
+    while invoked < operations || open.iter().any(Option::is_some) {
+        draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let at = ((draw >> 33) % processes) as usize;
+        match (open[at], effects[at]) {
+            (None, _) if invoked < operations => {
+                invoked += 1;
+                let writes = (draw >> 60) % 2 == 0;
+                let call = if writes { RegisterCall::Write(invoked) } else { RegisterCall::Read };
+                open[at] = Some(call);
+                builder.invoke(at as i64, call).expect("it is idle");
+            }
+            (None, _) => {}
+            (Some(RegisterCall::Read), None) => effects[at] = Some(RegisterReply::Value(held)),
+            (Some(RegisterCall::Write(value)), None) => {
+                (held, effects[at]) = (value, Some(RegisterReply::Written));
+            }
+            (Some(_), Some(reply)) => {
+                (open[at], effects[at]) = (None, None);
+                builder.ok(at as i64, reply).expect("it is open");
+            }
+        }
+    }
+    builder.finish()
 }
 
 fn one<M>(model: &M, history: &History<M::Call, M::Reply>) -> Cost

@@ -22,6 +22,10 @@ const COLUMNS_MAX: usize = 64;
 /// No column.
 const NONE: u32 = u32::MAX;
 
+/// Each new state is compared with all that was observed. Where that is more than this, states are not
+/// merged.
+const OBSERVATIONS_MAX: usize = 1 << 10;
+
 /// What is kept of a step: unknown, not possible, or a number above.
 const UNKNOWN: u32 = 0;
 const IMPOSSIBLE: u32 = 1;
@@ -206,7 +210,9 @@ impl<'p, 'h, M: Model> Steps<'p, 'h, M> {
 /// nothing that was seen behave alike. Growing leads from them to others of their sort, and everything else
 /// away from all of them to one state.
 fn merges<M: Model>(problem: &Problem<'_, M>) -> bool {
-    problem.kinds.iter().all(|kind| {
-        kind.object == 0 && (kind.observes || problem.model.is_blind(kind.call, kind.reply))
-    })
+    let observations = problem.kinds.iter().filter(|kind| kind.observes).count();
+    observations <= OBSERVATIONS_MAX
+        && problem.kinds.iter().all(|kind| {
+            kind.object == 0 && (kind.observes || problem.model.is_blind(kind.call, kind.reply))
+        })
 }
