@@ -10,10 +10,12 @@ use serde_json::Value;
 
 /// Which packages of the workspace a package may use. Packages stand in the order of the layers: each
 /// uses only packages above it.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("bizarro-call", &[]),
     ("bizarro-record", &[]),
     ("bizarro-macros", &[]),
+    // Usable on its own, for histories of any system.
+    ("bizarro-check", &[]),
     ("bizarro-kernel", &["bizarro-record"]),
     ("bizarro-fault", &["bizarro-record", "bizarro-kernel"]),
     ("bizarro-runtime", &["bizarro-call", "bizarro-record", "bizarro-kernel", "bizarro-fault"]),

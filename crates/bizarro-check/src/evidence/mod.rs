@@ -1,0 +1,49 @@
+//! What verdicts rest on, in a form that a small program can check: [`verify`] shares no code with the
+//! checkers.
+
+mod verify;
+
+pub use verify::{Doubt, verify};
+
+/// What a verdict rests on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Evidence<'a> {
+    /// An order which shows that a history is linearizable.
+    Linearization(&'a Linearization),
+    /// Operations which show that it is not.
+    NonLinearizable(&'a NonLinearizable),
+}
+
+/// An order of operations for each part of a history, by their indices. Every operation with a reply is in
+/// it once, one with an unknown outcome at most once, and a failed one never.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Linearization {
+    /// Parts in their order.
+    pub parts: Vec<Vec<u32>>,
+}
+
+/// Why a history is not linearizable.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NonLinearizable {
+    /// The history up to just before the end of this operation is linearizable.
+    pub stuck: u32,
+    /// A linearization of this prefix, of the part that `stuck` belongs to.
+    pub prefix: Vec<u32>,
+    /// Whether there is no longer linearizable prefix. Otherwise the budget ended before that was clear.
+    pub longest: bool,
+    /// Operations that contradict each other.
+    pub core: Core,
+}
+
+/// Operations that cannot be linearized among each other, even if every other one of their part that was
+/// invoked before the event `until` may take effect at any time, more than once, or never; but all of these
+/// together no more often than there are of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Core {
+    /// Indices of operations, in order.
+    pub operations: Vec<u32>,
+    /// The position of the last event that counts.
+    pub until: u32,
+    /// Whether none of them can be spared. Otherwise the time for trying was over before that was clear.
+    pub minimal: bool,
+}

@@ -1,0 +1,118 @@
+//! Why a history is not linearizable: the fewest operations that already contradict each other.
+//!
+//! Operations cannot simply be left out: without a write, every read of its value is wrong. They are
+//! *relaxed* instead: a relaxed operation may take effect at any time, more than once, or never. Where the
+//! kept operations cannot be linearized even so, they are a reason that needs none of the others.
+
+use std::time::Duration;
+
+use crate::budget::Ledger;
+use crate::evidence::Core;
+use crate::history::{History, Outcome};
+use crate::model::Model;
+
+use super::problem::{Problem, Role};
+use super::search::{self, Quota, search};
+
+/// Whether and how long to look for a core.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CoreSearch {
+    /// Not at all: the core is everything up to the operation that could not end.
+    Skip,
+    /// As long as this, and not beyond the check's own budget.
+    For(Duration),
+}
+
+impl Default for CoreSearch {
+    /// Ten seconds.
+    fn default() -> CoreSearch {
+        CoreSearch::For(Duration::from_secs(10))
+    }
+}
+
+/// What one attempt may take. One that takes more shows nothing.
+const QUOTA: Quota = Quota::Configurations(1 << 16);
+
+/// A core of a part that is violated by the event `until`.
+pub(super) fn find<M: Model>(
+    model: &M,
+    history: &History<M::Call, M::Reply>,
+    part: &[u32],
+    until: u32,
+    ledger: &Ledger,
+    how: CoreSearch,
+) -> Core {
+    let mut kept: Vec<u32> = part
+        .iter()
+        .copied()
+        .filter(|index| {
+            let operation = &history.operations()[*index as usize];
+            operation.invoked.position < until && !matches!(operation.outcome, Outcome::Fail)
+        })
+        .collect();
+    let mut minimal = false;
+    if let CoreSearch::For(time) = how {
+        let ledger = ledger.within(time);
+        minimal = shrink(&mut kept, |kept| {
+            let role = |index| match kept.binary_search(&index) {
+                Ok(_) => Role::Kept,
+                Err(_) => Role::Relaxed,
+            };
+            let problem = Problem::new(model, history, part, role, until);
+            match search(&problem, &ledger, QUOTA).0 {
+                search::Outcome::None(_) => Some(true),
+                search::Outcome::Found(_) => Some(false),
+                search::Outcome::Exhausted(_) | search::Outcome::Paused => None,
+            }
+        });
+    }
+    Core { operations: kept, until, minimal }
+}
+
+/// Takes members away, many at a time and then fewer, as long as what is left is `bad`. Whether every
+/// single member was shown to be needed.
+fn shrink(kept: &mut Vec<u32>, bad: impl Fn(&[u32]) -> Option<bool>) -> bool {
+    let mut size = kept.len().div_ceil(2).max(1);
+    loop {
+        let mut sure = true;
+        let mut end = kept.len();
+        // From the back: what came late is near the contradiction, and is tried while much else is kept.
+        while end > 0 {
+            let begin = end.saturating_sub(size);
+            let mut fewer = kept[..begin].to_vec();
+            fewer.extend_from_slice(&kept[end..]);
+            match bad(&fewer) {
+                Some(true) => *kept = fewer,
+                Some(false) => {}
+                None => sure = false,
+            }
+            end = begin;
+        }
+        if size == 1 {
+            return sure;
+        }
+        size = size.div_ceil(2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_needed_stays_and_nothing_else() {
+        for needed in [vec![0], vec![3, 17], vec![1, 2, 98, 99], (0..100).collect::<Vec<u32>>()] {
+            let mut kept: Vec<u32> = (0..100).collect();
+            let bad = |kept: &[u32]| Some(needed.iter().all(|index| kept.contains(index)));
+            assert!(shrink(&mut kept, bad));
+            assert_eq!(kept, needed);
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_told_is_not_called_minimal() {
+        let mut kept: Vec<u32> = (0..10).collect();
+        assert!(!shrink(&mut kept, |_| None));
+        assert_eq!(kept.len(), 10);
+    }
+}

@@ -1,0 +1,153 @@
+//! Whether a history is linearizable: whether each operation can be seen as taking effect at one moment
+//! between its invocation and its end (Herlihy and Wing, *Linearizability: A Correctness Condition for
+//! Concurrent Objects*, 1990).
+
+mod cache;
+mod core;
+mod outlook;
+mod prefix;
+mod problem;
+mod rounds;
+mod search;
+mod steps;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+
+pub use self::core::CoreSearch;
+use crate::budget::{Budget, Exhausted, Ledger};
+use crate::evidence::{Evidence, Linearization, NonLinearizable};
+use crate::history::History;
+use crate::model::Model;
+use problem::{Problem, Role};
+use search::{Cost, Outcome, search};
+
+/// How to check.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Options {
+    /// What it may take.
+    pub budget: Budget,
+    /// How many threads share the parts of a history. The verdict does not depend on it, unless the budget
+    /// ends.
+    pub threads: NonZeroUsize,
+    /// Whether a violated history is made smaller.
+    pub core: CoreSearch,
+}
+
+impl Default for Options {
+    /// One thread, the default budget, and a core for what is violated.
+    fn default() -> Options {
+        let core = CoreSearch::default();
+        Options { budget: Budget::default(), threads: NonZeroUsize::MIN, core }
+    }
+}
+
+/// What a check says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// The history keeps the promise: here is how.
+    Holds(Linearization),
+    /// It does not: here is why.
+    Violated(NonLinearizable),
+    /// The budget ended before it was clear.
+    Unknown(Exhausted),
+}
+
+impl Verdict {
+    /// The evidence, where there is a verdict.
+    pub fn evidence(&self) -> Option<Evidence<'_>> {
+        match self {
+            Verdict::Holds(linearization) => Some(Evidence::Linearization(linearization)),
+            Verdict::Violated(violation) => Some(Evidence::NonLinearizable(violation)),
+            Verdict::Unknown(_) => None,
+        }
+    }
+}
+
+/// A verdict and what it cost.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Report {
+    /// What the check says.
+    pub verdict: Verdict,
+    /// Configurations (sets of linearized operations with the state after them) that were kept.
+    pub configurations: u64,
+    /// States that were met, added up over the parts.
+    pub states: u64,
+    /// The most bytes that the tables took, as the budget counts them.
+    pub bytes_peak: usize,
+}
+
+/// Checks a history against a model.
+///
+/// Operations that failed are left out. What is unknown may take effect at any time after its invocation,
+/// or never.
+///
+/// ```
+/// use bizarro_check::history::Builder;
+/// use bizarro_check::linearizable::{Options, Verdict, check};
+/// use bizarro_check::model::{Register, RegisterCall::{Read, Write}, RegisterReply::{Value, Written}};
+///
+/// let mut history = Builder::new();
+/// history.invoke(1, Write(7))?;
+/// history.ok(1, Written)?;
+/// history.invoke(2, Read)?;
+/// history.ok(2, Value(0))?; // It ought to be 7.
+/// let report = check(&Register::new(0), &history.finish(), &Options::default());
+/// assert!(matches!(report.verdict, Verdict::Violated(_)));
+/// # Ok::<(), bizarro_check::history::Disorder>(())
+/// ```
+pub fn check<M>(model: &M, history: &History<M::Call, M::Reply>, options: &Options) -> Report
+where
+    M: Model + Sync,
+    M::Call: Sync,
+    M::Reply: Sync,
+{
+    let ledger = Ledger::new(&options.budget);
+    let parts = parts(model, history);
+    let (outcomes, cost) = rounds::run(parts.len(), options.threads.get(), |part, quota| {
+        let problem = Problem::new(model, history, &parts[part], |_| Role::Kept, u32::MAX);
+        search(&problem, &ledger, quota)
+    });
+    let verdict = verdict(model, history, &parts, outcomes, &ledger, options.core);
+    let Cost { configurations, states } = cost;
+    Report { verdict, configurations, states, bytes_peak: ledger.peak_bytes() }
+}
+
+/// The indices of each part's operations, parts in their order.
+fn parts<M: Model>(model: &M, history: &History<M::Call, M::Reply>) -> Vec<Vec<u32>> {
+    let mut parts: BTreeMap<M::Part, Vec<u32>> = BTreeMap::new();
+    for (index, operation) in history.operations().iter().enumerate() {
+        parts.entry(model.part(&operation.call)).or_default().push(index as u32);
+    }
+    parts.into_values().collect()
+}
+
+/// One violated part is enough; otherwise all have to hold.
+fn verdict<M: Model>(
+    model: &M,
+    history: &History<M::Call, M::Reply>,
+    parts: &[Vec<u32>],
+    outcomes: Vec<Option<Outcome>>,
+    ledger: &Ledger,
+    core: CoreSearch,
+) -> Verdict {
+    let mut found = Vec::new();
+    let mut exhausted = None;
+    for (part, outcome) in parts.iter().zip(outcomes) {
+        match outcome {
+            Some(Outcome::None(stuck)) => {
+                let prefix = prefix::longest(model, history, part, stuck, ledger);
+                let core = core::find(model, history, part, prefix.violated_at, ledger, core);
+                let (stuck, longest, prefix) = (prefix.stuck, prefix.longest, prefix.order);
+                return Verdict::Violated(NonLinearizable { stuck, prefix, longest, core });
+            }
+            Some(Outcome::Found(order)) => found.push(order),
+            Some(Outcome::Exhausted(what)) => exhausted = exhausted.or(Some(what)),
+            Some(Outcome::Paused) | None => {}
+        }
+    }
+    match exhausted {
+        Some(what) => Verdict::Unknown(what),
+        None => Verdict::Holds(Linearization { parts: found }),
+    }
+}

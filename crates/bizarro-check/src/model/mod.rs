@@ -1,0 +1,157 @@
+//! Models: what an object does when operations come one at a time. A model is a file here and a line in
+//! the list of [`checkers`](crate::checkers).
+
+mod append_log;
+mod bank;
+mod cas_register;
+mod counter;
+mod fenced_lock;
+mod key_value;
+mod lease;
+mod multi_register;
+mod mutex;
+mod priority_queue;
+mod queue;
+mod raw;
+mod register;
+mod set;
+mod stack;
+mod unique_id;
+mod whole;
+
+use std::hash::Hash;
+
+pub use append_log::{AppendLog, AppendLogCall, AppendLogReply};
+pub use bank::{Bank, BankCall, BankReply, Overdraft};
+pub use cas_register::{CasRegister, CasRegisterCall, CasRegisterReply};
+pub use counter::{Counter, CounterCall, CounterReply};
+pub use fenced_lock::{Expiry, FencedLock, FencedLockCall, FencedLockReply, Tokens};
+pub use key_value::{KeyValue, KeyValueCall, KeyValueReply};
+pub use lease::{Lease, LeaseCall, LeaseReply};
+pub use multi_register::{Access, MultiRegister};
+pub use mutex::{Mutex, MutexCall};
+pub use priority_queue::PriorityQueue;
+pub use queue::{Queue, QueueCall, QueueReply};
+pub use raw::{FromRaw, Misfit};
+pub use register::{Register, RegisterCall, RegisterReply};
+pub use set::{Set, SetCall, SetReply};
+pub use stack::Stack;
+pub use unique_id::{UniqueId, UniqueIdCall};
+pub use whole::Whole;
+
+/// An object, as it behaves when operations come one at a time.
+///
+/// ```
+/// use bizarro_check::model::Model;
+///
+/// /// A light which can be switched and looked at.
+/// struct Light;
+///
+/// #[derive(Clone, PartialEq, Eq, Hash)]
+/// enum Call {
+///     Switch,
+///     Look,
+/// }
+///
+/// impl Model for Light {
+///     type State = bool;
+///     type Call = Call;
+///     type Reply = bool;
+///     type Part = ();
+///
+///     fn initial(&self) -> bool {
+///         false
+///     }
+///
+///     fn step(&self, lit: &bool, call: &Call, reply: Option<&bool>, next: &mut Vec<bool>) {
+///         let lit_then = match call {
+///             Call::Switch => !lit,
+///             Call::Look => *lit,
+///         };
+///         if reply.is_none_or(|reply| *reply == lit_then) {
+///             next.push(lit_then);
+///         }
+///     }
+///
+///     fn part(&self, _: &Call) {}
+/// }
+/// ```
+pub trait Model {
+    /// What the object holds.
+    type State: Clone + Eq + Hash;
+    /// What can be asked.
+    type Call: Clone + Eq + Hash;
+    /// What can be answered.
+    type Reply: Clone + Eq + Hash;
+    /// What names one of several objects, where operations on one tell nothing of the others.
+    type Part: Ord;
+
+    /// What an object holds before the first operation.
+    fn initial(&self) -> Self::State;
+
+    /// Adds to `next` each state that the object may be in after it was asked `call` in `state` and
+    /// answered `reply`; nothing where that cannot be its answer. Without a reply, any answer is possible,
+    /// and the states after each of them are added; one that allows all that others would stands for them.
+    fn step(
+        &self,
+        state: &Self::State,
+        call: &Self::Call,
+        reply: Option<&Self::Reply>,
+        next: &mut Vec<Self::State>,
+    );
+
+    /// Which of several objects this is about. Each part is checked for itself: a history is linearizable
+    /// if and only if each of its objects' histories is (Herlihy and Wing, *Linearizability*, 1990,
+    /// theorem 1).
+    fn part(&self, call: &Self::Call) -> Self::Part;
+
+    /// Whether this operation leaves every state as it is, wherever it is possible. The search need not
+    /// try it at more than one place. False is always right, and slower.
+    fn observes(&self, call: &Self::Call, reply: Option<&Self::Reply>) -> bool {
+        let _ = (call, reply);
+        false
+    }
+
+    /// Whether [`Model::step`] gives any state. Give it where that can be told without making one.
+    fn allows(&self, state: &Self::State, call: &Self::Call, reply: Option<&Self::Reply>) -> bool {
+        let mut next = Vec::new();
+        self.step(state, call, reply, &mut next);
+        !next.is_empty()
+    }
+
+    /// Whether this operation only adds to what an object holds: what was out of reach before it is out of
+    /// reach after it. See [`Model::out_of_reach`].
+    fn grows(&self, call: &Self::Call) -> bool {
+        let _ = call;
+        false
+    }
+
+    /// Whether no operations that [grow](Model::grows) can lead from `state` to one in which `call` is
+    /// answered with `reply`: a text that does not begin with what is there already, a count that was
+    /// passed. The search leaves such states where nothing else can happen in time. False is always right,
+    /// and slower.
+    fn out_of_reach(&self, state: &Self::State, call: &Self::Call, reply: &Self::Reply) -> bool {
+        let _ = (state, call, reply);
+        false
+    }
+
+    /// Whether this operation, with this reply, is possible in every state and, unless it only
+    /// [grows](Model::grows), leads to the same state from each. Where all changes are such, states from
+    /// which nothing that was seen can be reached by growing need not be told apart.
+    fn is_blind(&self, call: &Self::Call, reply: Option<&Self::Reply>) -> bool {
+        let _ = (call, reply);
+        false
+    }
+
+    /// A number for the object that a call is about, where one part holds several. Calls with different
+    /// numbers must not change what the other ones can be answered.
+    fn object(&self, call: &Self::Call) -> u64 {
+        let _ = call;
+        0
+    }
+
+    /// About how many bytes a state takes, with all that it owns. Budgets are kept by this.
+    fn weight(&self, state: &Self::State) -> usize {
+        size_of_val(state)
+    }
+}

@@ -1,0 +1,140 @@
+//! Histories of real systems with known verdicts, which are not part of this project: the directory that
+//! `BIZARRO_CORPORA` names holds, for each set, a folder with a `VERDICTS.tsv`.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use bizarro_check::checkers::Checker;
+use bizarro_check::evidence::verify;
+use bizarro_check::history::read::{Format, Limits, read};
+use bizarro_check::history::{RawHistory, Value};
+use bizarro_check::linearizable::{Options, Verdict, check};
+use bizarro_check::model::{CasRegister, FromRaw, KeyValue, Model, MultiRegister, Mutex};
+
+/// How many configurations the plain verifier may look at for one core.
+const CORE_LIMIT: usize = 20_000;
+
+#[test]
+fn every_verdict_is_right_and_its_evidence_holds() {
+    let Some(corpora) = std::env::var_os("BIZARRO_CORPORA").map(PathBuf::from) else {
+        eprintln!("SKIPPED: BIZARRO_CORPORA is not set, so no history of another tool was checked");
+        return;
+    };
+    let mut tally = Tally::default();
+    for case in cases(&corpora) {
+        tally.check(&case);
+    }
+    println!("{tally:#?}");
+    assert!(tally.wrong.is_empty(), "{:#?}", tally.wrong);
+    assert!(tally.right > 100, "only {} histories were found", tally.right);
+}
+
+/// A history, the model that it is of, and whether it is linearizable.
+struct Case {
+    path: PathBuf,
+    format: Format,
+    model: String,
+    holds: bool,
+}
+
+fn cases(corpora: &Path) -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (folder, model) in [("porcupine-jepsen-etcd", "etcd"), ("porcupine-kv", "key-value")] {
+        for row in rows(&corpora.join(folder)) {
+            cases.push(case(corpora.join(folder).join(&row[0]), model, &row[1]));
+        }
+    }
+    for row in rows(&corpora.join("knossos")) {
+        let path = row[0].trim_start_matches("knossos/");
+        cases.push(case(corpora.join("knossos").join(path), &row[1], &row[2]));
+    }
+    for row in rows(&corpora.join("elle-cli")) {
+        // The command line of elle-cli: `--model NAME FILE`.
+        let (model, path) = (&row[2], &row[3]);
+        if path.contains("/knossos/") {
+            let path = corpora.join("elle-cli").join(path.trim_start_matches("histories/"));
+            cases.push(case(path, model, &row[0]));
+        }
+    }
+    cases
+}
+
+fn case(path: PathBuf, model: &str, holds: &str) -> Case {
+    let extension = path.extension().and_then(|it| it.to_str()).expect("every file has one");
+    let format = Format::of_extension(extension).expect("a known extension");
+    let holds = holds.trim().parse().expect("true or false");
+    Case { path, format, model: model.to_string(), holds }
+}
+
+/// Rows of a table, which may be separated by tabs or blanks.
+fn rows(folder: &Path) -> Vec<Vec<String>> {
+    let table = fs::read_to_string(folder.join("VERDICTS.tsv")).expect("a table of verdicts");
+    table.lines().map(|line| line.split_whitespace().map(str::to_string).collect()).collect()
+}
+
+#[derive(Default, Debug)]
+struct Tally {
+    right: usize,
+    minimal_cores: usize,
+    largest_core: usize,
+    verified: usize,
+    cores_too_large_to_verify: Vec<String>,
+    wrong: Vec<String>,
+}
+
+impl Tally {
+    fn check(&mut self, case: &Case) {
+        let file =
+            File::open(&case.path).unwrap_or_else(|e| panic!("{}: {e}", case.path.display()));
+        let raw = read(case.format, file, &Limits::default())
+            .unwrap_or_else(|error| panic!("{}: {error}", case.path.display()));
+        match case.model.as_str() {
+            "etcd" => self.one(case, &raw, &CasRegister::new(Value::Nil)),
+            "cas-register" => self.one(case, &raw, &CasRegister::new(Value::Int(0))),
+            "multi-register" => self.one(case, &raw, &MultiRegister::new(Value::Int(0))),
+            "key-value" => self.one(case, &raw, &KeyValue::new(Value::text(""))),
+            "mutex" => self.one(case, &raw, &Mutex),
+            other => panic!("no model {other}"),
+        }
+    }
+
+    fn one<M>(&mut self, case: &Case, raw: &RawHistory, model: &M)
+    where
+        M: FromRaw + Model + Sync,
+        M::Call: Sync,
+        M::Reply: Sync,
+    {
+        let name = case.path.display();
+        let history = model.history(raw).unwrap_or_else(|(at, why)| panic!("{name}: {at}: {why}"));
+        let report = check(model, &history, &Options::default());
+        let said = match &report.verdict {
+            Verdict::Holds(_) => Some(true),
+            Verdict::Violated(violation) => {
+                self.minimal_cores += usize::from(violation.core.minimal);
+                self.largest_core = self.largest_core.max(violation.core.operations.len());
+                Some(false)
+            }
+            Verdict::Unknown(_) => None,
+        };
+        if said != Some(case.holds) {
+            self.wrong.push(format!("{name}: {said:?}, but it is {}", case.holds));
+            return;
+        }
+        self.right += 1;
+        let evidence = report.verdict.evidence().expect("there is a verdict");
+        match verify(model, &history, evidence, CORE_LIMIT) {
+            Ok(()) => self.verified += 1,
+            Err(bizarro_check::evidence::Doubt::TooLarge(_)) => {
+                self.cores_too_large_to_verify.push(name.to_string());
+            }
+            Err(doubt) => self.wrong.push(format!("{name}: {doubt}")),
+        }
+    }
+}
+
+#[test]
+fn the_models_of_the_corpora_are_in_the_list_of_checkers() {
+    for name in ["cas-register", "multi-register", "key-value", "mutex"] {
+        assert!(Checker::named(name).is_some(), "{name}");
+    }
+}
