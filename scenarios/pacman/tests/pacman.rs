@@ -1,5 +1,6 @@
 //! Networked Pac-Man on simulated hosts: the board and a player, unmodified.
 
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use bizarro::prelude::*;
@@ -33,4 +34,46 @@ fn naive(world: &mut World) {
 #[bizarro::test]
 fn careful(world: &mut World) {
     describe(world, client::careful::main);
+}
+
+/// What `cargo bizarro matrix` shows of a test here, without the real time that it took.
+fn shown(test: &str) -> Vec<String> {
+    let mut child = Command::new(std::env::current_exe().expect("this is a file"))
+        .args([test, "--exact", "--nocapture", "--test-threads=1"])
+        .envs([("BIZARRO_DRIVEN", "matrix"), ("BIZARRO_SEEDS", "0"), ("BIZARRO_COLOUR", "0")])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("this binary can be started");
+    // The pipe stays open: its end would mean that the driver wants to stop.
+    let open = child.stdin.take();
+    let output = child.wait_with_output().expect("its output can be read");
+    drop(open);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let report = text.lines().skip_while(|line| *line != format!("pacman::{test}"));
+    report.map(without_real_time).collect()
+}
+
+/// `80 cells · 203 runs · 0.7 s · …` without its third part.
+fn without_real_time(line: &str) -> String {
+    let mut parts: Vec<&str> = line.split(" · ").collect();
+    if parts.len() > 3 && parts[1].ends_with(" runs") {
+        parts.remove(2);
+    }
+    parts.join(" · ")
+}
+
+#[test]
+fn the_readme_shows_these_matrices() {
+    let readme = include_str!("../../../README.md");
+    let (_, block) = readme.split_once("$ cargo bizarro matrix pacman\n").expect("it is shown");
+    let (block, _) = block.split_once("\n …\n").expect("not all of it is shown");
+    let (careful, naive) = block.split_once("\npacman::naive\n").expect("both players are shown");
+    for (test, expected) in [("careful", careful), ("naive", &format!("pacman::naive\n{naive}"))] {
+        let expected: Vec<String> = expected.trim_end().lines().map(without_real_time).collect();
+        let shown = shown(test);
+        let beginning: Vec<&String> = shown.iter().take(expected.len()).collect();
+        assert_eq!(beginning, expected.iter().collect::<Vec<_>>(), "README.md and `{test}`");
+    }
 }
