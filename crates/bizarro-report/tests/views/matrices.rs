@@ -14,7 +14,7 @@ fn the_matrix_of_the_naive_player() {
 
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
              M each move is applied at most once  P no panic
-             48 cells · 116 runs · 3.1 s · 12 cells violated, in 3 kinds
+             48 cells · 117 runs · 3.1 s · 12 cells violated, in 3 kinds
 
              1  M  player's 1st POST /move to board: the connection was reset before the reply left; player asked again (4 times
                    instead of 3).
@@ -54,7 +54,7 @@ fn a_narrow_terminal_gets_numbers_for_steps() {
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
              D no deadlock  G the game ends
              M each move is applied at most once  P no panic
-             48 cells · 116 runs · 3.1 s · 21 cells violated, in 5 kinds
+             48 cells · 117 runs · 3.1 s · 21 cells violated, in 5 kinds
 
              1  DG  player's 1st POST /move to board: the request was lost
                     on the way; player asked for nothing more.
@@ -114,7 +114,7 @@ fn the_matrix_of_the_careful_player_is_short() {
              player → board   GET /findAll ×3  ✓        ✓          ✓           ✓         ✓       ✓          ✓           ✓
 
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
-             48 cells · 116 runs · 3.1 s · no cell violated
+             48 cells · 117 runs · 3.1 s · no cell violated
         "#]],
     );
 }
@@ -156,7 +156,7 @@ fn what_was_never_seen_is_said() {
              6 deliver reply  7 validate reply  8 update client
 
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
-             16 cells · 40 runs · 3.1 s · no cell violated
+             16 cells · 41 runs · 3.1 s · no cell violated
              never seen in 39 runs: a ghost is met
         "#]],
     );
@@ -193,11 +193,11 @@ fn lines_for_whole_explorations() {
     check(
         text,
         expect![[r#"
-        pacman::toy: held   48 cells · 116 runs · 3.1 s · no cell violated
-        pacman::toy: violated   48 cells · 116 runs · 3.1 s · 12 cells violated, in 3 kinds
-        pacman::toy: inconclusive   0 cells · 2 runs · 3.1 s · no cell was tried, for the baseline has to be right first
-        pacman::toy: held   20 seeds · 20 different runs · 0.4 s · all held
-        pacman::toy: inconclusive   20 seeds · 20 different runs · 0.4 s · 20 runs inconclusive
-    "#]],
+            pacman::toy: held   48 cells · 117 runs · 3.1 s · no cell violated
+            pacman::toy: violated   48 cells · 117 runs · 3.1 s · 12 cells violated, in 3 kinds
+            pacman::toy: inconclusive   0 cells · 2 runs · 3.1 s · no cell was tried, for the baseline has to be right first
+            pacman::toy: held   20 seeds · 20 different runs · 0.4 s · all held
+            pacman::toy: inconclusive   20 seeds · 20 different runs · 0.4 s · 20 runs inconclusive
+        "#]],
     );
 }
