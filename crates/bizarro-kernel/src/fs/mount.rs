@@ -6,6 +6,7 @@
 //! Real directories are mounted read-only. Their nodes are looked at when a path first leads to
 //! them and their files are read when they are first opened; both are kept for the rest of the run.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::format;
 use alloc::string::String;
@@ -409,9 +410,9 @@ impl Fs {
     pub(super) fn make_directories(&mut self, path: &str, now: Realtime) -> Result<Ino, Errno> {
         let mut here = Nodes::ROOT;
         let mut links = 0;
-        let mut rest: Vec<Vec<u8>> = components(path.as_bytes());
+        let mut rest: Vec<Cow<'_, [u8]>> = components(path.as_bytes()).map(Cow::Borrowed).collect();
         while let Some(name) = rest.pop() {
-            if name == b".." {
+            if *name == *b".." {
                 here = self.parent(here);
                 continue;
             }
@@ -432,7 +433,7 @@ impl Fs {
                         if target.starts_with(b"/") {
                             here = Nodes::ROOT;
                         }
-                        rest.extend(components(target));
+                        rest.extend(components(target).map(|name| Cow::Owned(name.to_vec())));
                     }
                     _ => here = ino,
                 },
@@ -443,7 +444,7 @@ impl Fs {
 }
 
 /// The names of a path, last one first; `.` and empty ones left out.
-fn components(path: &[u8]) -> Vec<Vec<u8>> {
+fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let names = path.split(|b| *b == b'/').filter(|name| !name.is_empty() && *name != b".");
-    names.rev().map(Vec::from).collect()
+    names.rev()
 }
