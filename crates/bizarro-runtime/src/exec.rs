@@ -9,7 +9,7 @@ use bizarro_kernel::kernel::Command;
 use bizarro_record::RunRequest;
 
 use crate::recorder::Forward;
-use crate::{backtrace, guest_heap, image, objects, process, raw, rewrite, vdso, world};
+use crate::{backtrace, cancel, guest_heap, image, objects, process, raw, rewrite, vdso, world};
 
 /// The shared object's constructor: after relocation, before the program's own constructors.
 ///
@@ -26,6 +26,7 @@ pub unsafe extern "C" fn constructor(
     vdso::hide_if_sealed();
     image::capture(envp as usize);
     backtrace::capture();
+    cancel::capture();
     rewrite::rewrite();
     if let Some(fd) = requested(envp) {
         take_over(fd);

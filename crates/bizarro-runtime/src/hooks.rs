@@ -5,7 +5,10 @@
 //! Two are more than that where the vDSO had to be hidden: the C library looks `time` and `gettimeofday` up in it
 //! when they are first called.
 
-use crate::world;
+use core::ffi::{CStr, c_void};
+use core::sync::atomic::{AtomicPtr, Ordering};
+
+use crate::{cancel, world};
 
 /// What the C library's wrapper does with the kernel's result.
 fn wrapped(number: libc::c_long, args: [usize; 6]) -> isize {
@@ -40,22 +43,10 @@ macro_rules! hooks {
 }
 
 hooks! {
-    SYS_read read(fd, buffer, len) -> isize;
-    SYS_write write(fd, buffer, len) -> isize;
-    SYS_readv readv(fd, vecs, count) -> isize;
-    SYS_writev writev(fd, vecs, count) -> isize;
-    SYS_close close(fd) -> i32;
-    SYS_sendto sendto(fd, buffer, len, flags, address, address_len) -> isize;
-    SYS_recvfrom recvfrom(fd, buffer, len, flags, address, address_len) -> isize;
-    SYS_sendmsg sendmsg(fd, message, flags) -> isize;
-    SYS_recvmsg recvmsg(fd, message, flags) -> isize;
     SYS_epoll_ctl epoll_ctl(epoll, operation, fd, event) -> i32;
-    SYS_poll poll(fds, count, timeout) -> i32;
     SYS_socket socket(domain, kind, protocol) -> i32;
-    SYS_connect connect(fd, address, len) -> i32;
     SYS_bind bind(fd, address, len) -> i32;
     SYS_listen listen(fd, backlog) -> i32;
-    SYS_accept4 accept4(fd, address, len, flags) -> i32;
     SYS_getsockname getsockname(fd, address, len) -> i32;
     SYS_getpeername getpeername(fd, address, len) -> i32;
     SYS_setsockopt setsockopt(fd, level, name, value, len) -> i32;
@@ -70,30 +61,59 @@ hooks! {
     SYS_timerfd_settime timerfd_settime(fd, flags, new, old) -> i32;
 }
 
-/// # Safety
-/// send(2).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn send(fd: usize, buffer: usize, len: usize, flags: usize) -> isize {
-    wrapped(libc::SYS_sendto, [fd, buffer, len, flags, 0, 0])
+/// Calls at which a thread can be cancelled: where the program does that, the C library makes them.
+macro_rules! cancellation_points {
+    ($($number:ident $name:ident($($arg:ident),*) [$($given:expr),*] -> $result:ty;)*) => {
+        $(
+            /// # Safety
+            /// As for the call, in section 2 of the manual.
+            #[unsafe(no_mangle)]
+            pub unsafe extern "C" fn $name($($arg: usize),*) -> $result {
+                if cancel::is_used() {
+                    const NAME: &CStr =
+                        match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+                            Ok(name) => name,
+                            Err(_) => unreachable!(),
+                        };
+                    static NEXT: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
+                    if NEXT.load(Ordering::Relaxed).is_null() {
+                        NEXT.store(cancel::next(NAME), Ordering::Relaxed);
+                    }
+                    // SAFETY: the function that this one stands before has the same type.
+                    return unsafe {
+                        let next: unsafe extern "C" fn($(cancellation_points!(@word $arg)),*) -> $result =
+                            core::mem::transmute(NEXT.load(Ordering::Relaxed));
+                        next($($arg),*)
+                    };
+                }
+                let given = [$($given),*];
+                let mut args = [0; 6];
+                args[..given.len()].copy_from_slice(&given);
+                wrapped(libc::$number, args) as $result
+            }
+        )*
+    };
+    (@word $arg:ident) => { usize };
 }
 
-/// # Safety
-/// recv(2).
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn recv(fd: usize, buffer: usize, len: usize, flags: usize) -> isize {
-    wrapped(libc::SYS_recvfrom, [fd, buffer, len, flags, 0, 0])
-}
-
-/// # Safety
-/// epoll_wait(2). The C library's is this call.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn epoll_wait(
-    epoll: usize,
-    events: usize,
-    max: usize,
-    timeout: usize,
-) -> i32 {
-    wrapped(libc::SYS_epoll_wait, [epoll, events, max, timeout, 0, 0]) as i32
+cancellation_points! {
+    SYS_read read(fd, buffer, len) [fd, buffer, len] -> isize;
+    SYS_write write(fd, buffer, len) [fd, buffer, len] -> isize;
+    SYS_readv readv(fd, vecs, count) [fd, vecs, count] -> isize;
+    SYS_writev writev(fd, vecs, count) [fd, vecs, count] -> isize;
+    SYS_close close(fd) [fd] -> i32;
+    SYS_sendto sendto(fd, buffer, len, flags, address, address_len)
+        [fd, buffer, len, flags, address, address_len] -> isize;
+    SYS_recvfrom recvfrom(fd, buffer, len, flags, address, address_len)
+        [fd, buffer, len, flags, address, address_len] -> isize;
+    SYS_sendto send(fd, buffer, len, flags) [fd, buffer, len, flags, 0, 0] -> isize;
+    SYS_recvfrom recv(fd, buffer, len, flags) [fd, buffer, len, flags, 0, 0] -> isize;
+    SYS_sendmsg sendmsg(fd, message, flags) [fd, message, flags] -> isize;
+    SYS_recvmsg recvmsg(fd, message, flags) [fd, message, flags] -> isize;
+    SYS_poll poll(fds, count, timeout) [fds, count, timeout] -> i32;
+    SYS_connect connect(fd, address, len) [fd, address, len] -> i32;
+    SYS_accept4 accept4(fd, address, len, flags) [fd, address, len, flags] -> i32;
+    SYS_epoll_wait epoll_wait(epoll, events, max, timeout) [epoll, events, max, timeout] -> i32;
 }
 
 /// # Safety

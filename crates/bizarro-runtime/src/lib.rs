@@ -17,6 +17,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod backtrace;
+pub mod cancel;
 pub mod exec;
 pub mod foreign;
 pub mod guest;
