@@ -42,18 +42,15 @@ unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _: usize, found: *mut 
     let headers =
         unsafe { core::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
     let dynamic = headers.iter().find(|header| header.p_type == libc::PT_DYNAMIC);
-    let is_file = info.dlpi_addr != 0 && !is_vdso(info.dlpi_addr as usize);
+    // SAFETY: a C string, empty for the program.
+    let name = unsafe { CStr::from_ptr(info.dlpi_name) }.to_bytes();
+    // The vDSO's tables are not relocated; it has no path.
+    let is_file = name.is_empty() || name.starts_with(b"/");
     if let (Some(dynamic), true) = (dynamic, is_file) {
         // SAFETY: the object's own tables, which the loader has relocated.
         *found |= unsafe { needs_it((info.dlpi_addr + dynamic.p_vaddr) as usize) };
     }
     c_int::from(*found)
-}
-
-/// Its tables are not relocated.
-fn is_vdso(base: usize) -> bool {
-    // SAFETY: getauxval(3) has no preconditions.
-    base == unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) } as usize
 }
 
 /// Whether an object with this dynamic section calls pthread_cancel(3) of another.
