@@ -49,6 +49,8 @@ pub enum FencedLockReply {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Tokens {
     granted: i64,
+    /// Whether the token is this one, or this one at least: the answer was not seen.
+    exact: bool,
     held: bool,
     seen: i64,
 }
@@ -61,7 +63,7 @@ impl Model for FencedLock {
 
     /// Tokens begin above `i64::MIN`.
     fn initial(&self) -> Tokens {
-        Tokens { granted: i64::MIN, held: false, seen: i64::MIN }
+        Tokens { granted: i64::MIN, exact: true, held: false, seen: i64::MIN }
     }
 
     fn step(
@@ -76,19 +78,24 @@ impl Model for FencedLock {
                 if tokens.held && self.expiry == Expiry::Never {
                     return;
                 }
-                let granted = match reply {
-                    Some(FencedLockReply::Granted(token)) => *token,
-                    // The least that it can have been allows all that a greater one would.
-                    None => tokens.granted.saturating_add(1),
+                let (granted, exact) = match reply {
+                    Some(FencedLockReply::Granted(token)) => (*token, true),
+                    // The least that it can have been leaves most room for later ones.
+                    None => (tokens.granted.saturating_add(1), false),
                     Some(FencedLockReply::Released | FencedLockReply::Accepted(_)) => return,
                 };
                 if granted > tokens.granted {
-                    next.push(Tokens { granted, held: true, ..*tokens });
+                    next.push(Tokens { granted, exact, held: true, ..*tokens });
                 }
             }
             (FencedLockCall::Release(token), None | Some(FencedLockReply::Released)) => {
-                let held = tokens.held && *token != tokens.granted;
-                next.push(Tokens { held, ..*tokens });
+                let is_greater = !tokens.exact && *token > tokens.granted;
+                if tokens.held && (*token == tokens.granted || is_greater) {
+                    next.push(Tokens { granted: *token, exact: true, held: false, ..*tokens });
+                }
+                if !tokens.held || *token != tokens.granted {
+                    next.push(*tokens);
+                }
             }
             (FencedLockCall::Use(token), reply) => {
                 let accepted = *token >= tokens.seen;
