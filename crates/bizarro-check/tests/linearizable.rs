@@ -374,7 +374,11 @@ fn a_core_is_what_a_person_would_point_at() {
     builder.invoke(2, Read).unwrap();
     builder.ok(2, Value(47)).unwrap();
     let history = builder.finish();
-    let report = check(&Register::new(0), &history, &Options::default());
+    // More time than any machine needs.
+    let time = Duration::from_secs(600);
+    let budget = Budget { time, ..Budget::default() };
+    let options = Options { budget, core: CoreSearch::For(time), ..Options::default() };
+    let report = check(&Register::new(0), &history, &options);
     let Verdict::Violated(violation) = report.verdict else { panic!("47 was overwritten") };
     // The write of 47, one that came after it, and the read.
     assert_eq!(violation.core.operations.len(), 3, "{:?}", violation.core);
