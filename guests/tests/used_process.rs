@@ -59,7 +59,7 @@ fn ask(what: u8) -> std::io::Result<()> {
 }
 
 fn describe(world: &mut World) {
-    let captured = vec![3_u8, 4];
+    let captured = Box::new([3_u8, 4]);
     world.host("server").program(serve);
     world.host("client").workload(move || ask(captured[0]));
     world.deadline(secs(10));
