@@ -61,11 +61,9 @@ pub fn rewrite() {
     let Ok(stubs) = raw::map(None, ROOM, libc::PROT_READ | libc::PROT_WRITE) else { return };
     let reach = stubs.abs_diff(start).max(stubs.abs_diff(end)) + ROOM;
     let all = libc::PROT_READ | libc::PROT_WRITE | libc::PROT_EXEC;
+    let in_reach = start < end && reach <= i32::MAX as usize;
     // SAFETY: the pages stay executable, for what runs meanwhile uses them.
-    if start == end
-        || reach > i32::MAX as usize
-        || unsafe { raw::protect(start, end - start, all) } != 0
-    {
+    if !in_reach || unsafe { raw::protect(start, end - start, all) } != 0 {
         // SAFETY: nobody knows these pages yet.
         unsafe { raw::unmap(stubs, ROOM) };
         return;
