@@ -69,12 +69,17 @@ pub fn rewrite() {
         return;
     }
     let mut writer = Writer { at: stubs, end: stubs + ROOM };
-    // SAFETY: the segment is readable, and nothing changes it but the loop below, which looks at each byte once.
-    let code = unsafe { core::slice::from_raw_parts(text.0 as *const u8, text.1 - text.0) };
-    for index in BEFORE..code.len().saturating_sub(LONGEST) {
-        if let Some(site) = Site::find(code, index) {
+    for at in text.0 + BEFORE..text.1.saturating_sub(LONGEST) {
+        // SAFETY: within the segment, which is readable; a copy, since the segment changes below.
+        let window = unsafe {
+            if !matches!(*(at as *const u8), 0xb8 | 0x31) {
+                continue;
+            }
+            ((at - BEFORE) as *const [u8; BEFORE + LONGEST]).read_unaligned()
+        };
+        if let Some(site) = Site::find(&window, BEFORE, at) {
             // SAFETY: the bytes were just looked at, and nothing runs there now.
-            unsafe { writer.redirect(text.0 + index, &site) };
+            unsafe { writer.redirect(at, &site) };
         }
     }
     let executable = libc::PROT_READ | libc::PROT_EXEC;
@@ -126,8 +131,9 @@ struct Site {
 }
 
 impl Site {
-    /// Looks for a site at an index of the code, which has [`BEFORE`] bytes before it and [`LONGEST`] behind.
-    fn find(code: &[u8], index: usize) -> Option<Site> {
+    /// Looks for a site at an index of the code, which has [`BEFORE`] bytes before it and [`LONGEST`] behind; it lies
+    /// at an address.
+    fn find(code: &[u8], index: usize, at: usize) -> Option<Site> {
         let before = &code[index - BEFORE..index];
         match &code[index..index + LONGEST] {
             [0xb8, a, b, c, d, rest @ ..] if is_instruction(before) => {
@@ -137,7 +143,7 @@ impl Site {
                 }
                 let mut site =
                     Site { number, between: [0; 32], len: 0, behind: 5, compares: false };
-                site.add_until_call(&code[index..], rest).then_some(site)
+                site.add_until_call(at, rest).then_some(site)
             }
             // The whole straight path of a function that only calls read(2), which no other code jumps into:
             // xor eax, eax; syscall; cmp rax, -4096; ja error; ret.
@@ -148,8 +154,8 @@ impl Site {
         }
     }
 
-    /// Collects the instructions up to the call. Says whether all may be done somewhere else.
-    fn add_until_call(&mut self, code: &[u8], mut rest: &[u8]) -> bool {
+    /// Collects the instructions up to the call, of a site at an address. Says whether all may be done somewhere else.
+    fn add_until_call(&mut self, at: usize, mut rest: &[u8]) -> bool {
         while !rest.starts_with(&[0x0f, 0x05]) {
             let Some(len) = movable(rest) else { return false };
             if self.len + 10 > self.between.len() {
@@ -159,7 +165,7 @@ impl Site {
             if relative {
                 // lea r64, [rip + disp32] becomes mov r64, imm64.
                 let disp = i32::from_le_bytes([rest[3], rest[4], rest[5], rest[6]]);
-                let next = code.as_ptr() as i64 + self.behind as i64 + len as i64;
+                let next = (at + self.behind + len) as i64;
                 self.put(&[0x48, 0xb8 | rest[2] >> 3 & 7]);
                 self.put(&(next + i64::from(disp)).to_le_bytes());
             } else {
@@ -402,7 +408,7 @@ mod tests {
 
     /// Number, bytes between, and length of the site at the beginning of a function.
     fn site(bytes: &[u8]) -> Option<(u32, std::vec::Vec<u8>, usize)> {
-        let site = Site::find(&function(bytes), 16)?;
+        let site = Site::find(&function(bytes), 16, 0x1000)?;
         Some((site.number, site.between[..site.len].to_vec(), site.behind))
     }
 
@@ -431,8 +437,8 @@ mod tests {
     #[test]
     fn an_address_relative_to_the_instruction_becomes_absolute() {
         let code = function(&[0xb8, 14, 0, 0, 0, 0x48, 0x8d, 0x35, 0x10, 0, 0, 0, 0x0f, 0x05]);
-        let site = Site::find(&code, 16).unwrap();
-        let address = code.as_ptr() as u64 + 16 + 12 + 0x10;
+        let site = Site::find(&code, 16, 0x1000).unwrap();
+        let address = 0x1000_u64 + 12 + 0x10;
         assert_eq!(site.between[..2], [0x48, 0xbe]);
         assert_eq!(site.between[2..10], address.to_le_bytes());
         assert_eq!((site.len, site.behind), (10, 14));
@@ -459,7 +465,7 @@ mod tests {
         for before in [[0x90, 0x90, 0x41], [0x90, 0xc7, 0x45], [0xc7, 0x44, 0x24]] {
             let mut code = function(&[0xb8, 3, 0, 0, 0, 0x0f, 0x05]);
             code[13..16].copy_from_slice(&before);
-            assert_eq!(Site::find(&code, 16), None, "{before:x?}");
+            assert_eq!(Site::find(&code, 16, 0x1000), None, "{before:x?}");
         }
     }
 
