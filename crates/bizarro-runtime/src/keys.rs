@@ -1,7 +1,7 @@
 //! Memory protection keys (pkeys(7)): which pages this process may write changes by one instruction, without the
 //! real kernel. Not every processor has them; what uses them works without, more slowly.
 //!
-//! INVARIANT: while a guest or the simulator runs, pages with the key are read-only, but in [`writable`]. A signal
+//! INVARIANT: while a guest or the simulator runs, pages with the key are read-only, but in [`Key::writable`]. A signal
 //! handler starts with the real kernel's own idea of the register, so ours begin with [`restore`].
 
 use core::arch::asm;

@@ -1,5 +1,5 @@
 //! System-call instructions of the C library that do not trap: the library makes most of its calls inline, past the
-//! symbols that [`crate::hooks`] replaces, and a trap takes longer than nearly every simulated call.
+//! symbols that `hooks.rs` replaces, and a trap takes longer than nearly every simulated call.
 //!
 //! An instruction `mov eax, NUMBER` shortly before a `syscall` has the five bytes of a jump. It becomes one, to a stub
 //! that does what lies between the two, makes the call and goes on behind the `syscall`. All other instructions stay
