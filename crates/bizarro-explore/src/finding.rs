@@ -1,12 +1,14 @@
 //! Findings: failing runs of one kind, told once.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use bizarro_record::{Plan, RunRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::job::Trial;
 use crate::measure::Impact;
+use crate::shrink::{Shrunk, Smallest};
 use crate::verdict::{Outcome, Verdict};
 
 /// Where a run was disturbed, as far as it matters for its kind: the same mistake of a program shows
@@ -16,7 +18,7 @@ use crate::verdict::{Outcome, Verdict};
 pub enum Place {
     /// Nothing was disturbed.
     Baseline,
-    /// The order in which tasks run.
+    /// The order in which tasks run, or how long packets take.
     Schedule,
     /// An exchange between these hosts, of this name.
     Exchange {
@@ -27,6 +29,22 @@ pub enum Place {
         /// What is asked.
         name: String,
     },
+}
+
+impl Place {
+    /// Where a plan disturbs its run.
+    pub fn of(plan: &Plan) -> Place {
+        let undisturbed = Plan { injections: vec![], faults: None, ..plan.clone() };
+        match plan.injections.first() {
+            Some(injection) => Place::Exchange {
+                client: injection.at.client.clone(),
+                server: injection.at.server.clone(),
+                name: injection.at.name.clone(),
+            },
+            None if undisturbed == Plan::default() => Place::Baseline,
+            None => Place::Schedule,
+        }
+    }
 }
 
 /// Failing runs that break the same properties at the same kind of place.
@@ -44,12 +62,23 @@ pub struct Finding {
     pub impact: Impact,
     /// The representative.
     pub record: RunRecord,
+    /// How the representative was shrunk from one of [`plans`](Finding::plans), if it was.
+    pub shrunk: Option<Shrunk>,
 }
 
 impl Finding {
     /// The plan of the representative.
     pub fn plan(&self) -> &Plan {
         &self.record.plan
+    }
+
+    /// Puts a shrunk run in the place of the representative.
+    pub(crate) fn replace(&mut self, smallest: Smallest, baseline: &RunRecord) {
+        self.place = Place::of(&smallest.record.plan);
+        self.impact = Impact::of(&smallest.record, baseline);
+        self.verdict = smallest.verdict;
+        self.record = smallest.record;
+        self.shrunk = Some(smallest.shrunk);
     }
 
     /// Whether something is broken; else the runs are inconclusive.
@@ -64,13 +93,16 @@ pub(crate) struct Findings {
     kinds: BTreeMap<(Outcome, Place, Vec<String>), Kind>,
 }
 
+/// Fewest faults, then fewest deviations from the fair schedule, then the lowest number.
+type Rank = (usize, usize, usize);
+
 struct Kind {
     plans: Vec<(usize, Plan)>,
-    /// Fewest faults, then the lowest number.
-    rank: (usize, usize),
+    rank: Rank,
     verdict: Verdict,
     impact: Impact,
     record: Box<RunRecord>,
+    shrunk: Option<Shrunk>,
 }
 
 impl Findings {
@@ -78,7 +110,7 @@ impl Findings {
     pub(crate) fn add(&mut self, index: usize, place: Place, trial: Trial) {
         let Some(record) = trial.record else { return };
         let plan = record.plan.clone();
-        let rank = (plan.injections.len(), index);
+        let rank = rank(&plan, index);
         let outcome = trial.verdict.outcome;
         let mut properties: Vec<String> = match outcome {
             Outcome::Inconclusive => vec![],
@@ -91,6 +123,7 @@ impl Findings {
             verdict: trial.verdict.clone(),
             impact: trial.impact,
             record: record.clone(),
+            shrunk: None,
         });
         kind.plans.push((index, plan));
         if rank < kind.rank {
@@ -98,6 +131,32 @@ impl Findings {
             kind.verdict = trial.verdict;
             kind.impact = trial.impact;
             kind.record = record;
+        }
+    }
+
+    /// Adds a finding that is made already; `index` is its place among its like.
+    pub(crate) fn add_finding(&mut self, index: usize, finding: Finding) {
+        let rank = rank(finding.plan(), index);
+        let key = (finding.verdict.outcome, finding.place, finding.properties);
+        let new = Kind {
+            plans: finding.plans.into_iter().map(|plan| (index, plan)).collect(),
+            rank,
+            verdict: finding.verdict,
+            impact: finding.impact,
+            record: Box::new(finding.record),
+            shrunk: finding.shrunk,
+        };
+        match self.kinds.entry(key) {
+            Entry::Vacant(entry) => drop(entry.insert(new)),
+            Entry::Occupied(mut entry) => {
+                let known = entry.get_mut();
+                let mut plans = std::mem::take(&mut known.plans);
+                plans.extend(new.plans.iter().cloned());
+                if new.rank < known.rank {
+                    *known = new;
+                }
+                known.plans = plans;
+            }
         }
     }
 
@@ -116,10 +175,15 @@ impl Findings {
                     verdict: kind.verdict,
                     impact: kind.impact,
                     record: *kind.record,
+                    shrunk: kind.shrunk,
                 }
             })
             .collect()
     }
+}
+
+fn rank(plan: &Plan, index: usize) -> Rank {
+    (plan.injections.len(), plan.deviations.len(), index)
 }
 
 #[cfg(test)]
@@ -162,7 +226,7 @@ mod tests {
             |(ordinal, moves, (step, effect))| {
                 let name = if moves { "POST /move" } else { "GET /findAll" };
                 let at = format!("player>board {name} #{ordinal}").parse().unwrap();
-                Injection { at, step, effect }
+                Injection::once(at, step, effect)
             },
         );
         let plan = prop::collection::vec(injection, 0..3)

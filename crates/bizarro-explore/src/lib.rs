@@ -1,6 +1,6 @@
 //! Many runs of one test, and what they say together.
 //!
-//! This crate owns the strategies ([`matrix`], [`schedules`], [`self_check`]), the judgement of a run
+//! This crate owns the strategies ([`matrix`], [`schedules`], [`self_check`], [`shrink`]), the judgement of a run
 //! ([`verdict`]) and the numbers that are compared with the baseline ([`Recovery`], [`Blast`]).
 //!
 //! It must not know how a run is made (that is a [`Runner`]'s business) nor how a report looks.
@@ -18,6 +18,7 @@ mod property;
 mod runner;
 mod schedules;
 mod self_check;
+mod shrink;
 #[cfg(feature = "toy")]
 pub mod toy;
 mod verdict;
@@ -31,4 +32,5 @@ pub use property::{Folded, Properties};
 pub use runner::{Runner, RunnerError, Runners};
 pub use schedules::{SchedulesReport, schedules};
 pub use self_check::{Difference, FirstDifference, compare, self_check};
+pub use shrink::{SHRINK_RUNS, Shrunk, Smallest, shrink, written_out};
 pub use verdict::{Outcome, Promise, Verdict, Violation, signal_name, verdict};

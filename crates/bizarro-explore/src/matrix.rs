@@ -112,7 +112,7 @@ fn baseline_report(
     progress: &mut dyn Progress,
 ) -> Result<MatrixReport, RunnerError> {
     let runner = runners.first_mut().expect("an exploration needs a runner");
-    let plan = Plan { seed: options.seed, schedule: options.schedule, injections: vec![] };
+    let plan = Plan { seed: options.seed, schedule: options.schedule, ..Plan::default() };
     progress.begin(Phase::Baseline, 2);
     let (baseline, difference) = self_check(&mut **runner, &plan)?;
     let baseline_verdict = verdict(&baseline, None);
@@ -148,6 +148,7 @@ fn baseline_finding(baseline: &RunRecord, verdict: &Verdict) -> Option<Finding> 
         verdict: verdict.clone(),
         impact: Impact::of(baseline, baseline),
         record: baseline.clone(),
+        shrunk: None,
     })
 }
 
@@ -187,7 +188,7 @@ fn explore(
             report.properties.merge(&trial.properties);
             report.runs += trial.runs;
             difference.offer(index, trial.difference.take());
-            findings.add(index, place(&slot.plan.injections[0]), trial);
+            findings.add(index, Place::of(&slot.plan), trial);
         },
     )?;
     for slot in slots.iter().zip(done).filter(|(_, done)| !done).map(|(slot, _)| slot) {
@@ -230,19 +231,10 @@ fn slots(cells: &[Cell], baseline: &Plan) -> Vec<Slot> {
             if variant.skip.is_some() {
                 continue;
             }
-            let injection =
-                Injection { at: cell.exchange.clone(), step: cell.step, effect: variant.effect };
+            let injection = Injection::once(cell.exchange.clone(), cell.step, variant.effect);
             let plan = Plan { injections: vec![injection], ..baseline.clone() };
             slots.push(Slot { cell: cell_index, variant: variant_index, plan });
         }
     }
     slots
-}
-
-fn place(injection: &Injection) -> Place {
-    Place::Exchange {
-        client: injection.at.client.clone(),
-        server: injection.at.server.clone(),
-        name: injection.at.name.clone(),
-    }
 }

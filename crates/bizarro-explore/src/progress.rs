@@ -13,6 +13,8 @@ pub enum Phase {
     Matrix,
     /// One run for each seed.
     Schedules,
+    /// Findings are shrunk; counted in findings, not in runs.
+    Shrink,
 }
 
 /// Is told how an exploration goes on. Always called on the thread that explores.
@@ -21,6 +23,8 @@ pub trait Progress {
     fn begin(&mut self, phase: Phase, runs: u64);
     /// A run has ended. Runs come in the order in which they end, which depends on the machine.
     fn ran(&mut self, plan: &Plan, verdict: &Verdict);
+    /// A finding was shrunk to this plan.
+    fn shrunk(&mut self, plan: &Plan);
 }
 
 /// Shows nothing.
@@ -29,4 +33,5 @@ pub struct Silent;
 impl Progress for Silent {
     fn begin(&mut self, _phase: Phase, _runs: u64) {}
     fn ran(&mut self, _plan: &Plan, _verdict: &Verdict) {}
+    fn shrunk(&mut self, _plan: &Plan) {}
 }

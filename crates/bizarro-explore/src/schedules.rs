@@ -14,6 +14,7 @@ use crate::progress::{Phase, Progress};
 use crate::property::Properties;
 use crate::runner::{RunnerError, Runners};
 use crate::self_check::Difference;
+use crate::shrink::shrink_all;
 
 /// What random schedules found.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -30,7 +31,7 @@ pub struct SchedulesReport {
     pub difference: Option<Difference>,
     /// What all runs together saw of the properties.
     pub properties: Properties,
-    /// Runs that were made.
+    /// Runs that were made, with those that shrinking took.
     pub runs: u64,
     /// Whether the exploration was stopped before its end.
     pub interrupted: bool,
@@ -61,7 +62,7 @@ pub fn schedules(
     let plan = |index: usize| Plan {
         seed: index as u64 + 1,
         schedule: Schedule::Random,
-        injections: vec![],
+        ..Plan::default()
     };
     let mut findings = Findings::default();
     let mut difference = EarliestDifference::default();
@@ -82,15 +83,23 @@ pub fn schedules(
             findings.add(index, Place::Schedule, trial);
         },
     )?;
+    let mut is_complete = coverage == Coverage::Complete;
+    let mut findings = findings.into_sorted();
+    if is_complete {
+        let (shrunk, shrinking, coverage) = shrink_all(runners, findings, &baseline, progress)?;
+        findings = shrunk;
+        runs += shrinking;
+        is_complete = coverage == Coverage::Complete;
+    }
     Ok(SchedulesReport {
         test: baseline.test,
         seeds,
         distinct: fingerprints.len() as u64,
-        findings: findings.into_sorted(),
+        findings,
         difference: difference.take(),
         properties,
         runs,
-        interrupted: coverage == Coverage::Interrupted,
+        interrupted: !is_complete,
         wall: started.elapsed(),
     })
 }

@@ -308,7 +308,7 @@ fn doubts(record: &RunRecord) -> Vec<String> {
 fn missed(record: &RunRecord) -> Vec<Injection> {
     let struck = |wanted: &Injection| {
         record.events.iter().any(
-            |stamped| matches!(&stamped.event, Event::Struck { injection } if injection == wanted),
+            |stamped| matches!(&stamped.event, Event::Struck { injection } if wanted.covers(injection)),
         )
     };
     record.plan.injections.iter().filter(|injection| !struck(injection)).cloned().collect()

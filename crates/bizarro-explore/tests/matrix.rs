@@ -155,7 +155,7 @@ fn a_cell_says_what_a_run_of_its_plan_says_or_why_there_was_none() {
 }
 
 fn plan_of(at: bizarro_record::ExchangeId, step: Step, effect: Effect) -> Plan {
-    Plan { injections: vec![Injection { at, step, effect }], ..Plan::default() }
+    Plan { injections: vec![Injection::once(at, step, effect)], ..Plan::default() }
 }
 
 #[test]
@@ -362,6 +362,7 @@ impl Progress for Counting {
         self.ran += 1;
         self.failures += usize::from(verdict.outcome.is_failure());
     }
+    fn shrunk(&mut self, _plan: &Plan) {}
 }
 
 #[test]
@@ -390,8 +391,11 @@ fn random_schedules_find_the_race() {
     assert_eq!(finding.properties, ["no move is lost"]);
     assert_eq!(finding.place, Place::Schedule);
     assert!(finding.plans.len() > 1, "{:?}", finding.plans);
-    assert_eq!(finding.plan(), &finding.plans[0]);
-    assert_eq!((report.runs, report.distinct), (51, 50));
+    let plan = finding.plan().to_string();
+    assert!(plan.starts_with("preempt board/100 #") && !plan.contains(';'), "{plan}");
+    let shrunk = finding.shrunk.as_ref().unwrap();
+    assert_eq!(shrunk.original, finding.plans[0]);
+    assert_eq!((report.runs, report.distinct), (51 + shrunk.runs, 50));
     assert_eq!(found(3), report);
 }
 

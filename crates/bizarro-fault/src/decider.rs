@@ -1,12 +1,16 @@
 //! The decider that follows a plan.
 
-use alloc::vec;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use bizarro_kernel::seams::Decider;
-use bizarro_record::{Effect, ExchangeId, Injection, Plan, Schedule, Step};
+use bizarro_kernel::seams::{Decider, Queue, Turn};
+use bizarro_record::{
+    Deviation, Effect, ExchangeId, HEALED_AFTER, Injection, Lasting, Nanos, Plan, RandomFaults,
+    Step,
+};
 
 use crate::draw::SplitMix64;
+use crate::schedule::Scheduler;
 
 /// What a stream of draws is for. A run that loses one more packet still draws the same latencies.
 #[derive(Clone, Copy)]
@@ -15,68 +19,115 @@ enum Purpose {
     Latency = 2,
     Loss = 3,
     Guest = 4,
+    Jitter = 5,
+    Fault = 6,
 }
+
+/// How many faults are drawn in a run. After them the world is left alone, so that it can be asked whether it
+/// recovers.
+const DRAWN_MAX: u32 = 16;
 
 /// Answers every choice of a run from its [`Plan`].
 ///
-/// - *Scheduling.* [`Schedule::Fair`] takes the head of the queue and never preempts.
-///   [`Schedule::Random`] draws the task, and preempts at one system call in 4, 8, 16, … or 512: the
-///   rate is itself drawn from the seed, because a bug that needs one rare preemption and a bug that
-///   needs many are found at different rates (Groce et al., *Swarm Testing*, ISSTA 2012).
-/// - *Draws.* Scheduling, latency, loss and what the guest sees as random have a stream each, so that
-///   a fault which changes the number of draws of one kind does not shift the others.
-/// - *Faults.* Each injection of the plan strikes once, at its exchange and step.
+/// - *Scheduling.* See [`Schedule`](bizarro_record::Schedule). It says afterwards where it was
+///   not fair ([`Decider::deviations`]), and a plan of these deviations gives the same run.
+/// - *Draws.* Scheduling, latency, loss, what the guest sees as random, jitter and drawn faults have a stream each, so
+///   that a fault which changes the number of draws of one kind does not shift the others.
+/// - *Faults.* Each injection of the plan strikes once, at its exchange and step; a sticky one until it is healed. Of
+///   faults that are drawn there are at most 16.
 #[derive(Clone, Debug)]
 pub struct PlanDecider {
-    schedule: Schedule,
-    preempt_ppm: u32,
-    tasks: SplitMix64,
+    hosts: Vec<String>,
+    scheduler: Scheduler,
     latency: SplitMix64,
     loss: SplitMix64,
     guest: SplitMix64,
-    injections: Vec<Injection>,
-    struck: Vec<bool>,
+    jitter: (u64, SplitMix64),
+    drawn: Option<Drawn>,
+    injections: Vec<Planned>,
+}
+
+/// A fault of the plan and when it struck first.
+#[derive(Clone, Debug)]
+struct Planned {
+    injection: Injection,
+    struck: Option<Nanos>,
+}
+
+impl Planned {
+    fn strikes(&self, now: Nanos, exchange: &ExchangeId, step: Step) -> bool {
+        let is_over = match (self.struck, self.injection.lasting) {
+            (None, _) => false,
+            (Some(_), Lasting::Once) => true,
+            (Some(struck), Lasting::Sticky) => now >= struck + HEALED_AFTER,
+        };
+        !is_over && self.injection.step == step && self.injection.aims_at(exchange)
+    }
+}
+
+/// Faults that are drawn.
+#[derive(Clone, Debug)]
+struct Drawn {
+    faults: RandomFaults,
+    draws: SplitMix64,
+    left: u32,
+}
+
+impl Drawn {
+    fn fault(&mut self, step: Step) -> Option<Effect> {
+        let possible = || self.faults.effects.iter().filter(|effect| effect.strikes_at(step));
+        let count = possible().count() as u64;
+        if self.left == 0 || count == 0 {
+            return None;
+        }
+        if self.draws.within(1, self.faults.one_in.into()) > 1 {
+            return None;
+        }
+        let chosen = self.draws.within(0, count - 1) as usize;
+        self.left -= 1;
+        possible().nth(chosen).copied()
+    }
 }
 
 impl PlanDecider {
-    /// A decider at the beginning of the run that `plan` describes.
-    pub fn new(plan: &Plan) -> PlanDecider {
+    /// A decider at the beginning of the run that `plan` describes, in a world of these hosts, by index.
+    pub fn new(plan: &Plan, hosts: &[&str]) -> PlanDecider {
         let stream = |purpose: Purpose| SplitMix64::stream(plan.seed, purpose as u64);
-        let mut tasks = stream(Purpose::Schedule);
+        let drawn = |faults: &RandomFaults| Drawn {
+            faults: faults.clone(),
+            draws: stream(Purpose::Fault),
+            left: DRAWN_MAX,
+        };
         PlanDecider {
-            schedule: plan.schedule,
-            preempt_ppm: 1_000_000 >> tasks.within(2, 9),
-            tasks,
+            hosts: hosts.iter().map(ToString::to_string).collect(),
+            scheduler: Scheduler::new(plan, hosts, stream(Purpose::Schedule)),
             latency: stream(Purpose::Latency),
             loss: stream(Purpose::Loss),
             guest: stream(Purpose::Guest),
-            struck: vec![false; plan.injections.len()],
-            injections: plan.injections.clone(),
+            jitter: (plan.jitter.0, stream(Purpose::Jitter)),
+            drawn: plan.faults.as_ref().map(drawn),
+            injections: plan
+                .injections
+                .iter()
+                .map(|injection| Planned { injection: injection.clone(), struck: None })
+                .collect(),
         }
     }
 
     /// The injections that have not struck, in the plan's order.
     pub fn pending(&self) -> impl Iterator<Item = &Injection> {
-        self.injections.iter().zip(&self.struck).filter(|(_, struck)| !**struck).map(|(i, _)| i)
+        self.injections.iter().filter(|p| p.struck.is_none()).map(|p| &p.injection)
     }
 }
 
 impl Decider for PlanDecider {
-    fn next_task(&mut self, runnable: usize) -> usize {
-        match self.schedule {
-            Schedule::Fair => 0,
-            Schedule::Random => {
-                let last = (runnable as u64).saturating_sub(1);
-                self.tasks.within(0, last) as usize
-            }
-        }
+    fn next_task(&mut self, queue: &dyn Queue) -> usize {
+        self.scheduler.next_task(queue)
     }
 
-    fn preempt(&mut self) -> bool {
-        match self.schedule {
-            Schedule::Fair => false,
-            Schedule::Random => self.tasks.chance(self.preempt_ppm),
-        }
+    #[inline]
+    fn preempt(&mut self, running: Turn, queue: &dyn Queue) -> bool {
+        self.scheduler.preempt(running, queue)
     }
 
     fn random(&mut self) -> u64 {
@@ -87,29 +138,54 @@ impl Decider for PlanDecider {
         self.latency.within(low, high)
     }
 
+    fn latency(&mut self, shortest: u64, longest: u64) -> u64 {
+        let usual = self.latency.within(shortest, longest);
+        let (longer, draws) = &mut self.jitter;
+        usual.saturating_add(draws.within(0, *longer))
+    }
+
     fn chance(&mut self, ppm: u32) -> bool {
         self.loss.chance(ppm)
     }
 
-    fn fault(&mut self, exchange: &ExchangeId, step: Step) -> Option<Effect> {
-        let index = self
-            .injections
-            .iter()
-            .zip(&self.struck)
-            .position(|(i, struck)| !struck && i.step == step && i.at == *exchange)?;
-        self.struck[index] = true;
-        Some(self.injections[index].effect)
+    fn fault(&mut self, now: Nanos, exchange: &ExchangeId, step: Step) -> Option<Effect> {
+        let planned = self.injections.iter_mut().find(|p| p.strikes(now, exchange, step));
+        if let Some(planned) = planned {
+            planned.struck.get_or_insert(now);
+            return Some(planned.injection.effect);
+        }
+        self.drawn.as_mut()?.fault(step)
+    }
+
+    fn deviations(&self) -> Option<Vec<Deviation>> {
+        self.scheduler.deviations(&self.hosts)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::ToString;
+    use alloc::vec;
+    use bizarro_record::Schedule;
     use proptest::prelude::*;
 
+    const HOSTS: [&str; 2] = ["a", "b"];
+
     fn decider(plan: &str) -> PlanDecider {
-        PlanDecider::new(&plan.parse().unwrap())
+        PlanDecider::new(&plan.parse().unwrap(), &HOSTS)
+    }
+
+    fn turn(tid: u32) -> Turn {
+        Turn { host: 0, tid, calls: 1, turns: 0 }
+    }
+
+    fn queue(tasks: u32) -> Vec<Turn> {
+        (0..tasks).map(|n| turn(100 + n)).collect()
+    }
+
+    /// Asks whether a task is preempted that nobody stands behind.
+    fn preempts(decider: &mut PlanDecider) -> bool {
+        decider.preempt(turn(1), &Vec::new())
     }
 
     fn exchange(text: &str) -> ExchangeId {
@@ -119,8 +195,9 @@ mod tests {
     #[test]
     fn a_fair_schedule_takes_the_head_of_the_queue_and_never_preempts() {
         let mut decider = decider("seed=5");
-        assert!((2..100).all(|runnable| decider.next_task(runnable) == 0));
-        assert!((0..10_000).all(|_| !decider.preempt()));
+        assert!((2..100).all(|runnable| decider.next_task(&queue(runnable)) == 0));
+        assert!((0..10_000).all(|_| !preempts(&mut decider)));
+        assert_eq!(decider.deviations(), Some(vec![]));
     }
 
     #[test]
@@ -128,44 +205,182 @@ mod tests {
         let mut decider = decider("seed=5; random");
         let mut reached = [false; 7];
         for _ in 0..1_000 {
-            reached[decider.next_task(7)] = true;
+            reached[decider.next_task(&queue(7))] = true;
         }
         assert_eq!(reached, [true; 7]);
-        let preempted = (0..10_000).filter(|_| decider.preempt()).count();
+        let preempted = (0..10_000).filter(|_| preempts(&mut decider)).count();
         assert!((1..5_000).contains(&preempted), "{preempted}");
     }
 
     #[test]
     fn seeds_preempt_at_different_rates() {
-        let rates: alloc::collections::BTreeSet<u32> = (0..64)
-            .map(|seed| {
-                PlanDecider::new(&Plan { seed, schedule: Schedule::Random, injections: vec![] })
-                    .preempt_ppm
-            })
-            .collect();
-        assert_eq!(rates.len(), 8, "{rates:?}");
-        assert_eq!((rates.first(), rates.last()), (Some(&1_953), Some(&250_000)));
+        let preempted = |seed: u64| {
+            let mut decider = decider(&alloc::format!("seed={seed}; random"));
+            (0..20_000).filter(|_| preempts(&mut decider)).count()
+        };
+        let counts: Vec<usize> = (1..64).map(preempted).collect();
+        // One in 4, 8, 16, … or 512.
+        for rate in 2..=9 {
+            let expected = 20_000 >> rate;
+            let near = |count: &&usize| (expected * 3 / 4..expected * 4 / 3).contains(*count);
+            assert!(counts.iter().any(|count| near(&count)), "1 in {}: {counts:?}", 1 << rate);
+        }
+    }
+
+    /// Makes a thousand calls of three tasks, and gives who made them; a task's turn is over when it is preempted, or
+    /// after five calls.
+    fn played(decider: &mut PlanDecider) -> Vec<u32> {
+        let mut waiting = queue(3);
+        let mut order = Vec::new();
+        while order.len() < 1_000 {
+            let place = if waiting.len() > 1 { decider.next_task(&waiting) } else { 0 };
+            let mut running = waiting.remove(place);
+            running.turns += 1;
+            for _ in 0..5 {
+                running.calls += 1;
+                if decider.preempt(running, &waiting) {
+                    break;
+                }
+                order.push(running.tid);
+            }
+            waiting.push(running);
+        }
+        order
+    }
+
+    #[test]
+    fn a_schedule_is_the_same_when_its_deviations_are_written_out() {
+        for mode in ["random", "pct=1/1000", "pct=4/1000"] {
+            for seed in 1..40 {
+                let mut drawn = decider(&alloc::format!("seed={seed}; {mode}"));
+                let order = played(&mut drawn);
+                let deviations = drawn.deviations().unwrap();
+                assert!(!deviations.is_empty());
+                let plan = Plan { deviations, ..Plan::default() };
+                let read: Plan = plan.to_string().parse().unwrap();
+                assert_eq!(read, plan);
+                let mut written = PlanDecider::new(&read, &HOSTS);
+                assert_eq!(played(&mut written), order, "{mode} {seed}");
+                assert_eq!(written.deviations(), Some(read.deviations), "{mode} {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_deviation_happens_once_and_only_where_it_is_aimed() {
+        let mut decider = decider("preempt a/1 #3; pass a/100 #1 for a/102; pass b/9 #1 for b/8");
+        let at_call = |calls| Turn { calls, ..turn(1) };
+        let preempted: Vec<u32> =
+            (1..6).filter(|calls| decider.preempt(at_call(*calls), &queue(1))).collect();
+        assert_eq!(preempted, [3]);
+        assert_eq!(decider.next_task(&queue(2)), 0);
+        assert_eq!(decider.next_task(&queue(3)), 2);
+        assert_eq!(decider.next_task(&queue(3)), 0);
+        // The third one of the plan never came to pass.
+        assert_eq!(decider.deviations().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn the_highest_priority_runs_until_it_changes() {
+        // One ordering constraint: no change, so each task runs to its end (but for PATIENCE).
+        let order = played(&mut decider("seed=4; pct=1/1000"));
+        assert!(order.iter().all(|tid| *tid == order[0]));
+        // Others are first in other runs.
+        let first = |seed: u64| played(&mut decider(&alloc::format!("seed={seed}; pct=1/1000")))[0];
+        let firsts: alloc::collections::BTreeSet<u32> = (1..30).map(first).collect();
+        assert_eq!(firsts.len(), 3);
+        // Each change lets another task run.
+        let order = played(&mut decider("seed=4; pct=3/900"));
+        let changes = order.windows(2).filter(|pair| pair[0] != pair[1]).count();
+        assert_eq!(changes, 2);
+    }
+
+    #[test]
+    fn who_polls_gives_way_in_the_end() {
+        let mut decider = decider("seed=1; pct=1/10");
+        let waiting = queue(3);
+        let place = decider.next_task(&waiting);
+        let running = waiting[place];
+        let others: Vec<Turn> = waiting.into_iter().filter(|task| *task != running).collect();
+        let calls = (0..10_000).take_while(|_| !decider.preempt(running, &others)).count();
+        assert_eq!(calls, 1_000);
+        assert!(!decider.preempt(others[0], &vec![running]));
     }
 
     #[test]
     fn an_injection_strikes_once_and_only_where_it_is_aimed() {
         let mut decider = decider("a>b GET / #2 deliver-reply=lost");
-        assert_eq!(decider.fault(&exchange("a>b GET / #1"), Step::DeliverReply), None);
-        assert_eq!(decider.fault(&exchange("a>b GET / #2"), Step::DeliverRequest), None);
-        assert_eq!(decider.fault(&exchange("b>a GET / #2"), Step::DeliverReply), None);
+        assert_eq!(decider.fault(Nanos::ZERO, &exchange("a>b GET / #1"), Step::DeliverReply), None);
+        assert_eq!(
+            decider.fault(Nanos::ZERO, &exchange("a>b GET / #2"), Step::DeliverRequest),
+            None
+        );
+        assert_eq!(decider.fault(Nanos::ZERO, &exchange("b>a GET / #2"), Step::DeliverReply), None);
         assert_eq!(decider.pending().count(), 1);
         let aimed = exchange("a>b GET / #2");
-        assert_eq!(decider.fault(&aimed, Step::DeliverReply), Some(Effect::Lost));
-        assert_eq!(decider.fault(&aimed, Step::DeliverReply), None);
+        assert_eq!(decider.fault(Nanos::ZERO, &aimed, Step::DeliverReply), Some(Effect::Lost));
+        assert_eq!(decider.fault(Nanos::ZERO, &aimed, Step::DeliverReply), None);
         assert_eq!(decider.pending().count(), 0);
     }
 
     #[test]
     fn what_has_not_struck_is_named() {
         let mut decider = decider("a>b x #1 update-server=pause; a>b y #1 post-reply=reset");
-        decider.fault(&exchange("a>b x #1"), Step::UpdateServer);
+        decider.fault(Nanos::ZERO, &exchange("a>b x #1"), Step::UpdateServer);
         let pending: Vec<_> = decider.pending().map(ToString::to_string).collect();
         assert_eq!(pending, ["a>b y #1 post-reply=reset"]);
+    }
+
+    #[test]
+    fn a_sticky_fault_strikes_every_later_exchange_until_it_is_healed() {
+        let mut decider = decider("a>b GET / #2+ deliver-reply=lost");
+        let mut ask = |seconds, text| {
+            decider.fault(Nanos::from_secs(seconds), &exchange(text), Step::DeliverReply).is_some()
+        };
+        assert!(!ask(0, "a>b GET / #1"));
+        assert!(ask(1, "a>b GET / #2"));
+        assert!(!ask(1, "a>b GET /x #2"));
+        assert!(!ask(1, "b>a GET / #2"));
+        assert!(ask(30, "a>b GET / #3"));
+        assert!(ask(60, "a>b GET / #9"));
+        assert!(!ask(61, "a>b GET / #10"));
+    }
+
+    #[test]
+    fn drawn_faults_are_of_the_kinds_that_are_on_as_often_as_said_and_come_to_an_end() {
+        let mut rates = Vec::new();
+        for seed in 0..200u64 {
+            let mut decider = decider(&alloc::format!("seed={seed}; faults=1/10 crash,lost"));
+            let mut struck = 0;
+            for n in 1..=1000 {
+                let at = exchange(&alloc::format!("a>b GET / #{n}"));
+                for step in Step::ALL {
+                    let effect = decider.fault(Nanos::ZERO, &at, step);
+                    struck += u32::from(effect.is_some());
+                    assert!(effect.is_none_or(|e| e.strikes_at(step)));
+                    assert!(matches!(effect, None | Some(Effect::Crash | Effect::Lost)));
+                }
+                if n == 10 {
+                    rates.push(struck);
+                }
+            }
+            assert_eq!(struck, DRAWN_MAX);
+        }
+        // 10 exchanges have 50 steps that can suffer one of the two.
+        let mean = rates.iter().sum::<u32>() as f64 / rates.len() as f64;
+        assert!((4.5..5.5).contains(&mean), "{mean}");
+    }
+
+    #[test]
+    fn jitter_makes_packets_later_and_moves_no_other_draw() {
+        let (mut plain, mut late) = (decider("seed=3"), decider("seed=3; jitter=1ms"));
+        let mut longest = 0;
+        for _ in 0..1_000 {
+            let longer = late.latency(400, 600) - plain.latency(400, 600);
+            longest = longest.max(longer);
+            assert_eq!(late.random(), plain.random());
+        }
+        assert!((990_000..=1_000_000).contains(&longest), "{longest}");
     }
 
     /// A question to a decider.
@@ -180,8 +395,8 @@ mod tests {
 
     fn answer(decider: &mut PlanDecider, ask: Ask) -> u64 {
         match ask {
-            Ask::Task => decider.next_task(1 << 20) as u64,
-            Ask::Preempt => u64::from(decider.preempt()),
+            Ask::Task => decider.next_task(&queue(100)) as u64,
+            Ask::Preempt => u64::from(preempts(decider)),
             Ask::Random => decider.random(),
             Ask::Within => decider.within(0, u64::MAX),
             Ask::Chance => u64::from(decider.chance(500_000)),
@@ -212,8 +427,8 @@ mod tests {
     proptest! {
         #[test]
         fn equal_plans_give_equal_answers(seed: u64, asks in asks()) {
-            let plan = Plan { seed, schedule: Schedule::Random, injections: vec![] };
-            let (mut a, mut b) = (PlanDecider::new(&plan), PlanDecider::new(&plan));
+            let plan = Plan { seed, schedule: Schedule::Random, ..Plan::default() };
+            let (mut a, mut b) = (PlanDecider::new(&plan, &HOSTS), PlanDecider::new(&plan, &HOSTS));
             for ask in asks {
                 prop_assert_eq!(answer(&mut a, ask), answer(&mut b, ask));
             }
@@ -221,8 +436,8 @@ mod tests {
 
         #[test]
         fn a_stream_does_not_notice_the_others(seed: u64, asks in asks(), stream in 0u8..4) {
-            let plan = Plan { seed, schedule: Schedule::Random, injections: vec![] };
-            let (mut all, mut alone) = (PlanDecider::new(&plan), PlanDecider::new(&plan));
+            let plan = Plan { seed, schedule: Schedule::Random, ..Plan::default() };
+            let (mut all, mut alone) = (PlanDecider::new(&plan, &HOSTS), PlanDecider::new(&plan, &HOSTS));
             for ask in asks {
                 let mixed = answer(&mut all, ask);
                 if stream_of(ask) == stream {

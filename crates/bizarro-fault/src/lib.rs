@@ -13,6 +13,7 @@ extern crate alloc;
 mod decider;
 mod draw;
 mod model;
+mod schedule;
 
 pub use decider::PlanDecider;
 pub use draw::SplitMix64;

@@ -13,7 +13,7 @@ use crate::fingerprint::Fingerprint;
 use crate::host::{Host, HostId, Life};
 use crate::net::{Cx, HostFault, Net, NetEvent, SockId, Ucred, Wake};
 use crate::object::{ObjId, Objects};
-use crate::seams::{Decider, GuestMemory, Observer, Outside};
+use crate::seams::{Decider, GuestMemory, Observer, Outside, Queue, Turn};
 use crate::strace;
 use crate::sys::futex::{Futexes, Key};
 use crate::sys::pipe::Pipes;
@@ -241,7 +241,9 @@ impl Kernel {
         let host = task.host;
         task.call.again = true;
         task.slice += 1;
+        task.calls += 1;
         let slice_over = task.slice >= SLICE;
+        let running = task.turn();
         self.stats.syscalls += 1;
         self.stats.traps += u64::from(via == Via::Trap);
         self.now += self.cost;
@@ -250,10 +252,11 @@ impl Kernel {
             self.crash_host(host);
             return Some(Flow::Gone);
         }
-        if self.task().tid == 0 {
+        if running.tid == 0 {
             return None;
         }
-        if slice_over || self.now > self.deadline || self.decider.preempt() {
+        let queue = Waiting { queue: &self.run_queue, tasks: &self.tasks };
+        if slice_over || self.now > self.deadline || self.decider.preempt(running, &queue) {
             self.task_mut().slice = 0;
             self.run_queue.push_back(current);
             return Some(Flow::Again);
@@ -604,6 +607,7 @@ impl Kernel {
             }
             if let Some(task) = self.pick() {
                 self.current = task;
+                self.task_mut().turns += 1;
                 self.stats.switches += 1;
                 return Next::Task(task);
             }
@@ -622,9 +626,10 @@ impl Kernel {
             let task = match self.run_queue.len() {
                 0 => return None,
                 1 => self.run_queue.pop_front()?,
-                runnable => {
-                    let index = self.decider.next_task(runnable);
-                    self.run_queue.remove(index)?
+                _ => {
+                    let queue = Waiting { queue: &self.run_queue, tasks: &self.tasks };
+                    let place = self.decider.next_task(&queue);
+                    self.run_queue.remove(place)?
                 }
             };
             let Some(host) = self.task_by_id(task).map(|task| usize::from(task.host.0)) else {
@@ -720,6 +725,23 @@ impl Kernel {
             .iter()
             .filter(|host| host.spec.role == Role::Workload)
             .all(|host| matches!(host.life, Life::Ended(_)))
+    }
+}
+
+/// The run queue, as a decider sees it.
+struct Waiting<'a> {
+    queue: &'a VecDeque<TaskId>,
+    tasks: &'a [Option<Task>],
+}
+
+impl Queue for Waiting<'_> {
+    fn len(&self) -> usize {
+        self.queue.len()
+    }
+
+    fn get(&self, place: usize) -> Turn {
+        let task = &self.tasks[self.queue[place].0 as usize];
+        task.as_ref().expect("a task in the queue exists").turn()
     }
 }
 

@@ -4,7 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bizarro_record::{Effect, Event, ExchangeId, Nanos, Step};
+use bizarro_record::{Deviation, Effect, Event, ExchangeId, Nanos, Step};
 
 use crate::errno::Errno;
 
@@ -57,21 +57,60 @@ pub enum Moving {
     To(u64),
 }
 
+/// A task that could run, as a decider sees it. Its host and thread id are the same from run to run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Turn {
+    /// Index of its host.
+    pub host: u16,
+    /// Its thread id, which no other task of the host has in the run.
+    pub tid: u32,
+    /// System calls that it has begun; while one is being begun, with that one.
+    pub calls: u32,
+    /// Turns that it had.
+    pub turns: u32,
+}
+
+/// The tasks that wait for a turn, the longest-waiting one first. A task's entry is put together only when a decider
+/// asks for it: most never do.
+pub trait Queue {
+    /// How many there are.
+    fn len(&self) -> usize;
+    /// Whether there is none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+    /// The task at this place, from 0.
+    fn get(&self, place: usize) -> Turn;
+}
+
+impl Queue for Vec<Turn> {
+    fn len(&self) -> usize {
+        self.len()
+    }
+    fn get(&self, place: usize) -> Turn {
+        self[place]
+    }
+}
+
 /// Every choice: whatever could have gone otherwise is asked here, so that replay, search, shrinking
 /// and the self-check are other deciders and nothing else.
 pub trait Decider {
-    /// Which of `runnable` (two or more) tasks runs next, by position in the queue.
-    fn next_task(&mut self, runnable: usize) -> usize;
-    /// Whether the task that is about to make a system call is preempted first.
-    fn preempt(&mut self) -> bool;
+    /// Which task of the queue, which holds two or more, runs next: its place.
+    fn next_task(&mut self, queue: &dyn Queue) -> usize;
+    /// Whether the task that is about to make a system call is preempted first. The queue may be empty.
+    fn preempt(&mut self, running: Turn, queue: &dyn Queue) -> bool;
     /// Random bits for what the guest sees as random (getrandom(2), ports, sequence numbers).
     fn random(&mut self) -> u64;
-    /// A value in `low..=high`, for latencies and the like.
+    /// A value in `low..=high`.
     fn within(&mut self, low: u64, high: u64) -> u64;
+    /// How many nanoseconds a packet travels on a link of this shortest and longest latency.
+    fn latency(&mut self, shortest: u64, longest: u64) -> u64;
     /// Whether a thing that happens `ppm` times in a million happens now.
     fn chance(&mut self, ppm: u32) -> bool;
     /// Whether a fault strikes this step of this exchange now. Asked at most once per exchange and step.
-    fn fault(&mut self, exchange: &ExchangeId, step: Step) -> Option<Effect>;
+    fn fault(&mut self, now: Nanos, exchange: &ExchangeId, step: Step) -> Option<Effect>;
+    /// Where the schedule has left the fair one so far, in order; `None` where there were too many to keep.
+    fn deviations(&self) -> Option<Vec<Deviation>>;
 }
 
 /// Every effect that a reader of the run may want to see.

@@ -4,6 +4,7 @@ use bizarro_record::Nanos;
 
 use crate::host::HostId;
 use crate::object::ObjId;
+use crate::seams::Turn;
 use crate::signal::TaskSignals;
 
 /// Names a task. Numbers are used again after a task has gone.
@@ -106,6 +107,10 @@ pub struct Task {
     pub signals: TaskSignals,
     /// System calls since it last gave way.
     pub slice: u32,
+    /// System calls that it has begun.
+    pub calls: u32,
+    /// Turns that it had.
+    pub turns: u32,
 }
 
 impl Task {
@@ -126,7 +131,15 @@ impl Task {
             restartable: 0,
             signals: TaskSignals::default(),
             slice: 0,
+            calls: 0,
+            turns: 0,
         }
+    }
+
+    /// What a decider sees of it.
+    #[inline]
+    pub(crate) fn turn(&self) -> Turn {
+        Turn { host: self.host.0, tid: self.tid, calls: self.calls, turns: self.turns }
     }
 
     /// Its name without the padding, as text.

@@ -19,7 +19,10 @@ pub mod world;
 
 pub use event::{Event, Stamped, Stream};
 pub use exchange::{Exchange, ExchangeId, Step};
-pub use plan::{Effect, Injection, Plan, Schedule, SpecError};
+pub use plan::{
+    Deviation, Effect, HEALED_AFTER, Injection, Lasting, Plan, RandomFaults, Schedule, SpecError,
+    TaskName,
+};
 pub use record::{Ending, FORMAT, Property, PropertyKind, RunRecord, Stats};
 pub use time::Nanos;
 pub use world::{Assertion, Hooks, HostSpec, LinkSpec, Mount, Role, RunRequest, WorldSpec};

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Stamped;
 use crate::exchange::Exchange;
-use crate::plan::Plan;
+use crate::plan::{Deviation, Plan};
 use crate::time::Nanos;
 
 /// Version of the record's format; a record of another version is refused.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// How a run ended.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -134,6 +134,8 @@ pub struct RunRecord {
     pub events: Vec<Stamped>,
     /// Files of the hosts' disks that the test wanted to see, as they were at the end.
     pub files: Vec<KeptFile>,
+    /// Where the schedule left the fair one, in order; `None` where there were too many to keep.
+    pub deviations: Option<Vec<Deviation>>,
     /// Counts.
     pub stats: Stats,
 }

@@ -1,6 +1,8 @@
 //! The matrix and the random schedules in the terminal.
 
-use bizarro_explore::{Finding, Impact, MatrixReport, Properties, Recovery, SchedulesReport};
+use bizarro_explore::{
+    Finding, Impact, MatrixReport, Properties, Recovery, SchedulesReport, Shrunk,
+};
 use bizarro_record::{Nanos, RunRecord};
 
 use crate::difference::difference;
@@ -149,10 +151,20 @@ fn told(
     if !numbers.is_empty() {
         add(&numbers, Ink::Faint);
     }
+    if let Some(shrunk) = &finding.shrunk {
+        add(&shrunk_from(shrunk), Ink::Faint);
+    }
     text += &format!("{margin}{}\n", replay_command(&finding.record.test, finding.plan()));
     // The first line carries the number in place of its margin.
     let head = format!("{number:>2}  {}  ", look.paint(ink, &signs));
     head + &text[margin.len()..]
+}
+
+/// `shrunk in 97 runs from seed=7; random`
+fn shrunk_from(shrunk: &Shrunk) -> String {
+    let runs = count(shrunk.runs, "run");
+    let end = if shrunk.is_finished { "" } else { ", which were not enough to try everything," };
+    harmless(&format!("shrunk in {runs}{end} from {}", shrunk.original))
 }
 
 /// `1 fault · recovery 5.00 s · blast radius: 1 of 2 hosts, 1 of 6 exchanges · 15 runs alike`; empty for a single run without faults

@@ -1,7 +1,9 @@
 //! What happened in a run, in plain words.
 
 use bizarro_explore::{Finding, Place};
-use bizarro_record::{Effect, Exchange, Injection, RunRecord, Step};
+use bizarro_record::{
+    Deviation, Effect, Exchange, Injection, Lasting, Plan, RunRecord, Schedule, Step, TaskName,
+};
 
 use crate::look::harmless;
 use crate::words::ordinal;
@@ -11,7 +13,7 @@ pub(crate) fn sentence(finding: &Finding, baseline: &RunRecord) -> String {
     let record = &finding.record;
     let text = match &finding.place {
         Place::Baseline => "Without any fault".to_string(),
-        Place::Schedule => format!("With another order of tasks (seed {})", record.plan.seed),
+        Place::Schedule => schedule(&record.plan),
         Place::Exchange { .. } => {
             let faults: Vec<String> = record.plan.injections.iter().map(fault).collect();
             let consequence = record
@@ -26,11 +28,46 @@ pub(crate) fn sentence(finding: &Finding, baseline: &RunRecord) -> String {
     harmless(&text)
 }
 
+/// Deviations that are told one by one.
+const TOLD: usize = 2;
+
+/// How a run without faults differs from the baseline in its decisions.
+fn schedule(plan: &Plan) -> String {
+    let is_drawn = plan.schedule != Schedule::Fair;
+    match plan.deviations.len() {
+        _ if is_drawn => format!("With another order of tasks (seed {})", plan.seed),
+        0 => format!("With other latencies and random numbers (seed {})", plan.seed),
+        1..=TOLD => {
+            let all: Vec<String> = plan.deviations.iter().map(deviation).collect();
+            all.join(", and ")
+        }
+        many => format!("With {many} tasks running out of turn"),
+    }
+}
+
+/// `board's task 101 gave way before its 57th system call`
+fn deviation(deviation: &Deviation) -> String {
+    let named = |task: &TaskName| format!("{}'s task {}", task.host, task.tid);
+    match deviation {
+        Deviation::Preempt { task, call } => {
+            format!("{} gave way before its {} system call", named(task), ordinal(*call))
+        }
+        Deviation::Pass { task, turn, by } => {
+            format!("{} ran before the {} turn of {}", named(by), ordinal(*turn), named(task))
+        }
+    }
+}
+
 /// `player's 3rd POST /move to board: the reply was lost on the way`
 fn fault(injection: &Injection) -> String {
     let at = &injection.at;
     let what = effect(injection);
-    format!("{}'s {} {} to {}: {what}", at.client, ordinal(at.ordinal), at.name, at.server)
+    let later = match injection.lasting {
+        Lasting::Once => "",
+        Lasting::Sticky => " and each later one for a minute",
+    };
+    let which = ordinal(at.ordinal);
+    format!("{}'s {which} {} to {}{later}: {what}", at.client, at.name, at.server)
 }
 
 /// What a fault does, as a clause that can stand behind the name of its exchange.

@@ -115,10 +115,8 @@ mod tests {
             .collect();
         let name = "(GET|POST|tcp:80) /[!-~é中]{0,20}";
         ("[a-z][a-z0-9.-]{0,8}", "[a-z][a-z0-9.-]{0,8}", name, 1u32.., prop::sample::select(faults))
-            .prop_map(|(client, server, name, ordinal, (step, effect))| Injection {
-                at: ExchangeId { client, server, name, ordinal },
-                step,
-                effect,
+            .prop_map(|(client, server, name, ordinal, (step, effect))| {
+                Injection::once(ExchangeId { client, server, name, ordinal }, step, effect)
             })
     }
 
@@ -131,7 +129,7 @@ mod tests {
             injections in prop::collection::vec(injections(), 0..4),
         ) {
             let schedule = if random { Schedule::Random } else { Schedule::Fair };
-            let plan = Plan { seed, schedule, injections };
+            let plan = Plan { seed, schedule, injections, ..Plan::default() };
             let words = shlex::split(&replay_command(&test, &plan)).unwrap();
             prop_assert_eq!(&words[..3], ["cargo", "bizarro", "replay"]);
             prop_assert_eq!(&words[3], &test);

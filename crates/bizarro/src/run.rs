@@ -191,6 +191,7 @@ pub(crate) mod fixtures {
             properties: Vec::new(),
             events,
             files: Vec::new(),
+            deviations: Some(Vec::new()),
             stats: Stats::default(),
         }
     }

@@ -21,6 +21,9 @@ pub enum Player {
     Naive,
     /// Asks again with the same idempotency key, and takes a senseless reply for none.
     Careful,
+    /// The same, but when a call has failed twice in a row, it takes another key, since something may be wrong with
+    /// the first one.
+    Hasty,
 }
 
 /// What is wrong with the board.
@@ -49,6 +52,11 @@ impl Toy {
     /// A game of three turns on a sound board.
     pub fn new(player: Player) -> Toy {
         Toy { player, board: Board::Sound, turns: 3 }
+    }
+
+    /// Whether the player sends idempotency keys, and takes a senseless reply for none.
+    fn knows_keys(self) -> bool {
+        matches!(self.player, Player::Careful | Player::Hasty)
     }
 
     /// The run that `plan` describes.

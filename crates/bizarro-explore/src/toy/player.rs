@@ -1,8 +1,7 @@
 //! The toy's programs: the player's game and the board's moves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use bizarro_kernel::seams::Decider;
 use bizarro_record::record::TaskState;
 use bizarro_record::{Ending, Event, Nanos, Plan, PropertyKind, RunRecord};
 
@@ -24,13 +23,24 @@ pub(super) struct Game {
     wire: Wire,
     /// How often each move was applied, by its number; kept on the board's disk.
     applied: BTreeMap<u32, u32>,
+    /// The moves and idempotency keys that the board has seen; on its disk, too.
+    keys: BTreeSet<(u32, u32)>,
+    /// The idempotency key of the current move, and how often it failed.
+    key: (u32, u32),
     /// Number of the current move; a reborn player begins a new game with new moves.
     current: u32,
 }
 
 impl Game {
     pub(super) fn new(toy: Toy, plan: &Plan) -> Game {
-        Game { toy, wire: Wire::new(plan), applied: BTreeMap::new(), current: 0 }
+        Game {
+            toy,
+            wire: Wire::new(plan),
+            applied: BTreeMap::new(),
+            keys: BTreeSet::new(),
+            key: (0, 0),
+            current: 0,
+        }
     }
 
     pub(super) fn play(mut self) -> RunRecord {
@@ -71,16 +81,22 @@ impl Game {
 
     /// Asks until there is a good answer, or the player's nature says otherwise.
     fn call(&mut self, name: &str, writes: u32) -> Answer {
+        self.key = (0, 0);
         loop {
-            let Game { toy, wire, applied, current } = self;
+            if self.key.1 == 2 && self.toy.player == Player::Hasty {
+                self.key = (self.key.0 + 1, 0);
+            }
+            self.key.1 += 1;
+            let Game { toy, wire, applied, keys, key, current } = self;
             let mut update = |wire: &mut Wire| match name {
+                "POST /move" if toy.knows_keys() && !keys.insert((*current, key.0)) => 200,
                 "POST /move" => apply(*toy, wire, applied, *current),
                 _ => 200,
             };
             match wire.call(name, writes, &mut update) {
                 Reply::Status(200) => return Answer::Good,
                 Reply::Reborn => return Answer::Reborn,
-                Reply::Senseless if toy.player != Player::Careful => return self.panic(),
+                Reply::Senseless if !toy.knows_keys() => return self.panic(),
                 Reply::Silence if toy.player == Player::Patient => return self.wait_for_ever(),
                 Reply::Silence => wire.pass(Nanos::from_secs(5)),
                 Reply::Status(_) | Reply::Senseless | Reply::Broken => {
@@ -113,12 +129,9 @@ impl Game {
 /// The board's handler of `POST /move`.
 fn apply(toy: Toy, wire: &mut Wire, applied: &mut BTreeMap<u32, u32>, number: u32) -> u16 {
     let known = applied.entry(number).or_insert(0);
-    if *known > 0 && toy.player == Player::Careful {
-        return 200;
-    }
     *known += 1;
     let times = *known;
-    if toy.board == Board::Racy && wire.decider.preempt() {
+    if toy.board == Board::Racy && wire.preempted() {
         wire.look(PropertyKind::Always, "no move is lost", false, "the position was overwritten");
     }
     wire.look(PropertyKind::Always, ONCE, times == 1, &format!("move {number} was applied twice"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use bizarro_fault::PlanDecider;
-use bizarro_kernel::seams::Decider;
+use bizarro_kernel::seams::{Decider, Turn};
 use bizarro_record::{
     Effect, Ending, Event, Exchange, ExchangeId, FORMAT, Injection, Nanos, Plan, Property,
     PropertyKind, RunRecord, Stamped, Stats, Step, Stream,
@@ -42,6 +42,8 @@ pub(super) struct Wire {
     pub(super) record: RunRecord,
     ordinals: BTreeMap<String, u32>,
     incarnations: [u32; 2],
+    /// System calls of the board's only task that a schedule may preempt.
+    calls: u32,
 }
 
 impl Wire {
@@ -58,10 +60,12 @@ impl Wire {
             properties: vec![],
             events: vec![],
             files: vec![],
+            deviations: None,
             stats: Stats::default(),
         };
-        let decider = PlanDecider::new(plan);
-        let mut wire = Wire { decider, record, ordinals: BTreeMap::new(), incarnations: [0, 0] };
+        let decider = PlanDecider::new(plan, &["board", "player"]);
+        let (ordinals, incarnations) = (BTreeMap::new(), [0, 0]);
+        let mut wire = Wire { decider, record, ordinals, incarnations, calls: 0 };
         wire.start(BOARD);
         wire.start(PLAYER);
         wire
@@ -128,13 +132,21 @@ impl Wire {
         }
     }
 
+    /// Whether another task of the board runs before the current one's next system call.
+    pub(super) fn preempted(&mut self) -> bool {
+        self.calls += 1;
+        let running = Turn { host: BOARD, tid: 100, calls: self.calls, turns: 1 };
+        let other = Turn { host: BOARD, tid: 101, calls: 0, turns: 0 };
+        self.decider.preempt(running, &vec![other])
+    }
+
     fn fault(&mut self, id: &ExchangeId, step: Step) -> Option<Effect> {
-        let effect = self.decider.fault(id, step)?;
+        let effect = self.decider.fault(self.now(), id, step)?;
         let host = match step {
             Step::PostRequest | Step::ValidateReply | Step::UpdateClient => PLAYER,
             _ => BOARD,
         };
-        let injection = Injection { at: id.clone(), step, effect };
+        let injection = Injection::once(id.clone(), step, effect);
         self.event(host, Event::Struck { injection });
         Some(effect)
     }
@@ -251,15 +263,17 @@ impl Wire {
     }
 
     fn hop(&mut self) {
-        let latency = self.decider.within(400_000, 600_000);
+        let latency = self.decider.latency(400_000, 600_000);
         self.pass(Nanos(latency));
     }
 
     pub(super) fn end(mut self, ending: Ending) -> RunRecord {
         self.record.ending = ending;
-        // The text of a record holds every effect; the standard hasher starts from fixed keys.
+        self.record.deviations = self.decider.deviations();
+        // The text of these holds every effect; the standard hasher starts from fixed keys. Two plans may say the same.
+        let RunRecord { ending, exchanges, properties, events, stats, .. } = &self.record;
         let mut hasher = DefaultHasher::new();
-        format!("{:?}", self.record).hash(&mut hasher);
+        format!("{ending:?} {exchanges:?} {properties:?} {events:?} {stats:?}").hash(&mut hasher);
         self.record.fingerprint = hasher.finish();
         self.record
     }

@@ -322,12 +322,12 @@ impl Net {
     /// Asks the decider, unless it was asked before.
     fn ask(&mut self, cx: &mut Cx<'_>, mark: Mark, step: Step) -> Option<Effect> {
         let id = self.exchanges.ask(mark, step)?;
-        cx.decider.fault(id, step)
+        cx.decider.fault(cx.now, id, step)
     }
 
     fn show_strike(&mut self, cx: &mut Cx<'_>, mark: Mark, host: u16, step: Step, effect: Effect) {
         let at = self.exchanges.id(mark).clone();
-        cx.show(host, Event::Struck { injection: Injection { at, step, effect } });
+        cx.show(host, Event::Struck { injection: Injection::once(at, step, effect) });
     }
 }
 

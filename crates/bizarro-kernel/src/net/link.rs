@@ -81,7 +81,7 @@ impl Links {
                 return Fate::Lost;
             }
         }
-        Fate::Arrives(departs + Nanos(cx.decider.within(link.latency_min, link.latency_max)))
+        Fate::Arrives(departs + Nanos(cx.decider.latency(link.latency_min, link.latency_max)))
     }
 
     /// A typical round trip between two hosts, for TCP_INFO.

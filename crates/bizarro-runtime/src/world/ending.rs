@@ -100,6 +100,7 @@ fn record(world: &mut World, ending: Ending) -> RunRecord {
         properties: world.recorder.properties.values().cloned().collect(),
         events: world.recorder.events.clone(),
         files: kept_files(world),
+        deviations: world.kernel.decider.deviations(),
         stats,
     }
 }

@@ -57,7 +57,8 @@ pub fn create(request: RunRequest, forward: Forward) {
     let hooks = request.hooks;
     let mut recorder = Recorder::new(request.trace_fd, forward);
     let observer = Box::new(Handle(&raw mut *recorder));
-    let decider = Box::new(PlanDecider::new(&request.plan));
+    let hosts: Vec<&str> = request.world.hosts.iter().map(|host| host.name.as_str()).collect();
+    let decider = Box::new(PlanDecider::new(&request.plan, &hosts));
     let kernel = Kernel::new(&request.world, decider, observer, Box::new(RealFiles));
     let world = World {
         kernel,

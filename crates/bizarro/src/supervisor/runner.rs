@@ -63,6 +63,7 @@ impl TestCase {
             properties: Vec::new(),
             events: Vec::new(),
             files: Vec::new(),
+            deviations: None,
             stats: Stats::default(),
         }
     }

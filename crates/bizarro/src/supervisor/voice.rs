@@ -111,11 +111,17 @@ impl Progress for Voice {
             Phase::Baseline => "baseline",
             Phase::Matrix => "matrix",
             Phase::Schedules => "schedules",
+            Phase::Shrink => "shrinking",
         };
         self.signal(&Signal::Phase { name: name.to_string(), runs });
     }
 
     fn ran(&mut self, _plan: &Plan, verdict: &Verdict) {
         self.signal(&Signal::Ran { broken: verdict.outcome.is_failure() });
+    }
+
+    fn shrunk(&mut self, _plan: &Plan) {
+        // It was counted when it was found.
+        self.signal(&Signal::Ran { broken: false });
     }
 }

@@ -10,15 +10,15 @@ use core::net::SocketAddr;
 use core::time::Duration;
 
 use bizarro_record::{
-    Effect, Event, Exchange, ExchangeId, HostSpec, Injection, LinkSpec, Nanos, Role, Step,
-    WorldSpec,
+    Deviation, Effect, Event, Exchange, ExchangeId, HostSpec, Injection, LinkSpec, Nanos, Role,
+    Step, WorldSpec,
 };
 
 use crate::errno::Errno;
 use crate::net::{
     Control, Cx, HostFault, Net, NetEvent, Received, SockAddr, SockId, Ucred, UnixName, Wake,
 };
-use crate::seams::{Decider, Observer};
+use crate::seams::{Decider, Observer, Queue, Turn};
 
 /// Draws the same in every run; strikes the planned faults, and checks that nobody asks twice.
 struct Draws {
@@ -30,10 +30,13 @@ struct Draws {
 }
 
 impl Decider for Draws {
-    fn next_task(&mut self, _: usize) -> usize {
+    fn next_task(&mut self, _: &dyn Queue) -> usize {
         0
     }
-    fn preempt(&mut self) -> bool {
+    fn deviations(&self) -> Option<Vec<Deviation>> {
+        None
+    }
+    fn preempt(&mut self, _: Turn, _: &dyn Queue) -> bool {
         false
     }
     /// SplitMix64 (Steele, Lea, Flood 2014).
@@ -46,10 +49,13 @@ impl Decider for Draws {
     fn within(&mut self, low: u64, high: u64) -> u64 {
         if low == high { low } else { low + self.random() % (high - low + 1) }
     }
+    fn latency(&mut self, shortest: u64, longest: u64) -> u64 {
+        self.within(shortest, longest)
+    }
     fn chance(&mut self, ppm: u32) -> bool {
         self.random() % 1_000_000 < u64::from(ppm)
     }
-    fn fault(&mut self, exchange: &ExchangeId, step: Step) -> Option<Effect> {
+    fn fault(&mut self, _: Nanos, exchange: &ExchangeId, step: Step) -> Option<Effect> {
         let count = self.asked.entry((exchange.to_string(), step)).or_default();
         *count += 1;
         assert_eq!(*count, 1, "asked twice about {exchange} {step}");
