@@ -35,18 +35,23 @@ pub(crate) fn try_plan(
         Repeat::Baseline => (1, None),
         Repeat::EveryRun => (2, compare(&record, &runner.run(plan)?)),
     };
+    Ok(Trial { runs, difference: difference.map(Box::new), ..judge(record, baseline) })
+}
+
+/// Judges the run of `record`.
+pub(crate) fn judge(record: RunRecord, baseline: &RunRecord) -> Trial {
     let verdict = verdict(&record, Some(baseline));
     let mut properties = Properties::default();
     properties.add(&record);
-    Ok(Trial {
+    Trial {
         impact: Impact::of(&record, baseline),
         properties,
         fingerprint: record.fingerprint,
-        runs,
-        difference: difference.map(Box::new),
+        runs: 1,
+        difference: None,
         record: (verdict.outcome >= Outcome::Inconclusive).then(|| Box::new(record)),
         verdict,
-    })
+    }
 }
 
 /// Keeps the difference of the run with the lowest number, whatever the order in which runs end.

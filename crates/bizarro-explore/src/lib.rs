@@ -1,6 +1,7 @@
 //! Many runs of one test, and what they say together.
 //!
-//! This crate owns the strategies ([`matrix`], [`schedules`], [`self_check`], [`shrink`]), the judgement of a run
+//! This crate owns the strategies ([`matrix`], [`schedules`], [`swarm`], [`self_check`],
+//! [`shrink`]), the judgement of a run
 //! ([`verdict`]) and the numbers that are compared with the baseline ([`Recovery`], [`Blast`]).
 //!
 //! It must not know how a run is made (that is a [`Runner`]'s business) nor how a report looks.
@@ -19,6 +20,7 @@ mod runner;
 mod schedules;
 mod self_check;
 mod shrink;
+mod swarm;
 #[cfg(feature = "toy")]
 pub mod toy;
 mod verdict;
@@ -33,4 +35,5 @@ pub use runner::{Runner, RunnerError, Runners};
 pub use schedules::{SchedulesReport, schedules};
 pub use self_check::{Difference, FirstDifference, compare, self_check};
 pub use shrink::{SHRINK_RUNS, Shrunk, Smallest, shrink, written_out};
+pub use swarm::{Guidance, Space, SwarmOptions, SwarmReport, swarm, swarm_plan};
 pub use verdict::{Outcome, Promise, Verdict, Violation, signal_name, verdict};

@@ -363,6 +363,7 @@ impl Progress for Counting {
         self.failures += usize::from(verdict.outcome.is_failure());
     }
     fn shrunk(&mut self, _plan: &Plan) {}
+    fn combinations(&mut self, _count: u64) {}
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Exit codes.
 
 use bizarro_explore::{
-    Difference, MatrixReport, Outcome, Properties, RunnerError, SchedulesReport, Verdict,
+    Difference, MatrixReport, Outcome, Properties, RunnerError, SchedulesReport, SwarmReport,
+    Verdict,
 };
 
 /// How a command ends.
@@ -69,6 +70,16 @@ impl Exit {
 
     /// The exit of random schedules.
     pub fn of_schedules(report: &SchedulesReport) -> Exit {
+        let findings = report.findings.iter().map(|finding| Exit::of_verdict(&finding.verdict));
+        let rest = [
+            Exit::of_difference(report.difference.as_ref()),
+            Exit::of_interruption(report.interrupted),
+        ];
+        Exit::worst(findings.chain(rest))
+    }
+
+    /// The exit of a swarm.
+    pub fn of_swarm(report: &SwarmReport) -> Exit {
         let findings = report.findings.iter().map(|finding| Exit::of_verdict(&finding.verdict));
         let rest = [
             Exit::of_difference(report.difference.as_ref()),

@@ -1,7 +1,7 @@
 //! The matrix and the random schedules in the terminal.
 
 use bizarro_explore::{
-    Finding, Impact, MatrixReport, Properties, Recovery, SchedulesReport, Shrunk,
+    Finding, Impact, MatrixReport, Properties, Recovery, SchedulesReport, Shrunk, SwarmReport,
 };
 use bizarro_record::{Nanos, RunRecord};
 
@@ -9,7 +9,7 @@ use crate::difference::difference;
 use crate::letters::Letters;
 use crate::look::{Ink, Look, harmless, width, wrap_parts};
 use crate::sentence::sentence;
-use crate::summary::{frames_of, matrix_totals, schedules_totals};
+use crate::summary::{frames_of, matrix_totals, schedules_totals, swarm_totals};
 use crate::table::{rows, table};
 use crate::words::{count, replay_command, span, thousands};
 
@@ -46,6 +46,21 @@ pub fn schedules(report: &SchedulesReport, baseline: &RunRecord, look: Look) -> 
     let mut text = format!("{test}   random schedules\n {}\n", schedules_totals(report));
     text += &unmet(&report.properties, look);
     text += &findings(&report.findings, baseline, &letters, look);
+    if let Some(found) = &report.difference {
+        text += "\n";
+        text += &difference(&report.test, found, look);
+    }
+    text
+}
+
+/// How a swarm is shown: the totals, and the findings.
+pub fn swarm(report: &SwarmReport, look: Look) -> String {
+    let letters =
+        Letters::of(report.findings.iter().flat_map(|f| &f.properties).map(String::as_str));
+    let test = look.paint(Ink::Strong, &harmless(&report.test));
+    let mut text = format!("{test}   {}\n {}\n", report.model, swarm_totals(report));
+    text += &unmet(&report.properties, look);
+    text += &findings(&report.findings, &report.baseline, &letters, look);
     if let Some(found) = &report.difference {
         text += "\n";
         text += &difference(&report.test, found, look);

@@ -2,11 +2,12 @@
 
 use bizarro_explore::{Finding, Place};
 use bizarro_record::{
-    Deviation, Effect, Exchange, Injection, Lasting, Plan, RunRecord, Schedule, Step, TaskName,
+    Deviation, Effect, Exchange, Injection, Lasting, Nanos, Plan, RunRecord, Schedule, Step,
+    TaskName,
 };
 
 use crate::look::harmless;
-use crate::words::ordinal;
+use crate::words::{ordinal, span};
 
 /// One sentence: where the finding's representative was disturbed, how, and what its client did then.
 pub(crate) fn sentence(finding: &Finding, baseline: &RunRecord) -> String {
@@ -36,6 +37,9 @@ fn schedule(plan: &Plan) -> String {
     let is_drawn = plan.schedule != Schedule::Fair;
     match plan.deviations.len() {
         _ if is_drawn => format!("With another order of tasks (seed {})", plan.seed),
+        0 if plan.jitter > Nanos::ZERO => {
+            format!("With packets that take up to {} longer", span(plan.jitter))
+        }
         0 => format!("With other latencies and random numbers (seed {})", plan.seed),
         1..=TOLD => {
             let all: Vec<String> = plan.deviations.iter().map(deviation).collect();

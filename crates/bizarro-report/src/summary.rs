@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bizarro_explore::{MatrixReport, Outcome, SchedulesReport, Verdict, Violation};
+use bizarro_explore::{MatrixReport, Outcome, SchedulesReport, SwarmReport, Verdict, Violation};
 use bizarro_record::Plan;
 
 use crate::exit::Exit;
@@ -78,6 +78,34 @@ pub(crate) fn schedules_totals(report: &SchedulesReport) -> String {
         parts.push(format!("{} inconclusive", count(doubtful as u64, "run")));
     }
     if broken + doubtful == 0 {
+        parts.push("all held".to_string());
+    }
+    if report.interrupted {
+        parts.push("interrupted".to_string());
+    }
+    parts.join(" · ")
+}
+
+/// `pacman::careful: held   1,000 runs · 1,000 different · 812 combinations · 3.1 s · all held`
+pub fn swarm_line(report: &SwarmReport, look: Look) -> String {
+    line(&report.test, Exit::of_swarm(report), &swarm_totals(report), look)
+}
+
+/// `swarm of 1,000 runs, seed 1 · 998 different · 812 combinations · 3.1 s · 320 runs/s · 12 runs violated, in 3 kinds`
+pub(crate) fn swarm_totals(report: &SwarmReport) -> String {
+    let per_second = report.drawn as f64 / report.wall.as_secs_f64().max(1e-9);
+    let mut parts = vec![
+        format!("swarm of {}, seed {}", count(report.drawn, "run"), report.seed),
+        format!("{} different", thousands(report.distinct)),
+        count(report.combinations, "combination"),
+        format!("{} · {} runs/s", seconds(report.wall), thousands(per_second as u64)),
+    ];
+    let kinds = report.findings.iter().filter(|finding| finding.is_failure()).count() as u64;
+    if report.failed > 0 {
+        let runs = count(report.failed, "run");
+        parts.push(format!("{runs} violated, in {} or more", count(kinds, "kind")));
+    }
+    if report.findings.is_empty() {
         parts.push("all held".to_string());
     }
     if report.interrupted {

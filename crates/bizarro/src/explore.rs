@@ -12,11 +12,12 @@ pub(crate) const SEEDS: u32 = 16;
 pub struct Explore {
     pub(crate) matrix: bool,
     pub(crate) seeds: u32,
+    pub(crate) swarm: u32,
 }
 
 impl Default for Explore {
     fn default() -> Explore {
-        Explore { matrix: true, seeds: SEEDS }
+        Explore { matrix: true, seeds: SEEDS, swarm: 0 }
     }
 }
 
@@ -28,7 +29,7 @@ impl Explore {
 
     /// Only the baseline.
     pub fn baseline_only() -> Explore {
-        Explore { matrix: false, seeds: 0 }
+        Explore { matrix: false, seeds: 0, swarm: 0 }
     }
 
     /// Not the failure matrix.
@@ -39,5 +40,10 @@ impl Explore {
     /// This many random schedules.
     pub fn seeds(self, seeds: u32) -> Explore {
         Explore { seeds, ..self }
+    }
+
+    /// A swarm of this many runs, each with its own random schedule, latencies and faults; none without this.
+    pub fn swarm(self, runs: u32) -> Explore {
+        Explore { swarm: runs, ..self }
     }
 }

@@ -4,7 +4,9 @@ use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::PathBuf;
 
-use bizarro::supervisor::settings::{DRIVEN, DRIVEN_FOR_MATRIX, JOBS, MATRIX, SEEDS, WATCHDOG};
+use bizarro::supervisor::settings::{
+    DIRECTED, DRIVEN, DRIVEN_FOR_MATRIX, JOBS, MATRIX, RUNS, SEEDS, SWARM_SEED, TIME, WATCHDOG,
+};
 use bizarro_record::Plan;
 use clap::{Args, Parser, Subcommand};
 
@@ -34,6 +36,9 @@ pub(crate) enum Command {
     Run {
         /// Only tests whose name contains this; a crate's name means its tests.
         filter: Option<String>,
+        /// And a swarm of this many runs.
+        #[arg(long, value_name = "N")]
+        swarm: Option<u32>,
         #[command(flatten)]
         search: Search,
         #[command(flatten)]
@@ -43,6 +48,17 @@ pub(crate) enum Command {
     Matrix {
         /// Only tests whose name contains this; a crate's name means its tests.
         filter: Option<String>,
+        #[command(flatten)]
+        search: Search,
+        #[command(flatten)]
+        build: Build,
+    },
+    /// Make many runs, each with its own random schedule, latencies and faults, and shrink what fails.
+    Swarm {
+        /// Only tests whose name contains this; a crate's name means its tests.
+        filter: Option<String>,
+        #[command(flatten)]
+        budget: Budget,
         #[command(flatten)]
         search: Search,
         #[command(flatten)]
@@ -117,16 +133,73 @@ pub(crate) struct Search {
     pub(crate) watchdog: Option<NonZero<u32>>,
 }
 
+/// How many runs a swarm has where nothing is said.
+const SWARM_RUNS: u32 = 1_000;
+
+/// What a swarm may cost, and where it begins.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Args)]
+pub(crate) struct Budget {
+    /// How many runs are made; 1,000 without this and without `--time`.
+    #[arg(long, value_name = "N")]
+    pub(crate) runs: Option<NonZero<u32>>,
+    /// How long runs are made: `30s`, `5m`, `2h`. What fails is shrunk afterwards.
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub(crate) time: Option<u32>,
+    /// What the plans of the runs are drawn from; 1 without this.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u32>,
+    /// Draw every run anew, whatever the ones before it came to.
+    #[arg(long)]
+    pub(crate) blind: bool,
+}
+
+impl Budget {
+    /// A swarm, and nothing else but the baseline.
+    pub(crate) fn variables(&self, search: &Search) -> Variables {
+        let mut variables = search.variables();
+        variables.push((DRIVEN, "swarm".to_string()));
+        variables.push((MATRIX, "0".to_string()));
+        variables.push((SEEDS, search.seeds.unwrap_or(0).to_string()));
+        let runs = match (self.runs, self.time) {
+            (None, None) => Some(SWARM_RUNS),
+            (runs, _) => runs.map(NonZero::get),
+        };
+        let numbers = [(RUNS, runs), (TIME, self.time), (SWARM_SEED, self.seed)];
+        variables.extend(numbers.into_iter().filter_map(|(name, n)| Some((name, n?.to_string()))));
+        if self.blind {
+            variables.push((DIRECTED, "0".to_string()));
+        }
+        variables
+    }
+}
+
+/// `30s`, `5m`, `2h`, or a number of seconds.
+fn seconds(text: &str) -> Result<u32, String> {
+    let wrong = || format!("found `{text}`, expected a time such as `30s`, `5m` or `2h`");
+    let digits = text.trim_end_matches(['s', 'm', 'h']);
+    let each = match &text[digits.len()..] {
+        "" | "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(wrong()),
+    };
+    let count: u32 = digits.parse().map_err(|_| wrong())?;
+    count.checked_mul(each).filter(|seconds| *seconds > 0).ok_or_else(wrong)
+}
+
 /// What the supervisor finds in its environment.
 pub(crate) type Variables = Vec<(&'static str, String)>;
 
 impl Search {
     /// What the test itself asks for.
-    pub(crate) fn for_everything(&self) -> Variables {
+    pub(crate) fn for_everything(&self, swarm: Option<u32>) -> Variables {
         let mut variables = self.variables();
         variables.push((DRIVEN, "run".to_string()));
         if let Some(seeds) = self.seeds {
             variables.push((SEEDS, seeds.to_string()));
+        }
+        if let Some(runs) = swarm {
+            variables.push((RUNS, runs.to_string()));
         }
         variables
     }
@@ -222,6 +295,27 @@ mod tests {
             Cli::try_parse_from(["cargo-bizarro", "replay", "a::b", "move #3"]).unwrap_err();
         let text = error.to_string();
         assert!(text.contains("found `move #3`, expected EXCHANGE STEP=EFFECT"), "{text}");
+    }
+
+    #[test]
+    fn a_time_has_a_unit_or_is_in_seconds() {
+        assert_eq!(["30s", "5m", "2h", "7"].map(seconds), [Ok(30), Ok(300), Ok(7200), Ok(7)]);
+        for wrong in ["", "s", "0s", "5ms", "1.5s", "-3", "99999999h"] {
+            assert!(seconds(wrong).unwrap_err().contains("expected a time"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_swarm_has_an_end() {
+        let variables = |budget: Budget| budget.variables(&Search::default());
+        let has = |variables: &Variables, name: &str, value: &str| {
+            variables.iter().any(|(known, text)| *known == name && text == value)
+        };
+        let plain = variables(Budget::default());
+        assert!(has(&plain, RUNS, "1000") && has(&plain, MATRIX, "0") && has(&plain, SEEDS, "0"));
+        let timed = variables(Budget { time: Some(30), blind: true, ..Budget::default() });
+        assert!(has(&timed, TIME, "30") && has(&timed, DIRECTED, "0"));
+        assert!(!timed.iter().any(|(name, _)| *name == RUNS));
     }
 
     #[test]

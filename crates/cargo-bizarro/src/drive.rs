@@ -114,13 +114,14 @@ struct Progress {
     bar: ProgressBar,
     test: String,
     broken: u64,
+    combinations: u64,
 }
 
 impl Progress {
     fn new(test: &str) -> Progress {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
         bar.enable_steady_tick(Duration::from_millis(200));
-        Progress { bar, test: test.to_string(), broken: 0 }
+        Progress { bar, test: test.to_string(), broken: 0, combinations: 0 }
     }
 
     fn show(&mut self, signal: &Signal) {
@@ -128,18 +129,29 @@ impl Progress {
             Signal::Begin => {}
             Signal::Phase { name, runs } => {
                 self.bar.reset();
-                self.bar.set_length(*runs);
-                self.bar.set_style(style());
+                match runs {
+                    0 => self.bar.unset_length(),
+                    runs => self.bar.set_length(*runs),
+                }
+                self.bar.set_style(style(*runs));
                 self.bar.set_prefix(format!("{} {name}", self.test));
             }
             Signal::Ran { broken } => {
                 self.broken += u64::from(*broken);
-                if self.broken > 0 {
-                    self.bar.set_message(format!("{} broken", self.broken));
-                }
+                self.tell();
                 self.bar.inc(1);
             }
+            Signal::Combinations { count } => {
+                self.combinations = *count;
+                self.tell();
+            }
         }
+    }
+
+    fn tell(&self) {
+        let counts = [(self.combinations, "combinations"), (self.broken, "broken")];
+        let parts = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
+        self.bar.set_message(parts.collect::<Vec<_>>().join("  "));
     }
 
     /// Writes without the bar in the way.
@@ -154,15 +166,19 @@ impl Drop for Progress {
     }
 }
 
-fn style() -> ProgressStyle {
-    ProgressStyle::with_template(
-        "{prefix}  {wide_bar:.green/dim} {pos}/{len} runs  {speed}  {msg:.red}  {eta} left",
+/// Without a number of runs there is nothing to fill, and no end to foresee.
+fn style(runs: u64) -> ProgressStyle {
+    let template = match runs {
+        0 => "{prefix}  {spinner} {pos} runs  {speed}  {msg:.red}  {elapsed}",
+        _ => "{prefix}  {wide_bar:.green/dim} {pos}/{len} runs  {speed}  {msg:.red}  {eta} left",
+    };
+    ProgressStyle::with_template(template).expect("the template is a constant").with_key(
+        "speed",
+        |state: &ProgressState, to: &mut dyn Write| {
+            // A bar that cannot be drawn is no reason to stop.
+            let _ = write!(to, "{:.0}/s", state.per_sec());
+        },
     )
-    .expect("the template is a constant")
-    .with_key("speed", |state: &ProgressState, to: &mut dyn Write| {
-        // A bar that cannot be drawn is no reason to stop.
-        let _ = write!(to, "{:.0}/s", state.per_sec());
-    })
 }
 
 #[cfg(test)]

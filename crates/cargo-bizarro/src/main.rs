@@ -57,8 +57,11 @@ fn run(command: Command) -> Result<Exit, Failure> {
             }
             Ok(Exit::Held)
         }
-        Command::Run { filter, search, build } => {
-            drive::all(&built::tests(&build, filter.as_deref())?, &search.for_everything())
+        Command::Run { filter, swarm, search, build } => {
+            drive::all(&built::tests(&build, filter.as_deref())?, &search.for_everything(swarm))
+        }
+        Command::Swarm { filter, budget, search, build } => {
+            drive::all(&built::tests(&build, filter.as_deref())?, &budget.variables(&search))
         }
         Command::Matrix { filter, search, build } => {
             drive::all(&built::tests(&build, filter.as_deref())?, &search.for_matrix())

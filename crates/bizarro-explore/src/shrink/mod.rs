@@ -76,16 +76,20 @@ pub fn written_out(record: &RunRecord) -> Plan {
     plan
 }
 
-fn faults_written_out(record: &RunRecord) -> Plan {
+/// The same, but the schedule stays as it is.
+pub(crate) fn faults_written_out(record: &RunRecord) -> Plan {
     let mut plan = record.plan.clone();
     if plan.faults.take().is_some() {
+        let named = std::mem::take(&mut plan.injections);
         let struck = record.events.iter().filter_map(|stamped| match &stamped.event {
             Event::Struck { injection } => Some(injection),
             _ => None,
         });
+        // In the order in which they struck. What never struck changed nothing.
         for injection in struck {
-            if !plan.injections.iter().any(|known| known.covers(injection)) {
-                plan.injections.push(injection.clone());
+            let known = named.iter().find(|known| known.covers(injection)).unwrap_or(injection);
+            if !plan.injections.contains(known) {
+                plan.injections.push(known.clone());
             }
         }
     }
@@ -113,7 +117,7 @@ pub fn shrink(
         runs: 0,
         runs_max: runs,
     };
-    let is_finished = match shrinker.to_the_end() {
+    let is_finished = match shrinker.exhaust() {
         Ok(()) => true,
         Err(Stop::Spent) => false,
         Err(Stop::Error(error)) => return Err(error),
@@ -179,7 +183,7 @@ impl Shrinker<'_> {
         self.attempt(plan)
     }
 
-    fn to_the_end(&mut self) -> Result<(), Stop> {
+    fn exhaust(&mut self) -> Result<(), Stop> {
         self.attempt(faults_written_out(&self.best.0))?;
         // As long as the schedule is drawn, it does the same wherever fewer faults lead the run.
         self.fewest_faults()?;

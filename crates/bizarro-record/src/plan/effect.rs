@@ -68,6 +68,11 @@ impl Effect {
         }
     }
 
+    /// Its place in [`ALL`](Effect::ALL): equal for effects that differ in a number only.
+    pub fn kind(self) -> usize {
+        Effect::ALL.into_iter().position(|effect| effect.key() == self.key()).unwrap_or(0)
+    }
+
     /// Whether this effect is one that `step` can suffer.
     pub fn strikes_at(self, step: Step) -> bool {
         Effect::of(step).contains(&self)

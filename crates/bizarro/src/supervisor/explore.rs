@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bizarro_explore::{
     Finding, MatrixOptions, MatrixReport, Outcome, Properties, Repeat, Runner, RunnerError,
-    SchedulesReport, compare, matrix, schedules, self_check, verdict,
+    SchedulesReport, SwarmOptions, SwarmReport, compare, matrix, schedules, self_check, swarm,
+    verdict,
 };
 use bizarro_record::{Plan, RunRecord};
 use bizarro_report::{Exit, FileError, Look, load, replay_command, save};
@@ -131,11 +132,35 @@ pub(crate) fn everything(
         Symbols::own().name_findings(&mut report.findings);
         told.schedules(&report, &baseline);
     }
+    if let Some(options) = swarm_options(test, wanted, settings)
+        && told.may_go_on
+    {
+        let mut report = swarm(&mut runners, options, voice)?;
+        Symbols::own().name_findings(&mut report.findings);
+        told.swarm(&report);
+    }
     let broken = std::mem::take(&mut told.broken);
     let conclusion = told.conclude();
     Ok(match voice {
         Voice::Libtest if !test.must_break.is_empty() => canary(test, &broken, conclusion),
         _ => conclusion,
+    })
+}
+
+/// The swarm that the environment or else the test asks for.
+fn swarm_options(test: &TestCase, wanted: Explore, settings: &Settings) -> Option<SwarmOptions> {
+    let by_test = (wanted.swarm > 0).then_some(wanted.swarm);
+    let runs = match (settings.runs, settings.time) {
+        (None, None) => by_test,
+        (runs, _) => runs,
+    };
+    let wants_some = runs.map_or(settings.time.is_some(), |runs| runs > 0);
+    wants_some.then_some(SwarmOptions {
+        model: test.model,
+        seed: settings.swarm_seed.into(),
+        runs: runs.map(u64::from),
+        time: settings.time,
+        guidance: settings.guidance,
     })
 }
 
@@ -232,6 +257,19 @@ impl Told {
         self.text += &match exit {
             Exit::Held => bizarro_report::schedules_line(report, look),
             _ => format!("\n{}", bizarro_report::schedules(report, baseline, look)),
+        };
+    }
+
+    fn swarm(&mut self, report: &SwarmReport) {
+        let exit = Exit::of_swarm(report);
+        self.properties.merge(&report.properties);
+        self.exits.push(exit);
+        self.remember(&report.findings);
+        self.may_go_on = self.may_go_on && !report.interrupted;
+        let look = self.voice.look();
+        self.text += &match exit {
+            Exit::Held => bizarro_report::swarm_line(report, look),
+            _ => format!("\n{}", bizarro_report::swarm(report, look)),
         };
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bizarro_explore::Guidance;
 use bizarro_record::Plan;
 use serde::{Deserialize, Serialize};
 
@@ -10,6 +11,14 @@ use serde::{Deserialize, Serialize};
 pub const PLAN: &str = "BIZARRO_PLAN";
 /// How many random schedules.
 pub const SEEDS: &str = "BIZARRO_SEEDS";
+/// How many runs a swarm has at the most.
+pub const RUNS: &str = "BIZARRO_RUNS";
+/// How many real seconds a swarm takes.
+pub const TIME: &str = "BIZARRO_TIME";
+/// What a swarm's plans are drawn from.
+pub const SWARM_SEED: &str = "BIZARRO_SWARM_SEED";
+/// Whether a swarm is directed; `0` for not.
+pub const DIRECTED: &str = "BIZARRO_DIRECTED";
 /// Whether the matrix is explored.
 pub const MATRIX: &str = "BIZARRO_MATRIX";
 /// Whether system calls are printed.
@@ -53,6 +62,14 @@ pub(crate) struct Settings {
     pub(crate) repeat: Option<PathBuf>,
     /// How many random schedules, where it is said.
     pub(crate) seeds: Option<u32>,
+    /// How many runs a swarm has, where it is said.
+    pub(crate) runs: Option<u32>,
+    /// How much real time it takes, where it is said.
+    pub(crate) time: Option<Duration>,
+    /// What its plans are drawn from.
+    pub(crate) swarm_seed: u32,
+    /// How they are chosen.
+    pub(crate) guidance: Guidance,
     /// Whether the matrix is explored, where it is said.
     pub(crate) matrix: Option<bool>,
     /// Whether the system calls of the only run are printed.
@@ -72,6 +89,13 @@ impl Settings {
             record: get(RECORD).map(PathBuf::from),
             repeat: get(REPEAT).map(PathBuf::from),
             seeds: number(&get, SEEDS, 0)?,
+            runs: number(&get, RUNS, 0)?,
+            time: number(&get, TIME, 1)?.map(|seconds| Duration::from_secs(seconds.into())),
+            swarm_seed: number(&get, SWARM_SEED, 0)?.unwrap_or(1),
+            guidance: match switch(&get, DIRECTED)? {
+                Some(false) => Guidance::Blind,
+                _ => Guidance::Directed,
+            },
             matrix: switch(&get, MATRIX)?,
             trace: if switch(&get, TRACE)?.unwrap_or(false) { Trace::On } else { Trace::Off },
             jobs: number(&get, JOBS, 1)?.unwrap_or(1),
@@ -124,6 +148,10 @@ mod tests {
         let settings = read(&[
             (PLAN, "seed=3; a>b GET / #1 deliver-reply=lost"),
             (SEEDS, "0"),
+            (RUNS, "500"),
+            (TIME, "30"),
+            (SWARM_SEED, "7"),
+            (DIRECTED, "0"),
             (MATRIX, "0"),
             (TRACE, "1"),
             (JOBS, "2"),
@@ -132,6 +160,8 @@ mod tests {
         let settings = settings.unwrap();
         assert_eq!(settings.plan.unwrap().injections.len(), 1);
         assert_eq!((settings.seeds, settings.matrix), (Some(0), Some(false)));
+        assert_eq!((settings.runs, settings.time), (Some(500), Some(Duration::from_secs(30))));
+        assert_eq!((settings.swarm_seed, settings.guidance), (7, Guidance::Blind));
         assert_eq!((settings.trace, settings.jobs), (Trace::On, 2));
         assert_eq!(settings.watchdog, Duration::from_secs(5));
     }

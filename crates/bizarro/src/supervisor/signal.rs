@@ -16,13 +16,18 @@ pub enum Signal {
     Phase {
         /// What it does, in words.
         name: String,
-        /// How many runs.
+        /// How many runs; 0 where that is not known.
         runs: u64,
     },
     /// A run has ended.
     Ran {
         /// Whether it is a finding.
         broken: bool,
+    },
+    /// A swarm has come to this many combinations of state, exchange and fault.
+    Combinations {
+        /// How many.
+        count: u64,
     },
 }
 
@@ -33,6 +38,7 @@ impl fmt::Display for Signal {
             Signal::Phase { name, runs } => write!(f, "{MARK}phase {runs} {name}"),
             Signal::Ran { broken: false } => write!(f, "{MARK}ran"),
             Signal::Ran { broken: true } => write!(f, "{MARK}ran broken"),
+            Signal::Combinations { count } => write!(f, "{MARK}combinations {count}"),
         }
     }
 }
@@ -47,6 +53,9 @@ impl FromStr for Signal {
             None if text == "begin" => Ok(Signal::Begin),
             None if text == "ran" => Ok(Signal::Ran { broken: false }),
             Some(("ran", "broken")) => Ok(Signal::Ran { broken: true }),
+            Some(("combinations", count)) => {
+                Ok(Signal::Combinations { count: count.parse().map_err(|_| ())? })
+            }
             Some(("phase", rest)) => {
                 let (runs, name) = rest.split_once(' ').ok_or(())?;
                 Ok(Signal::Phase { name: name.to_string(), runs: runs.parse().map_err(|_| ())? })
@@ -64,7 +73,8 @@ mod tests {
     fn signals_are_read_as_they_are_written() {
         let phase = Signal::Phase { name: "failure matrix".into(), runs: 112 };
         let ran = [false, true].map(|broken| Signal::Ran { broken });
-        for signal in [Signal::Begin, phase].into_iter().chain(ran) {
+        let combinations = Signal::Combinations { count: 7 };
+        for signal in [Signal::Begin, phase, combinations].into_iter().chain(ran) {
             assert_eq!(signal.to_string().parse(), Ok(signal));
         }
     }

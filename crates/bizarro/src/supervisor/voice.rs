@@ -111,6 +111,7 @@ impl Progress for Voice {
             Phase::Baseline => "baseline",
             Phase::Matrix => "matrix",
             Phase::Schedules => "schedules",
+            Phase::Swarm => "swarm",
             Phase::Shrink => "shrinking",
         };
         self.signal(&Signal::Phase { name: name.to_string(), runs });
@@ -123,5 +124,9 @@ impl Progress for Voice {
     fn shrunk(&mut self, _plan: &Plan) {
         // It was counted when it was found.
         self.signal(&Signal::Ran { broken: false });
+    }
+
+    fn combinations(&mut self, count: u64) {
+        self.signal(&Signal::Combinations { count });
     }
 }
