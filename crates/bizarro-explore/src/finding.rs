@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-use bizarro_record::{Plan, RunRecord};
+use bizarro_record::{Effect, Injection, Lasting, Plan, RunRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::job::Trial;
@@ -93,8 +93,8 @@ pub(crate) struct Findings {
     kinds: BTreeMap<(Outcome, Place, Vec<String>), Kind>,
 }
 
-/// Fewest faults, then fewest deviations from the fair schedule, then the lowest number.
-type Rank = (usize, usize, usize);
+/// Fewest faults, then fewest deviations from the fair schedule, then fewest that need explaining, then the lowest number.
+type Rank = (usize, usize, usize, usize);
 
 struct Kind {
     plans: Vec<(usize, Plan)>,
@@ -183,7 +183,12 @@ impl Findings {
 }
 
 fn rank(plan: &Plan, index: usize) -> Rank {
-    (plan.injections.len(), plan.deviations.len(), index)
+    // A crash at some system call is harder to picture than any other fault, and a sticky one than a transient one.
+    let is_intricate = |fault: &&Injection| {
+        fault.lasting == Lasting::Sticky || matches!(fault.effect, Effect::CrashAt(_))
+    };
+    let intricate = plan.injections.iter().filter(is_intricate).count();
+    (plan.injections.len(), plan.deviations.len(), intricate, index)
 }
 
 #[cfg(test)]
@@ -192,7 +197,7 @@ mod tests {
     use crate::job::try_plan;
     use crate::matrix::Repeat;
     use crate::toy::{Player, Toy};
-    use bizarro_record::{Effect, Injection, Step};
+    use bizarro_record::Step;
     use proptest::prelude::*;
 
     /// Runs of the naive player with up to two faults, numbered.
@@ -258,7 +263,9 @@ mod tests {
             prop_assert_eq!(findings.iter().map(|f| f.plans.len()).sum::<usize>(), failing);
             for finding in findings {
                 let simplest = finding.plans.iter().map(|plan| plan.injections.len()).min();
-                let first = finding.plans.iter().find(|p| Some(p.injections.len()) == simplest);
+                prop_assert_eq!(Some(finding.plan().injections.len()), simplest);
+                let ranks = finding.plans.iter().enumerate().map(|(n, plan)| rank(plan, n));
+                let first = ranks.min().map(|(.., n)| &finding.plans[n]);
                 prop_assert_eq!(Some(finding.plan()), first);
             }
         }

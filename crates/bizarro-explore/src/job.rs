@@ -23,6 +23,24 @@ pub(crate) struct Trial {
     pub(crate) record: Option<Box<RunRecord>>,
 }
 
+/// Makes a run, or two to compare, and judges it; `look` takes what else is wanted of its record.
+pub(crate) fn try_plan_and<T>(
+    runner: &mut dyn Runner,
+    plan: &Plan,
+    baseline: &RunRecord,
+    repeat: Repeat,
+    look: impl FnOnce(&RunRecord) -> T,
+) -> Result<(Trial, T), RunnerError> {
+    let record = runner.run(plan)?;
+    let (runs, difference) = match repeat {
+        Repeat::Baseline => (1, None),
+        Repeat::EveryRun => (2, compare(&record, &runner.run(plan)?)),
+    };
+    let seen = look(&record);
+    let difference = difference.map(Box::new);
+    Ok((Trial { runs, difference, ..judge(record, baseline) }, seen))
+}
+
 /// Makes a run, or two to compare, and judges it.
 pub(crate) fn try_plan(
     runner: &mut dyn Runner,
@@ -30,12 +48,7 @@ pub(crate) fn try_plan(
     baseline: &RunRecord,
     repeat: Repeat,
 ) -> Result<Trial, RunnerError> {
-    let record = runner.run(plan)?;
-    let (runs, difference) = match repeat {
-        Repeat::Baseline => (1, None),
-        Repeat::EveryRun => (2, compare(&record, &runner.run(plan)?)),
-    };
-    Ok(Trial { runs, difference: difference.map(Box::new), ..judge(record, baseline) })
+    try_plan_and(runner, plan, baseline, repeat, |_| ()).map(|(trial, ())| trial)
 }
 
 /// Judges the run of `record`.

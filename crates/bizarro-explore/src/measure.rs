@@ -92,7 +92,12 @@ fn recovery(record: &RunRecord) -> Option<Recovery> {
 fn serves_again(exchange: &Exchange, struck: &Injection, strike: Nanos) -> bool {
     let damaged = matches!(
         struck.effect,
-        Effect::BitFlip | Effect::Truncated | Effect::Garbage | Effect::Empty
+        Effect::BitFlip
+            | Effect::Truncated
+            | Effect::Garbage
+            | Effect::Older
+            | Effect::Empty
+            | Effect::ErrorBody
     );
     exchange.id.client == struck.at.client
         && exchange.id.server == struck.at.server

@@ -11,6 +11,10 @@ pub enum Phase {
     Baseline,
     /// One run for each fault.
     Matrix,
+    /// One run for each sticky fault that needs one.
+    Sticky,
+    /// One run for each pair of faults.
+    Pairs,
     /// One run for each seed.
     Schedules,
     /// As many runs as there are, or without a number as there is time for.

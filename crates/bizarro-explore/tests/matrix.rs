@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 
 use bizarro_explore::toy::{Board, Player, Toy};
 use bizarro_explore::{
-    FirstDifference, MatrixOptions, MatrixReport, Outcome, Phase, Place, Progress, Recovery,
-    Repeat, Runner, RunnerError, Silent, Skip, Verdict, compare, matrix, schedules, self_check,
-    verdict,
+    Cell, FirstDifference, MatrixOptions, MatrixReport, Outcome, Phase, Place, Progress, Recovery,
+    Repeat, Runner, RunnerError, Silent, Skip, Variant, Variants, Verdict, compare, matrix,
+    schedules, self_check, verdict,
 };
 use bizarro_fault::{Network, SystemModel};
-use bizarro_record::{Effect, Event, Injection, Nanos, Plan, RunRecord, Step};
+use bizarro_record::{Effect, Event, Injection, Lasting, Nanos, Plan, RunRecord, Step};
 use expect_test::{Expect, expect};
 
 fn runners(toy: Toy, jobs: usize) -> Vec<Box<dyn Runner + Send>> {
@@ -64,14 +64,14 @@ fn the_careful_player_holds_in_every_cell() {
     check(
         Player::Careful,
         expect![[r#"
-        player>board POST /move #1   ✓ ✓✓ ✓✓✓ ✓✓✓✓ ✓✓ ✓✓ ✓✓✓✓ ✓✓·
-        player>board GET /findAll #1 ✓ ✓✓ ✓✓✓ ··✓✓ ✓✓ ✓✓ ✓✓✓✓ ✓✓·
-        player>board POST /move #2   ✓ ✓✓ ✓✓✓ ✓✓✓✓ ✓✓ ✓✓ ✓✓✓✓ ✓✓·
-        player>board GET /findAll #2 ✓ ✓✓ ✓✓✓ ··✓✓ ✓✓ ✓✓ ✓✓✓✓ ✓✓·
-        player>board POST /move #3   ✓ ✓✓ ✓✓✓ ✓✓✓✓ ✓✓ ✓✓ ✓✓✓✓ ✓✓·
-        player>board GET /findAll #3 ✓ ✓✓ ✓✓✓ ··✓✓ ✓✓ ✓✓ ✓✓✓✓ ✓✓·
-        117 runs, 0 broken
-    "#]],
+            player>board POST /move #1   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓·✓✓✓· ✓✓✓✓✓✓✓✓✓✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓··✓✓··
+            player>board GET /findAll #1 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓·✓✓✓· ··✓✓✓··✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓··✓✓··
+            player>board POST /move #2   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓··✓✓··
+            player>board GET /findAll #2 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓··✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓··✓✓··
+            player>board POST /move #3   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓··✓✓··
+            player>board GET /findAll #3 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓··✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓··✓✓··
+            309 runs, 0 broken
+        "#]],
     );
 }
 
@@ -80,17 +80,17 @@ fn the_naive_player_moves_twice_and_panics() {
     check(
         Player::Naive,
         expect![[r#"
-        player>board POST /move #1   ✓ ✓✓ ✓✓✓ ✓✓✓✓ VV V✓ CVCV ✓✓·
-        player>board GET /findAll #1 ✓ ✓✓ ✓✓✓ ··✓✓ ✓✓ ✓✓ C✓C✓ ✓✓·
-        player>board POST /move #2   ✓ ✓✓ ✓✓✓ ✓✓✓✓ VV V✓ CVCV ✓✓·
-        player>board GET /findAll #2 ✓ ✓✓ ✓✓✓ ··✓✓ ✓✓ ✓✓ C✓C✓ ✓✓·
-        player>board POST /move #3   ✓ ✓✓ ✓✓✓ ✓✓✓✓ VV V✓ CVCV ✓✓·
-        player>board GET /findAll #3 ✓ ✓✓ ✓✓✓ ··✓✓ ✓✓ ✓✓ C✓C✓ ✓✓·
-        each move is applied at most once: player>board POST /move #1 post-reply=reset × 15
-        no panic: player>board POST /move #1 validate-reply=bit-flip × 6
-        no panic: player>board GET /findAll #1 validate-reply=bit-flip × 6
-        117 runs, 12 broken
-    "#]],
+            player>board POST /move #1   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓·✓✓✓· ✓✓✓✓V✓✓✓✓✓V✓ VVVV V✓VV✓V CVCVCCVCVC ✓✓··✓✓··
+            player>board GET /findAll #1 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓·✓✓✓· ··✓✓✓··✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ C✓C✓CC✓C✓C ✓✓··✓✓··
+            player>board POST /move #2   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓V✓✓✓✓✓V✓ VVVV V✓VV✓V CVCVCCVCVC ✓✓··✓✓··
+            player>board GET /findAll #2 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓··✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ C✓C✓CC✓C✓C ✓✓··✓✓··
+            player>board POST /move #3   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓V✓✓✓✓✓V✓ VVVV V✓VV✓V CVCVCCVCVC ✓✓··✓✓··
+            player>board GET /findAll #3 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓··✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ C✓C✓CC✓C✓C ✓✓··✓✓··
+            each move is applied at most once: player>board POST /move #1 post-reply=reset × 42
+            no panic: player>board POST /move #1 validate-reply=bit-flip × 9
+            no panic: player>board GET /findAll #1 validate-reply=bit-flip × 9
+            291 runs, 15 broken
+        "#]],
     );
 }
 
@@ -99,19 +99,19 @@ fn the_patient_player_is_stuck() {
     check(
         Player::Patient,
         expect![[r#"
-        player>board POST /move #1   ✓ V✓ ✓✓✓ ✓✓✓✓ VV V✓ CVCV ✓✓·
-        player>board GET /findAll #1 ✓ V✓ ✓✓✓ ··✓✓ ✓✓ V✓ C✓C✓ ✓✓·
-        player>board POST /move #2   ✓ V✓ ✓✓✓ ✓✓✓✓ VV V✓ CVCV ✓✓·
-        player>board GET /findAll #2 ✓ V✓ ✓✓✓ ··✓✓ ✓✓ V✓ C✓C✓ ✓✓·
-        player>board POST /move #3   ✓ V✓ ✓✓✓ ✓✓✓✓ VV V✓ CVCV ✓✓·
-        player>board GET /findAll #3 ✓ V✓ ✓✓✓ ··✓✓ ✓✓ V✓ C✓C✓ ✓✓·
-        no deadlock + the game ends: player>board POST /move #1 deliver-request=lost × 6
-        each move is applied at most once: player>board POST /move #1 post-reply=reset × 12
-        no deadlock + the game ends: player>board GET /findAll #1 deliver-request=lost × 6
-        no panic: player>board POST /move #1 validate-reply=bit-flip × 6
-        no panic: player>board GET /findAll #1 validate-reply=bit-flip × 6
-        117 runs, 21 broken
-    "#]],
+            player>board POST /move #1   ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓·✓✓✓· ✓✓✓✓V✓✓✓✓✓V✓ VVVV V✓VV✓V CVCVCCVCVC ✓✓··✓✓··
+            player>board GET /findAll #1 ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓·✓✓✓· ··✓✓✓··✓✓✓ ✓✓✓✓ V✓✓V✓✓ C✓C✓CC✓C✓C ✓✓··✓✓··
+            player>board POST /move #2   ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓V✓✓✓✓✓V✓ VVVV V✓VV✓V CVCVCCVCVC ✓✓··✓✓··
+            player>board GET /findAll #2 ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓··✓✓✓ ✓✓✓✓ V✓✓V✓✓ C✓C✓CC✓C✓C ✓✓··✓✓··
+            player>board POST /move #3   ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓V✓✓✓✓✓V✓ VVVV V✓VV✓V CVCVCCVCVC ✓✓··✓✓··
+            player>board GET /findAll #3 ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓··✓✓✓ ✓✓✓✓ V✓✓V✓✓ C✓C✓CC✓C✓C ✓✓··✓✓··
+            no deadlock + the game ends: player>board POST /move #1 deliver-request=lost × 6
+            each move is applied at most once: player>board POST /move #1 post-reply=reset × 36
+            no deadlock + the game ends: player>board GET /findAll #1 deliver-request=lost × 6
+            no panic: player>board POST /move #1 validate-reply=bit-flip × 9
+            no panic: player>board GET /findAll #1 validate-reply=bit-flip × 9
+            279 runs, 24 broken
+        "#]],
     );
 }
 
@@ -142,20 +142,91 @@ fn a_cell_says_what_a_run_of_its_plan_says_or_why_there_was_none() {
     for cell in &report.cells {
         for variant in &cell.variants {
             let Some(skip) = variant.skip else {
-                let plan = plan_of(cell.exchange.clone(), cell.step, variant.effect);
+                let plan = plan_of(cell, variant);
                 let record = toy.play(&plan);
                 assert_eq!(verdict(&record, Some(&report.baseline)), variant.verdict, "{plan}");
                 continue;
             };
+            if skip == Skip::SameAsOnce {
+                let sticky = toy.play(&plan_of(cell, variant));
+                let once = Variant { lasting: Lasting::Once, ..variant.clone() };
+                let once = toy.play(&plan_of(cell, &once));
+                assert_eq!(once.fingerprint, sticky.fingerprint, "{}", sticky.plan);
+                assert_eq!(verdict(&once, Some(&report.baseline)), variant.verdict);
+            }
             *seen.entry(format!("{skip:?} {}", variant.effect)).or_insert(0) += 1;
         }
     }
     let seen: Vec<String> = seen.iter().map(|(what, n)| format!("{what} {n}")).collect();
-    assert_eq!(seen, ["NoDiskWrite disk-full 9", "NoDiskWrite io-error 3"]);
+    assert_eq!(
+        seen,
+        [
+            "NoDiskWrite disk-full 18",
+            "NoDiskWrite io-error 18",
+            "NothingOlder older 4",
+            "SameAsOnce late 2",
+            "SameAsOnce partition 2",
+            "SameAsOnce pause 4",
+        ]
+    );
+    assert_eq!(report.pruned, 8);
 }
 
-fn plan_of(at: bizarro_record::ExchangeId, step: Step, effect: Effect) -> Plan {
-    Plan { injections: vec![Injection::once(at, step, effect)], ..Plan::default() }
+#[test]
+fn pairs_find_what_single_faults_do_not() {
+    let toy = Toy { turns: 1, ..Toy::new(Player::Hasty) };
+    let pairs = |budget, jobs| {
+        let lasting = Variants::Once;
+        let options = MatrixOptions { pairs: budget, lasting, ..MatrixOptions::default() };
+        let mut report = matrix(&mut runners(toy, jobs), options, &mut Silent).unwrap();
+        report.wall = std::time::Duration::ZERO;
+        report
+    };
+    let alone = pairs(0, 1);
+    assert_eq!((alone.cells_broken(), alone.pairs), (0, None));
+    let report = pairs(300, 1);
+    let tried = report.pairs.unwrap();
+    assert_eq!(tried.tried, 300);
+    assert!(tried.possible > 500 && tried.broken > 0, "{tried:?}");
+    assert_eq!(report.cells, alone.cells);
+    let finding = &report.findings[0];
+    assert_eq!(finding.properties, ["each move is applied at most once"]);
+    assert_eq!(finding.plan().injections.len(), 2);
+    assert_eq!(finding.plans.len() as u64, tried.broken);
+    assert_eq!(pairs(300, 3), report);
+    // The budget only cuts the end off.
+    let fewer = pairs(50, 1);
+    assert!(fewer.pairs.unwrap().broken <= tried.broken);
+    assert_eq!(fewer.pairs.unwrap().possible, tried.possible);
+}
+
+#[test]
+fn a_sticky_fault_is_met_by_more_than_one_attempt() {
+    let report = explored(Toy::new(Player::Careful), 1);
+    let variants =
+        report.cells.iter().flat_map(|cell| cell.variants.iter().map(move |v| (cell, v)));
+    let (cell, lost) = variants
+        .filter(|(_, v)| v.effect == Effect::Lost && v.lasting == Lasting::Sticky)
+        .find(|(_, v)| v.skip.is_none())
+        .unwrap();
+    let record = Toy::new(Player::Careful).play(&plan_of(cell, lost));
+    let strikes: Vec<Nanos> = record
+        .events
+        .iter()
+        .filter(|s| matches!(s.event, Event::Struck { .. }))
+        .map(|s| s.at)
+        .collect();
+    // It asks again every five seconds, for a minute.
+    assert_eq!(strikes.len(), 12);
+    assert_eq!(lost.verdict.outcome, Outcome::Held);
+}
+
+fn plan_of(cell: &Cell, variant: &Variant) -> Plan {
+    let injection = Injection {
+        lasting: variant.lasting,
+        ..Injection::once(cell.exchange.clone(), cell.step, variant.effect)
+    };
+    Plan { injections: vec![injection], ..Plan::default() }
 }
 
 #[test]
@@ -195,7 +266,8 @@ fn a_model_leaves_out_what_it_excludes() {
         .map(|variant| variant.effect)
         .collect();
     assert!(!outside.is_empty());
-    assert!(outside.iter().all(|effect| matches!(effect, Effect::BitFlip | Effect::Garbage)));
+    assert!(outside.iter().all(|effect| effect.is_kind_of(Effect::BitFlip)
+        || matches!(effect, Effect::Garbage | Effect::Older | Effect::ErrorBody)));
     assert!(report.findings.iter().all(|f| !f.properties.contains(&"no panic".to_string())));
 }
 
@@ -275,7 +347,7 @@ fn the_earliest_run_that_differs_is_shown() {
     // Runs 1 and 2 are the baseline, 3 and 4 the first cell; 6 is the second run of the second cell.
     let report = matrix(&mut drifting(6), options, &mut Silent).unwrap();
     let plan = report.difference.unwrap().plan.to_string();
-    assert_eq!(plan, "player>board POST /move #1 deliver-request=lost");
+    assert_eq!(plan, "player>board POST /move #1 post-request=refused");
 }
 
 #[test]
@@ -334,7 +406,8 @@ fn an_interrupted_matrix_tells_what_is_known() {
     let skipped = report.cells.iter().flat_map(|cell| &cell.variants);
     let skipped = skipped.filter(|v| v.skip == Some(Skip::Interrupted)).count();
     // And the baseline at the end.
-    assert_eq!(skipped as u64 + 1, whole.runs - report.runs);
+    let unknown = whole.pruned - report.pruned;
+    assert_eq!(skipped as u64 + 1, whole.runs - report.runs + unknown);
 }
 
 #[test]
@@ -372,7 +445,13 @@ fn progress_is_told_every_run() {
     let mut runners = runners(Toy::new(Player::Naive), 2);
     let report = matrix(&mut runners, MatrixOptions::default(), &mut progress).unwrap();
     assert_eq!(progress.ran, report.runs);
-    assert_eq!(progress.announced, [(Phase::Baseline, 2), (Phase::Matrix, report.runs - 2)]);
+    let variants = report.cells.iter().flat_map(|cell| &cell.variants);
+    let sticky = variants.filter(|v| v.lasting == Lasting::Sticky && v.skip.is_none());
+    let sticky = sticky.count() as u64;
+    assert_eq!(
+        progress.announced,
+        [(Phase::Baseline, 2), (Phase::Matrix, report.runs - 2 - sticky), (Phase::Sticky, sticky),]
+    );
     let in_findings: usize = report.findings.iter().map(|finding| finding.plans.len()).sum();
     assert_eq!(progress.failures, in_findings);
 }

@@ -45,6 +45,8 @@ pub struct PlanDecider {
     jitter: (u64, SplitMix64),
     drawn: Option<Drawn>,
     injections: Vec<Planned>,
+    /// Requests have to be kept, because the plan may strike with older ones.
+    keeps_requests: bool,
 }
 
 /// A fault of the plan and when it struck first.
@@ -85,7 +87,12 @@ impl Drawn {
         }
         let chosen = self.draws.within(0, count - 1) as usize;
         self.left -= 1;
-        possible().nth(chosen).copied()
+        match possible().nth(chosen).copied() {
+            Some(Effect::CrashAt(last)) => {
+                Some(Effect::CrashAt(self.draws.within(1, last.into()) as u32))
+            }
+            other => other,
+        }
     }
 }
 
@@ -98,6 +105,8 @@ impl PlanDecider {
             draws: stream(Purpose::Fault),
             left: DRAWN_MAX,
         };
+        let named = plan.injections.iter().map(|injection| &injection.effect);
+        let drawn_effects = plan.faults.iter().flat_map(|faults| &faults.effects);
         PlanDecider {
             hosts: hosts.iter().map(ToString::to_string).collect(),
             scheduler: Scheduler::new(plan, hosts, stream(Purpose::Schedule)),
@@ -111,6 +120,7 @@ impl PlanDecider {
                 .iter()
                 .map(|injection| Planned { injection: injection.clone(), struck: None })
                 .collect(),
+            keeps_requests: named.chain(drawn_effects).any(|effect| *effect == Effect::Older),
         }
     }
 
@@ -155,6 +165,10 @@ impl Decider for PlanDecider {
             return Some(planned.injection.effect);
         }
         self.drawn.as_mut()?.fault(step)
+    }
+
+    fn keeps_requests(&self) -> bool {
+        self.keeps_requests
     }
 
     fn deviations(&self) -> Option<Vec<Deviation>> {

@@ -6,10 +6,10 @@
 //!
 //! | effect | allowed where |
 //! |---|---|
-//! | reset, lost, truncated, empty | the network is fair-loss or arbitrary: a message or its end may be missing |
-//! | bit-flip, garbage | the network is arbitrary, or a node is Byzantine: a message may say what nobody meant |
+//! | reset, refused, unreachable, lost, partition, truncated, empty | the network is fair-loss or arbitrary: a message or its end may be missing |
+//! | bit-flip, garbage, older, error-body | the network is arbitrary, or a node is Byzantine: a message may say what nobody meant |
 //! | late, pause | timing is partially synchronous or asynchronous: there are moments without a bound |
-//! | crash | nodes are crash-recovery or Byzantine: the effect starts the process again |
+//! | crash, crash@N | nodes are crash-recovery or Byzantine: the effect starts the process again |
 //! | disk-full, io-error | everywhere: the models say nothing of a disk that honestly reports an error |
 
 use bizarro_record::Effect;
@@ -70,14 +70,18 @@ impl SystemModel {
     /// Whether `effect` can happen in this model; the reasons are at the top of this file.
     pub fn allows(self, effect: Effect) -> bool {
         match effect {
-            Effect::Reset | Effect::Lost | Effect::Truncated | Effect::Empty => {
-                self.network != Network::Reliable
-            }
-            Effect::BitFlip | Effect::Garbage => {
+            Effect::Reset
+            | Effect::Refused
+            | Effect::Unreachable
+            | Effect::Lost
+            | Effect::Partition
+            | Effect::Truncated
+            | Effect::Empty => self.network != Network::Reliable,
+            Effect::BitFlip | Effect::Garbage | Effect::Older | Effect::ErrorBody => {
                 self.network == Network::Arbitrary || self.nodes == Nodes::Byzantine
             }
             Effect::Late | Effect::Pause => self.timing != Timing::Synchronous,
-            Effect::Crash => self.nodes != Nodes::CrashStop,
+            Effect::Crash | Effect::CrashAt(_) => self.nodes != Nodes::CrashStop,
             Effect::DiskFull | Effect::IoError => true,
         }
     }
@@ -152,7 +156,10 @@ mod tests {
     #[test]
     fn a_fair_loss_network_does_not_invent_bytes() {
         let model = SystemModel { network: Network::FairLoss, ..SystemModel::default() };
-        allowed(model, "reset lost late truncated empty disk-full io-error crash pause");
+        allowed(
+            model,
+            "reset refused unreachable lost partition late truncated empty disk-full io-error crash crash@ pause",
+        );
     }
 
     #[test]
@@ -162,7 +169,7 @@ mod tests {
             nodes: Nodes::Byzantine,
             timing: Timing::Synchronous,
         };
-        allowed(model, "bit-flip garbage disk-full io-error crash");
+        allowed(model, "bit-flip garbage older error-body disk-full io-error crash crash@");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use alloc::boxed::Box;
 
 use crate::fs::locks::Locks;
 use crate::fs::{Cred, Fs, Ino, Realtime, Standard};
+use crate::net::Deadly;
 use crate::object::Descriptors;
 use crate::seams::Outside;
 use crate::signal::ProcessSignals;
@@ -116,8 +117,8 @@ pub struct Host {
     pub paused_until: Option<Nanos>,
     /// Runnable tasks that wait for the end of the pause.
     pub parked: Vec<TaskId>,
-    /// A planned crash strikes at its next system call.
-    pub crash_at_next_call: bool,
+    /// A planned crash strikes at this one of its next system calls, from 1.
+    pub crash_at: Option<(u32, Deadly)>,
     /// The next process id.
     pub next_pid: u32,
 }
@@ -180,7 +181,7 @@ impl Host {
             incarnation: 0,
             paused_until: None,
             parked: Vec::new(),
-            crash_at_next_call: false,
+            crash_at: None,
             next_pid: FIRST_PID,
         }
     }

@@ -247,9 +247,8 @@ impl Kernel {
         self.stats.syscalls += 1;
         self.stats.traps += u64::from(via == Via::Trap);
         self.now += self.cost;
-        if self.hosts[usize::from(host.0)].crash_at_next_call {
-            self.hosts[usize::from(host.0)].crash_at_next_call = false;
-            self.crash_host(host);
+        self.net.call_begun(host.0);
+        if self.hosts[usize::from(host.0)].crash_at.is_some() && self.crash_comes_nearer(host) {
             return Some(Flow::Gone);
         }
         if running.tid == 0 {

@@ -8,7 +8,7 @@ use bizarro_record::{Ending, Event, Role, Stream};
 use crate::fs::Fs;
 use crate::host::{HostId, Life, Process};
 use crate::kernel::{Command, Kernel, PAUSE, RESTART_AFTER};
-use crate::net::HostFault;
+use crate::net::{Deadly, HostFault};
 use crate::object::{Descriptor, Kind, ObjId};
 use crate::task::{Task, TaskId, TaskState, WaitsFor};
 use crate::timers::Timer;
@@ -22,7 +22,7 @@ impl Kernel {
         owner.next_pid += 1;
         owner.incarnation += 1;
         owner.life = Life::Up;
-        owner.crash_at_next_call = false;
+        owner.crash_at = None;
         owner.process = Process::new(pid, Fs::ROOT, now);
         owner.fs().retain(Fs::ROOT);
         let incarnation = owner.incarnation;
@@ -118,6 +118,20 @@ impl Kernel {
         self.timers.push(self.now + RESTART_AFTER, Timer::Restart(host));
     }
 
+    /// A planned crash comes one system call nearer; says whether it strikes before this one.
+    #[cold]
+    pub(crate) fn crash_comes_nearer(&mut self, host: HostId) -> bool {
+        let Some((calls, deadly)) = self.hosts[usize::from(host.0)].crash_at else { return false };
+        if calls > 1 {
+            self.hosts[usize::from(host.0)].crash_at = Some((calls - 1, deadly));
+            return false;
+        }
+        self.hosts[usize::from(host.0)].crash_at = None;
+        self.with_net(|net, cx| net.show_deadly(cx, deadly));
+        self.crash_host(host);
+        true
+    }
+
     /// What every end of a process has in common, however it came about (exit_group(2), "Notes").
     fn destroy_process(&mut self, host: HostId) {
         self.fingerprint.mix(0xdead_0000 | u64::from(host.0));
@@ -148,7 +162,10 @@ impl Kernel {
         match fault {
             HostFault::Crash(host) => self.crash_host(HostId(host)),
             HostFault::CrashSoon(host) => {
-                self.hosts[usize::from(host)].crash_at_next_call = true;
+                self.hosts[usize::from(host)].crash_at = Some((1, Deadly::TOLD));
+            }
+            HostFault::CrashAt(host, call, deadly) => {
+                self.hosts[usize::from(host)].crash_at = Some((call, deadly));
             }
             HostFault::Pause(host) => self.pause_host(HostId(host)),
             HostFault::DiskFull(host) => {

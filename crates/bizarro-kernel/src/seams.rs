@@ -109,6 +109,9 @@ pub trait Decider {
     fn chance(&mut self, ppm: u32) -> bool;
     /// Whether a fault strikes this step of this exchange now. Asked at most once per exchange and step.
     fn fault(&mut self, now: Nanos, exchange: &ExchangeId, step: Step) -> Option<Effect>;
+    /// Whether a request may be replaced by the one before it, so that requests have to be kept. The answer is always
+    /// the same.
+    fn keeps_requests(&self) -> bool;
     /// Where the schedule has left the fair one so far, in order; `None` where there were too many to keep.
     fn deviations(&self) -> Option<Vec<Deviation>>;
 }

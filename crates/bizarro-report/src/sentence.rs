@@ -88,7 +88,19 @@ pub(crate) fn effect(injection: &Injection) -> String {
         _ => (server, "while it handled the request"),
     };
     match injection.effect {
+        Effect::Reset if injection.step == Step::DeliverReply => {
+            "the reply was lost and the connection reset after it had left".to_string()
+        }
         Effect::Reset => format!("the connection was reset before the {message} left"),
+        Effect::Refused => format!("{server} refused it and every connection for 5 s"),
+        Effect::Unreachable => format!("{server} could not be reached for 5 s"),
+        Effect::Partition => format!("nothing passed between {client} and {server} for 30 s"),
+        Effect::Older => format!("the {message} before it came in its place"),
+        Effect::ErrorBody => "the reply of success held an error".to_string(),
+        Effect::CrashAt(call) => format!(
+            "{server} was killed before its {} system call since the request had arrived",
+            ordinal(call)
+        ),
         Effect::Lost => format!("the {message} was lost on the way"),
         Effect::Late => format!("the {message} came a minute late"),
         Effect::BitFlip => format!("one bit of the {message} was flipped"),

@@ -38,6 +38,17 @@ pub(crate) fn matrix_totals(report: &MatrixReport) -> String {
         count(report.runs, "run"),
         seconds(report.wall),
     ];
+    if !report.cells.is_empty() {
+        parts.push(format!("{} different", thousands(report.distinct)));
+    }
+    if report.pruned > 0 {
+        parts.push(format!("{} known without a run", thousands(report.pruned)));
+    }
+    if let Some(pairs) = report.pairs {
+        let (tried, possible) = (thousands(pairs.tried), thousands(pairs.possible));
+        let broken = thousands(pairs.broken);
+        parts.push(format!("{tried} of {possible} pairs of faults, {broken} violated"));
+    }
     let kinds = report.findings.iter().filter(|finding| finding.is_failure()).count();
     match report.cells_broken() {
         _ if report.cells.is_empty() => {

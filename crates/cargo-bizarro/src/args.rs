@@ -5,7 +5,8 @@ use std::num::NonZero;
 use std::path::PathBuf;
 
 use bizarro::supervisor::settings::{
-    DIRECTED, DRIVEN, DRIVEN_FOR_MATRIX, JOBS, MATRIX, RUNS, SEEDS, SWARM_SEED, TIME, WATCHDOG,
+    DIRECTED, DRIVEN, DRIVEN_FOR_MATRIX, JOBS, MATRIX, PAIRS, RUNS, SEEDS, SWARM_SEED, TIME,
+    WATCHDOG,
 };
 use bizarro_record::Plan;
 use clap::{Args, Parser, Subcommand};
@@ -48,6 +49,12 @@ pub(crate) enum Command {
     Matrix {
         /// Only tests whose name contains this; a crate's name means its tests.
         filter: Option<String>,
+        /// How many faults strike in one run; with 2, pairs are tried beside single faults.
+        #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=2))]
+        depth: u32,
+        /// How many pairs of faults are run; 1,000 without this.
+        #[arg(long, value_name = "N")]
+        runs: Option<u32>,
         #[command(flatten)]
         search: Search,
         #[command(flatten)]
@@ -133,6 +140,8 @@ pub(crate) struct Search {
     pub(crate) watchdog: Option<NonZero<u32>>,
 }
 
+/// How many pairs of faults are run where nothing is said.
+const PAIR_RUNS: u32 = 1_000;
 /// How many runs a swarm has where nothing is said.
 const SWARM_RUNS: u32 = 1_000;
 
@@ -205,8 +214,11 @@ impl Search {
     }
 
     /// The matrix, whatever the test says, and random schedules only if they are asked for.
-    pub(crate) fn for_matrix(&self) -> Variables {
+    pub(crate) fn for_matrix(&self, depth: u32, runs: Option<u32>) -> Variables {
         let mut variables = self.variables();
+        if depth > 1 {
+            variables.push((PAIRS, runs.unwrap_or(PAIR_RUNS).to_string()));
+        }
         variables.push((DRIVEN, DRIVEN_FOR_MATRIX.to_string()));
         variables.push((MATRIX, "1".to_string()));
         variables.push((SEEDS, self.seeds.unwrap_or(0).to_string()));
@@ -298,6 +310,18 @@ mod tests {
     }
 
     #[test]
+    fn pairs_are_tried_where_the_depth_is_two() {
+        let pairs = |command: &str| {
+            let Command::Matrix { search, depth, runs, .. } = parse(command) else { panic!() };
+            let variables = search.for_matrix(depth, runs);
+            variables.into_iter().find(|(name, _)| *name == PAIRS).map(|(_, value)| value)
+        };
+        assert_eq!(pairs("cargo bizarro matrix"), None);
+        assert_eq!(pairs("cargo bizarro matrix --depth 2").as_deref(), Some("1000"));
+        assert_eq!(pairs("cargo bizarro matrix --depth 2 --runs 50").as_deref(), Some("50"));
+    }
+
+    #[test]
     fn a_time_has_a_unit_or_is_in_seconds() {
         assert_eq!(["30s", "5m", "2h", "7"].map(seconds), [Ok(30), Ok(300), Ok(7200), Ok(7)]);
         for wrong in ["", "s", "0s", "5ms", "1.5s", "-3", "99999999h"] {
@@ -323,6 +347,9 @@ mod tests {
         let search = Search { jobs: NonZero::new(3), seeds: Some(5), watchdog: NonZero::new(9) };
         let expected =
             [(JOBS, "3"), (WATCHDOG, "9"), (DRIVEN, "matrix"), (MATRIX, "1"), (SEEDS, "5")];
-        assert_eq!(search.for_matrix(), expected.map(|(name, value)| (name, value.to_string())));
+        assert_eq!(
+            search.for_matrix(1, Some(9)),
+            expected.map(|(name, value)| (name, value.to_string()))
+        );
     }
 }

@@ -63,8 +63,9 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Swarm { filter, budget, search, build } => {
             drive::all(&built::tests(&build, filter.as_deref())?, &budget.variables(&search))
         }
-        Command::Matrix { filter, search, build } => {
-            drive::all(&built::tests(&build, filter.as_deref())?, &search.for_matrix())
+        Command::Matrix { filter, depth, runs, search, build } => {
+            let variables = search.for_matrix(depth, runs);
+            drive::all(&built::tests(&build, filter.as_deref())?, &variables)
         }
         Command::Replay(wanted) => replay::run(&wanted),
         Command::Exec(wanted) => exec::run(&wanted),

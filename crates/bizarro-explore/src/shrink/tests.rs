@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 /// A run of a swarm: random schedule, jitter, and faults of all kinds.
 fn wild(seed: u64, one_in: u32) -> Plan {
-    let effects: Vec<&str> = Effect::ALL.into_iter().map(Effect::key).collect();
+    let effects: Vec<String> = Effect::ALL.iter().map(ToString::to_string).collect();
     let effects = effects.join(",");
     format!("seed={seed}; random; jitter=3ms; faults=1/{one_in} {effects}").parse().unwrap()
 }

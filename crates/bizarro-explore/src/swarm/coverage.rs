@@ -30,12 +30,12 @@ pub(super) fn points(record: &RunRecord) -> Vec<u64> {
         let mut hasher = DefaultHasher::new();
         let at = &injection.at;
         (&at.client, &at.server, &at.name, at.ordinal.min(2)).hash(&mut hasher);
-        (injection.step, injection.effect.kind(), before, strikes).hash(&mut hasher);
+        (injection.step, injection.effect.key(), before, strikes).hash(&mut hasher);
         for host in 0..record.hosts.len() {
             hash_host(record, host, stamped.at, &mut hasher);
         }
         points.push(hasher.finish());
-        before = Some(injection.effect.kind());
+        before = Some(injection.effect.key());
         strikes = (strikes + 1).min(STRIKES_TOLD);
     }
     points

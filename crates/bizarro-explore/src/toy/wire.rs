@@ -167,12 +167,14 @@ impl Wire {
         }
         match self.fault(&id, Step::DeliverRequest) {
             Some(Effect::Lost) => return Reply::Silence,
+            Some(Effect::Partition) => self.pass(Nanos::from_secs(30)),
             Some(_) => {
                 self.crash(BOARD);
                 return Reply::Broken;
             }
-            None => self.record.exchanges[index].delivered = Some(self.now()),
+            None => {}
         }
+        self.record.exchanges[index].delivered = Some(self.now());
         match self.handle(&id, update) {
             Handled::Broke => Reply::Broken,
             Handled::Replies(status) => self.reply(index, &id, status),
@@ -199,6 +201,7 @@ impl Wire {
             completed: None,
             request_bytes: 64,
             reply_bytes: 0,
+            server_calls: writes + 2,
             server_disk_writes: writes,
             client_disk_writes: 0,
             status: None,
@@ -213,7 +216,12 @@ impl Wire {
         }
         let status = match self.fault(id, Step::UpdateServer) {
             Some(Effect::DiskFull | Effect::IoError) => 500,
-            Some(Effect::Crash) => {
+            Some(Effect::Crash | Effect::CrashAt(1)) => {
+                self.crash(BOARD);
+                return Handled::Broke;
+            }
+            Some(Effect::CrashAt(_)) => {
+                update(self);
                 self.crash(BOARD);
                 return Handled::Broke;
             }
@@ -238,6 +246,7 @@ impl Wire {
         self.record.exchanges[index].replied = Some(self.now());
         match self.fault(id, Step::DeliverReply) {
             Some(Effect::Lost) => return Reply::Silence,
+            Some(Effect::Reset) => return Reply::Broken,
             Some(_) => self.pass(Nanos::from_secs(60)),
             None => self.hop(),
         }

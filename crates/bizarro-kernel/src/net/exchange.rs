@@ -88,6 +88,7 @@ pub(super) struct Record {
     completed: Option<Nanos>,
     pub(super) request_bytes: u64,
     pub(super) reply_bytes: u64,
+    server_calls: u32,
     server_disk_writes: u32,
     client_disk_writes: u32,
     pub(super) status: Option<u16>,
@@ -146,6 +147,8 @@ struct Name {
     client: u16,
     server: u16,
     count: u32,
+    /// The first bytes of the last request, where requests are kept.
+    last_request: Option<Vec<u8>>,
 }
 
 /// All exchanges of a run.
@@ -254,7 +257,7 @@ impl Exchanges {
             name: text.clone(),
             ordinal: 0,
         };
-        self.names.push(Name { id, client, server, count: 0 });
+        self.names.push(Name { id, client, server, count: 0, last_request: None });
         names.insert(text, new);
         new
     }
@@ -277,6 +280,7 @@ impl Exchanges {
             completed: None,
             request_bytes: 0,
             reply_bytes: 0,
+            server_calls: 0,
             server_disk_writes: 0,
             client_disk_writes: 0,
             status: None,
@@ -365,6 +369,20 @@ impl Exchanges {
         label
     }
 
+    /// A process of `host` begins a system call.
+    #[inline]
+    pub(super) fn call_begun(&mut self, host: u16) {
+        for exchange in &self.serving[usize::from(host)] {
+            self.records[*exchange as usize].server_calls += 1;
+        }
+    }
+
+    /// Keeps the bytes of a request for the next one of its name; gives those that were kept.
+    pub(super) fn keep_request(&mut self, mark: Mark, bytes: &[u8]) -> Option<Vec<u8>> {
+        let name = &mut self.names[self.records[mark.exchange as usize].name as usize];
+        name.last_request.replace(bytes.to_vec())
+    }
+
     /// `host` wrote to its disk.
     pub(super) fn disk_written(&mut self, host: u16) {
         for exchange in &self.serving[usize::from(host)] {
@@ -389,6 +407,7 @@ impl Exchanges {
                 completed: record.completed,
                 request_bytes: record.request_bytes,
                 reply_bytes: record.reply_bytes,
+                server_calls: record.server_calls,
                 server_disk_writes: record.server_disk_writes,
                 client_disk_writes: record.client_disk_writes,
                 status: record.status,

@@ -4,14 +4,14 @@
 //!
 //! | step | asked | effects |
 //! |---|---|---|
-//! | 1 post-request | the request's first bytes are handed to send | **reset**: send fails with `ECONNRESET`, no byte leaves, the peer gets an RST (UDP: `ECONNREFUSED`) |
-//! | 2 deliver-request | likewise | **lost**: the bytes vanish, and the connection is silent from then on, both ways; nothing is acknowledged (UDP: the datagram vanishes). **crash**: the server is killed when the last byte arrives, before it reads it |
-//! | 3 validate-request | likewise | **bit-flip**, **garbage**: in the bytes of this send. **truncated**: the second half of these bytes is missing, and a FIN comes in its place; what the client sends later is swallowed |
-//! | 4 update-server | the last byte has arrived | **disk-full**, **io-error**, **pause**: now. **crash**: when the server has read the last byte |
+//! | 1 post-request | the request's first bytes are handed to send | **reset**: send fails with `ECONNRESET`, no byte leaves, the peer gets an RST (UDP: `ECONNREFUSED`). **refused**: the same, and for five seconds the server answers the client's SYNs with an RST, and its datagrams with "port unreachable". **unreachable**: send fails with `EHOSTUNREACH` and the connection ends without a word to the peer; for five seconds no packet passes between the two hosts, and the client's connect and datagrams fail alike |
+//! | 2 deliver-request | likewise | **lost**: the bytes vanish, and the connection is silent from then on, both ways; nothing is acknowledged (UDP: the datagram vanishes). **partition**: for thirty seconds no packet passes between the two hosts, either way, of any connection; then TCP sends again what was lost. **crash**: the server is killed when the last byte arrives, before it reads it |
+//! | 3 validate-request | likewise | **bit-flip**, **garbage**: in the bytes of this send. **truncated**: the second half of these bytes is missing, and a FIN comes in its place; what the client sends later is swallowed. **older**: these bytes are replaced by the first bytes of the request before it of the same name; where there was none, nothing strikes |
+//! | 4 update-server | the last byte has arrived | **disk-full**, **io-error**, **pause**: now. **crash**: when the server has read the last byte. **crash@N**: before the N-th system call that the server begins from now on; where it begins fewer, nothing strikes |
 //! | 5 post-reply | the reply's first bytes are handed to send | **reset**: as in step 1. **crash**: the server is killed before a byte leaves |
-//! | 6 deliver-reply | likewise | **lost**: as in step 2. **late**: this and all that the server sends later on this connection takes a minute longer |
-//! | 7 validate-reply | likewise | as in step 3; **empty**: a FIN in place of the reply |
-//! | 8 update-client | the last byte has arrived | **pause**, **disk-full**: now. **crash**: when the client has read the last byte |
+//! | 6 deliver-reply | likewise | **lost**: as in step 2. **late**: this and all that the server sends later on this connection takes a minute longer. **reset**: send succeeds, the bytes vanish, and both ends find the connection reset (UDP: as lost) |
+//! | 7 validate-reply | likewise | **bit-flip**, **garbage**, **truncated**: as in step 3. **empty**: a FIN in place of the reply. **error-body**: of an HTTP reply with a status of 2xx, the body as far as it comes in this send is replaced by an error, see [`super::body`]; where there is none, nothing strikes |
+//! | 8 update-client | the last byte has arrived | **pause**, **disk-full**, **io-error**: now. **crash**: when the client has read the last byte |
 //!
 //! Where a protocol does not say which byte is the last one, it is the last one that was sent when everything
 //! that was sent has arrived. Where the name of an HTTP request does not come with its first bytes, "first"
@@ -22,14 +22,21 @@ use alloc::vec::Vec;
 use bizarro_record::{Effect, Event, Injection, Nanos, Step};
 
 use super::addr::Endpoint;
+use super::barrier::Wall;
+use super::body::put_error_into;
 use super::exchange::{Connection, Mark, Piece, Side};
 use super::socket::{Proto, SockId};
 use super::tcp::{HELD, Segment, What};
-use super::{Cx, HostFault, Net};
+use super::{Cx, Deadly, HostFault, Net, Wake};
 use crate::errno::Errno;
 
 /// How much later a message is that is *late*.
 const LATE: Nanos = Nanos::from_secs(60);
+
+/// How long a server refuses, or is not to be reached.
+const TURNED_AWAY: Nanos = Nanos::from_secs(5);
+/// How long a partition lasts.
+const PARTITION: Nanos = Nanos::from_secs(30);
 
 /// What becomes of a datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -43,8 +50,10 @@ pub(super) enum Outcome {
 enum Blow {
     /// Nothing, or nothing beyond its bytes.
     Send,
-    /// The send fails, and the connection is reset.
-    Fail,
+    /// The send fails with this, and the connection is reset.
+    Fail(Errno),
+    /// The send succeeds, the bytes are lost, and the connection is reset.
+    Cut,
     /// The sender dies before a byte leaves.
     Die,
     Lose,
@@ -142,9 +151,17 @@ impl Net {
         let blow = if mark.is_first() { self.blow(cx, mark, &mut data) } else { Blow::Send };
         match blow {
             Blow::Send | Blow::Sever => {}
-            Blow::Fail => {
+            Blow::Fail(errno) => {
                 self.tcp_break(cx, id);
-                return Err(Errno::ECONNRESET);
+                return Err(errno);
+            }
+            Blow::Cut => {
+                self.tcp_break(cx, id);
+                if let Ok(base) = self.base(id) {
+                    base.error = Some(Errno::ECONNRESET);
+                }
+                cx.wake(id, Wake::ERROR);
+                return Ok(());
             }
             Blow::Die => return Err(Errno::ECONNRESET),
             Blow::Lose => self.tcp_go_dark(cx, id),
@@ -174,6 +191,10 @@ impl Net {
             Side::Server => (server, [Step::PostReply, Step::DeliverReply, Step::ValidateReply]),
         };
         let mut blow = Blow::Send;
+        let older = match mark.side() {
+            Side::Client if cx.decider.keeps_requests() => self.exchanges.keep_request(mark, data),
+            _ => None,
+        };
         for step in steps {
             let Some(effect) = self.ask(cx, mark, step) else { continue };
             match (step, effect) {
@@ -182,7 +203,28 @@ impl Net {
                     self.exchanges.make_deadly(mark);
                     continue;
                 }
-                (_, Effect::Reset) => blow = Blow::Fail,
+                (Step::DeliverReply, Effect::Reset) => blow = Blow::Cut,
+                (_, Effect::Reset) => blow = Blow::Fail(Errno::ECONNRESET),
+                (_, Effect::Refused) => {
+                    self.raise(cx.now, client, server, Wall::Refused, TURNED_AWAY);
+                    blow = Blow::Fail(Errno::ECONNRESET);
+                }
+                (_, Effect::Unreachable) => {
+                    self.raise(cx.now, client, server, Wall::Unreachable, TURNED_AWAY);
+                    blow = Blow::Fail(Errno::EHOSTUNREACH);
+                }
+                (_, Effect::Partition) => {
+                    self.raise(cx.now, client, server, Wall::Partition, PARTITION);
+                }
+                (_, Effect::Older) => match &older {
+                    Some(older) => data.clone_from(older),
+                    None => continue,
+                },
+                (_, Effect::ErrorBody) => {
+                    if !put_error_into(data) {
+                        continue;
+                    }
+                }
                 (_, Effect::Crash) => {
                     cx.strikes.push(HostFault::Crash(sender));
                     blow = Blow::Die;
@@ -199,10 +241,10 @@ impl Net {
                     data.clear();
                     blow = Blow::Sever;
                 }
-                (_, Effect::DiskFull | Effect::IoError | Effect::Pause) => {}
+                (_, Effect::DiskFull | Effect::IoError | Effect::CrashAt(_) | Effect::Pause) => {}
             }
             self.show_strike(cx, mark, sender, step, effect);
-            if matches!(blow, Blow::Fail | Blow::Die) {
+            if matches!(blow, Blow::Fail(_) | Blow::Die) {
                 break;
             }
         }
@@ -255,6 +297,11 @@ impl Net {
         let Some(effect) = self.ask(cx, mark, step) else { return Delivered::Harmless };
         let strike = match effect {
             Effect::Crash => return Delivered::KillsWhenRead,
+            Effect::CrashAt(call) => {
+                // It is shown when it strikes.
+                cx.strikes.push(HostFault::CrashAt(host, call, Deadly { mark, effect }));
+                return Delivered::Harmless;
+            }
             Effect::Pause => HostFault::Pause(host),
             Effect::DiskFull => HostFault::DiskFull(host),
             Effect::IoError => HostFault::IoError(host),
@@ -276,6 +323,14 @@ impl Net {
         self.show_strike(cx, mark, host, step, Effect::Crash);
     }
 
+    /// A host dies of a message, now.
+    pub fn show_deadly(&mut self, cx: &mut Cx<'_>, deadly: Deadly) {
+        if deadly != Deadly::TOLD {
+            let (_, server) = self.exchanges.hosts_of(deadly.mark);
+            self.show_strike(cx, deadly.mark, server, Step::UpdateServer, deadly.effect);
+        }
+    }
+
     /// A datagram is about to be sent to another host: which message it is, and what becomes of it.
     pub(super) fn udp_observed(
         &mut self,
@@ -286,6 +341,10 @@ impl Net {
         to: Endpoint,
         data: &mut Vec<u8>,
     ) -> Result<(Mark, Outcome), Errno> {
+        let host = self.base(id)?.host;
+        if let Some(errno) = self.refusal(cx, host, to_host) {
+            return Err(errno);
+        }
         let connection = self.udp_flow(id, to_host, from, to);
         let side = self.exchanges.side(connection, from);
         let mut pieces = core::mem::take(&mut self.exchanges.pieces);
@@ -298,9 +357,10 @@ impl Net {
         }
         match self.blow(cx, mark, data) {
             Blow::Send | Blow::Sever => Ok((mark, Outcome::Pass)),
-            Blow::Fail => Err(Errno::ECONNREFUSED),
+            Blow::Fail(Errno::ECONNRESET) => Err(Errno::ECONNREFUSED),
+            Blow::Fail(errno) => Err(errno),
             Blow::Die => Err(Errno::EPIPE),
-            Blow::Lose => Ok((mark, Outcome::Lose)),
+            Blow::Lose | Blow::Cut => Ok((mark, Outcome::Lose)),
             Blow::Delay => Ok((mark, Outcome::Delay(LATE))),
         }
     }

@@ -34,6 +34,8 @@ use crate::errno::Errno;
 use crate::seams::{Decider, Observer};
 
 mod addr;
+mod barrier;
+mod body;
 mod calls;
 mod control;
 mod conversation;
@@ -70,6 +72,7 @@ pub use calls::{Accepted, Received, Slices, Source};
 pub use control::{Control, Cut, Ucred};
 pub use socket::SockId;
 
+use barrier::Barrier;
 use exchange::Exchanges;
 use link::Links;
 use port::Ports;
@@ -129,12 +132,27 @@ pub enum HostFault {
     Crash(u16),
     /// The host's process is killed at its next system call: it has just read the message that it dies of.
     CrashSoon(u16),
+    /// The host's process is killed at this one of its next system calls, from 1, of this message.
+    CrashAt(u16, u32, Deadly),
     /// The host stands still.
     Pause(u16),
     /// The host's next write to its disk fails with `ENOSPC`.
     DiskFull(u16),
     /// The host's next write to its disk fails with `EIO`.
     IoError(u16),
+}
+
+/// The message that a host dies of. Opaque: it is given back through [`Net::show_deadly`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Deadly {
+    mark: exchange::Mark,
+    effect: bizarro_record::Effect,
+}
+
+impl Deadly {
+    /// Its strike was shown already.
+    pub const TOLD: Deadly =
+        Deadly { mark: exchange::Mark::NONE, effect: bizarro_record::Effect::Crash };
 }
 
 /// Something that happens later. Opaque: it is given back through [`Net::fire`].
@@ -193,6 +211,8 @@ pub struct Net {
     exchanges: Exchanges,
     /// Number of the last message that was shown to the observer.
     messages: u64,
+    /// Pairs of hosts that cannot talk to each other for a while.
+    barriers: Vec<Barrier>,
 }
 
 impl Net {
@@ -216,6 +236,7 @@ impl Net {
             flying: udp_flight::Flying::default(),
             exchanges: Exchanges::new(world.hosts.iter().map(|h| h.name.clone()).collect()),
             messages: 0,
+            barriers: Vec::new(),
         }
     }
 
@@ -239,6 +260,12 @@ impl Net {
     /// All exchanges so far, in the order of their requests.
     pub fn exchanges(&self) -> Vec<Exchange> {
         self.exchanges.all()
+    }
+
+    /// Tells the network that a process of `host` begins a system call, for the counts in [`Exchange`].
+    #[inline]
+    pub fn call_begun(&mut self, host: u16) {
+        self.exchanges.call_begun(host);
     }
 
     /// Tells the network that `host` wrote to its disk, for the counts in [`Exchange`].

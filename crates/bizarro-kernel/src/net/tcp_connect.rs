@@ -125,6 +125,10 @@ impl Net {
             Route::Resolver => {
                 cx.later(cx.now + RESOLVER_LATENCY + RESOLVER_LATENCY, Later::Reset(id));
             }
+            Route::Host(other) if self.refusal(cx, host, other) == Some(Errno::EHOSTUNREACH) => {
+                // A router on the way says so.
+                cx.later(cx.now + self.links.round_trip(host, other), Later::Unreachable(id));
+            }
             _ => self.tcp_send_syn(cx, id),
         }
         Ok(())
@@ -168,6 +172,10 @@ impl Net {
         }
         if self.tcp(known).is_some() {
             return self.tcp_send_syn_ack(cx, client, known);
+        }
+        let client_host = self.tcp(client).map_or(peer_host, |(base, _)| base.host);
+        if self.refusal(cx, client_host, peer_host) == Some(Errno::ECONNREFUSED) {
+            return self.tcp_refuse(cx, client);
         }
         let Some(listener) = self.tcp_listener(peer_host, local, remote) else {
             return self.tcp_refuse(cx, client);

@@ -16,6 +16,9 @@ impl Net {
         if self.hosts[usize::from(from)].is_off || self.hosts[usize::from(to)].is_off {
             return Fate::Lost;
         }
+        if self.is_walled_off(cx.now, from, to) {
+            return Fate::Lost;
+        }
         self.links.carry(cx, from, to, bytes)
     }
 

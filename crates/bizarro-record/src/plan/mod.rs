@@ -347,6 +347,7 @@ mod tests {
         round_trips("preempt a/101 #57; pass a/101 #12 for b/102; a>b GET / #3+ post-reply=reset");
         round_trips("jitter=1500us; a>b GET /+ #3 post-reply=reset");
         round_trips("jitter=7ns");
+        round_trips("a>b GET / #1 update-server=crash@17");
         round_trips(
             "player>board POST /move #3 deliver-reply=lost; player>board udp:53 #1 update-server=crash",
         );
@@ -372,6 +373,8 @@ mod tests {
         refused("a>b GET / #0 deliver-reply=lost", "a>b GET / #0");
         refused("a>b GET / #1 deliver-reply=crash", "deliver-reply=crash");
         refused("a>b GET / #1 deliver=lost", "deliver");
+        refused("a>b GET / #1 update-server=crash@", "crash@");
+        refused("a>b GET / #1 update-server=crash@0", "crash@0");
         refused("nonsense", "nonsense");
         refused("pct=3", "pct=3");
         refused("pct=0/9", "pct=0/9");

@@ -9,27 +9,27 @@ fn the_matrix_of_the_naive_player() {
 
                                                1 post   2 deliver  3 validate  4 update  5 post  6 deliver  7 validate  8 update
              caller → callee  exchange         request  request    request     server    reply   reply      reply       client
-             player → board   POST /move   ×3  ✓        ✓          ✓           ✓         ✗ M     ✗ M        ✗ MP        ✓
+             player → board   POST /move   ×3  ✓        ✓          ✓           ✗ M       ✗ M     ✗ M        ✗ MP        ✓
              player → board   GET /findAll ×3  ✓        ✓          ✓           ✓         ✓       ✓          ✗ P         ✓
 
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
              M each move is applied at most once  P no panic
-             48 cells · 117 runs · 3.1 s · 12 cells violated, in 3 kinds
+             48 cells · 291 runs · 3.1 s · 285 different · 26 known without a run · 15 cells violated, in 3 kinds
 
              1  M  player's 1st POST /move to board: the connection was reset before the reply left; player asked again (4 times
                    instead of 3).
                    each move is applied at most once: move 1 was applied twice
-                   1 fault · recovery 101.0 ms · ended 100.5 ms later · blast radius: 1 of 2 hosts, 1 of 6 exchanges · 15 runs alike
+                   1 fault · recovery 101.0 ms · ended 100.5 ms later · blast radius: 1 of 2 hosts, 1 of 6 exchanges · 42 runs alike
                    cargo bizarro replay pacman::toy 'player>board POST /move #1 post-reply=reset'
 
              2  P  player's 1st POST /move to board: one bit of the reply was flipped; player asked for nothing more.
                    no panic: expected value at line 1 column 1, src/player.rs:31
-                   1 fault · recovery: never · blast radius: 1 of 2 hosts, 6 of 6 exchanges · 6 runs alike
+                   1 fault · recovery: never · blast radius: 1 of 2 hosts, 6 of 6 exchanges · 9 runs alike
                    cargo bizarro replay pacman::toy 'player>board POST /move #1 validate-reply=bit-flip'
 
              3  P  player's 1st GET /findAll to board: one bit of the reply was flipped; player asked for nothing more.
                    no panic: expected value at line 1 column 1, src/player.rs:31
-                   1 fault · recovery: never · blast radius: 1 of 2 hosts, 5 of 6 exchanges · 6 runs alike
+                   1 fault · recovery: never · blast radius: 1 of 2 hosts, 5 of 6 exchanges · 9 runs alike
                    cargo bizarro replay pacman::toy 'player>board GET /findAll #1 validate-reply=bit-flip'
         "#]],
     );
@@ -44,9 +44,9 @@ fn a_narrow_terminal_gets_numbers_for_steps() {
               arbitrary × crash-recovery × partially synchronous
               baseline held · 6 exchanges · 6.0 ms virtual
 
-             caller → callee  exchange         1  2     3  4  5    6     7     8
-             player → board   POST /move   ×3  ✓  ✗ DG  ✓  ✓  ✗ M  ✗ DG  ✗ MP  ✓
-             player → board   GET /findAll ×3  ✓  ✗ DG  ✓  ✓  ✓    ✗ DG  ✗ P   ✓
+             caller → callee  exchange         1  2     3  4    5    6      7     8
+             player → board   POST /move   ×3  ✓  ✗ DG  ✓  ✗ M  ✗ M  ✗ DGM  ✗ MP  ✓
+             player → board   GET /findAll ×3  ✓  ✗ DG  ✓  ✓    ✓    ✗ DG   ✗ P   ✓
              1 post request  2 deliver request  3 validate request
              4 update server  5 post reply  6 deliver reply
              7 validate reply  8 update client
@@ -54,7 +54,7 @@ fn a_narrow_terminal_gets_numbers_for_steps() {
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
              D no deadlock  G the game ends
              M each move is applied at most once  P no panic
-             48 cells · 117 runs · 3.1 s · 21 cells violated, in 5 kinds
+             48 cells · 279 runs · 3.1 s · 273 different · 38 known without a run · 24 cells violated, in 5 kinds
 
              1  DG  player's 1st POST /move to board: the request was lost
                     on the way; player asked for nothing more.
@@ -70,7 +70,7 @@ fn a_narrow_terminal_gets_numbers_for_steps() {
                    each move is applied at most once: move 1 was applied
                    twice
                    1 fault · recovery 101.0 ms · ended 100.5 ms later ·
-                   blast radius: 1 of 2 hosts, 1 of 6 exchanges · 12 runs
+                   blast radius: 1 of 2 hosts, 1 of 6 exchanges · 36 runs
                    alike
                    cargo bizarro replay pacman::toy 'player>board POST /move #1 post-reply=reset'
 
@@ -87,7 +87,7 @@ fn a_narrow_terminal_gets_numbers_for_steps() {
                    no panic: expected value at line 1 column 1,
                    src/player.rs:31
                    1 fault · recovery: never · blast radius: 1 of 2 hosts, 6
-                   of 6 exchanges · 6 runs alike
+                   of 6 exchanges · 9 runs alike
                    cargo bizarro replay pacman::toy 'player>board POST /move #1 validate-reply=bit-flip'
 
              5  P  player's 1st GET /findAll to board: one bit of the reply
@@ -95,7 +95,7 @@ fn a_narrow_terminal_gets_numbers_for_steps() {
                    no panic: expected value at line 1 column 1,
                    src/player.rs:31
                    1 fault · recovery: never · blast radius: 1 of 2 hosts, 5
-                   of 6 exchanges · 6 runs alike
+                   of 6 exchanges · 9 runs alike
                    cargo bizarro replay pacman::toy 'player>board GET /findAll #1 validate-reply=bit-flip'
         "#]],
     );
@@ -114,7 +114,7 @@ fn the_matrix_of_the_careful_player_is_short() {
              player → board   GET /findAll ×3  ✓        ✓          ✓           ✓         ✓       ✓          ✓           ✓
 
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
-             48 cells · 117 runs · 3.1 s · no cell violated
+             48 cells · 309 runs · 3.1 s · 303 different · 8 known without a run · no cell violated
         "#]],
     );
 }
@@ -156,8 +156,8 @@ fn what_was_never_seen_is_said() {
              6 deliver reply  7 validate reply  8 update client
 
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
-             16 cells · 41 runs · 3.1 s · no cell violated
-             never seen in 39 runs: a ghost is met
+             16 cells · 97 runs · 3.1 s · 95 different · 8 known without a run · no cell violated
+             never seen in 95 runs: a ghost is met
         "#]],
     );
 }
@@ -194,8 +194,8 @@ fn lines_for_whole_explorations() {
     check(
         text,
         expect![[r#"
-            pacman::toy: held   48 cells · 117 runs · 3.1 s · no cell violated
-            pacman::toy: violated   48 cells · 117 runs · 3.1 s · 12 cells violated, in 3 kinds
+            pacman::toy: held   48 cells · 309 runs · 3.1 s · 303 different · 8 known without a run · no cell violated
+            pacman::toy: violated   48 cells · 291 runs · 3.1 s · 285 different · 26 known without a run · 15 cells violated, in 3 kinds
             pacman::toy: inconclusive   0 cells · 2 runs · 3.1 s · no cell was tried, for the baseline has to be right first
             pacman::toy: held   20 seeds · 20 different runs · 0.4 s · all held
             pacman::toy: inconclusive   20 seeds · 20 different runs · 0.4 s · 20 runs inconclusive

@@ -113,7 +113,8 @@ pub(crate) fn everything(
     let mut runners = runners(test, settings.jobs);
     let mut told = Told::new(&test.name, *voice);
     let baseline = if settings.matrix.unwrap_or(wanted.matrix) {
-        let options = MatrixOptions { model: test.model, ..MatrixOptions::default() };
+        let pairs = settings.pairs.into();
+        let options = MatrixOptions { model: test.model, pairs, ..MatrixOptions::default() };
         let mut report = matrix(&mut runners, options, voice)?;
         Symbols::own().name_findings(&mut report.findings);
         told.matrix(&report);

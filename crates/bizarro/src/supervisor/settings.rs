@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub const PLAN: &str = "BIZARRO_PLAN";
 /// How many random schedules.
 pub const SEEDS: &str = "BIZARRO_SEEDS";
+/// How many pairs of faults the matrix tries at the most.
+pub const PAIRS: &str = "BIZARRO_PAIRS";
 /// How many runs a swarm has at the most.
 pub const RUNS: &str = "BIZARRO_RUNS";
 /// How many real seconds a swarm takes.
@@ -62,6 +64,8 @@ pub(crate) struct Settings {
     pub(crate) repeat: Option<PathBuf>,
     /// How many random schedules, where it is said.
     pub(crate) seeds: Option<u32>,
+    /// How many pairs of faults the matrix tries.
+    pub(crate) pairs: u32,
     /// How many runs a swarm has, where it is said.
     pub(crate) runs: Option<u32>,
     /// How much real time it takes, where it is said.
@@ -89,6 +93,7 @@ impl Settings {
             record: get(RECORD).map(PathBuf::from),
             repeat: get(REPEAT).map(PathBuf::from),
             seeds: number(&get, SEEDS, 0)?,
+            pairs: number(&get, PAIRS, 0)?.unwrap_or(0),
             runs: number(&get, RUNS, 0)?,
             time: number(&get, TIME, 1)?.map(|seconds| Duration::from_secs(seconds.into())),
             swarm_seed: number(&get, SWARM_SEED, 0)?.unwrap_or(1),

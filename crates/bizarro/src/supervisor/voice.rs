@@ -110,6 +110,8 @@ impl Progress for Voice {
         let name = match phase {
             Phase::Baseline => "baseline",
             Phase::Matrix => "matrix",
+            Phase::Sticky => "sticky faults",
+            Phase::Pairs => "pairs of faults",
             Phase::Schedules => "schedules",
             Phase::Swarm => "swarm",
             Phase::Shrink => "shrinking",

@@ -149,8 +149,9 @@ impl Chaos {
     fn check(&self, end: usize) {
         let Some(peer) = self.ends[end].peer else { return };
         let (received, sent) = (&self.ends[end].received, &self.ends[peer].sent);
-        assert!(received.len() <= sent.len(), "{} bytes of {}", received.len(), sent.len());
+        // An older request may be longer than the one that it replaces.
         if !self.has_faults {
+            assert!(received.len() <= sent.len(), "{} bytes of {}", received.len(), sent.len());
             assert!(sent.starts_with(received), "other bytes than were sent");
         }
     }

@@ -333,10 +333,17 @@ fn step_8_the_client_fails() {
 fn every_effect_strikes_streams_and_datagrams() {
     for step in Step::ALL {
         for effect in Effect::of(step) {
+            // There is no request before the first one, a crash between two calls is shown by whoever counts
+            // the calls, and datagrams are no HTTP: see the tests in `replaced`.
+            let (of_stream, of_datagram) = match effect {
+                Effect::Older | Effect::CrashAt(_) => (0, 0),
+                Effect::ErrorBody => (1, 0),
+                _ => (1, 1),
+            };
             let seen = tcp_with(&format!("{step}={effect}"));
-            assert_eq!(seen.matches("struck").count(), 1, "{step}={effect}: {seen}");
+            assert_eq!(seen.matches("struck").count(), of_stream, "{step}={effect}: {seen}");
             let seen = udp_with(&format!("{step}={effect}"));
-            assert_eq!(seen.matches("struck").count(), 1, "{step}={effect}: {seen}");
+            assert_eq!(seen.matches("struck").count(), of_datagram, "{step}={effect}: {seen}");
         }
     }
 }

@@ -3,10 +3,12 @@
 mod chaos;
 mod exchanges;
 mod faults;
+mod replaced;
 mod tcp;
 mod tcp_end;
 mod tcp_options;
 mod timers;
 mod udp;
 mod unix;
+mod walls;
 mod world;

@@ -33,6 +33,9 @@ impl Decider for Draws {
     fn next_task(&mut self, _: &dyn Queue) -> usize {
         0
     }
+    fn keeps_requests(&self) -> bool {
+        true
+    }
     fn deviations(&self) -> Option<Vec<Deviation>> {
         None
     }

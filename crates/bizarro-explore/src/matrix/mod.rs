@@ -4,22 +4,25 @@
 //! which one request and its reply can fail, and asks that each be tested at every call. Nobody writes
 //! these tests by hand; here they are read off the fault-free run.
 
+mod fill;
+mod pairs;
+
 use std::time::{Duration, Instant};
 
 use bizarro_fault::SystemModel;
-use bizarro_record::{Injection, Plan, RunRecord, Schedule};
+use bizarro_record::{Lasting, Plan, RunRecord, Schedule};
 use serde::{Deserialize, Serialize};
 
-use crate::cells::{Cell, cells, interrupt};
-use crate::finding::{Finding, Findings, Place};
-use crate::job::{EarliestDifference, Trial, try_plan};
+use crate::cells::Cell;
+use crate::finding::{Finding, Place};
 use crate::measure::Impact;
-use crate::pool::{Coverage, run_all};
 use crate::progress::{Phase, Progress};
 use crate::property::Properties;
 use crate::runner::{RunnerError, Runners};
-use crate::self_check::{Difference, compare, self_check};
+use crate::self_check::{Difference, self_check};
 use crate::verdict::{Outcome, Verdict, verdict};
+
+pub use pairs::Pairs;
 
 /// Which runs are made twice and compared.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
@@ -30,6 +33,26 @@ pub enum Repeat {
     Baseline,
     /// All of them.
     EveryRun,
+}
+
+/// How long faults last.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Variants {
+    /// Each is tried once as one that strikes once, and once as a sticky one.
+    #[default]
+    OnceAndSticky,
+    /// They strike once.
+    Once,
+}
+
+impl Variants {
+    fn all(self) -> &'static [Lasting] {
+        match self {
+            Variants::OnceAndSticky => &[Lasting::Once, Lasting::Sticky],
+            Variants::Once => &[Lasting::Once],
+        }
+    }
 }
 
 /// What to explore.
@@ -43,6 +66,10 @@ pub struct MatrixOptions {
     pub model: SystemModel,
     /// Which runs are made twice.
     pub repeat: Repeat,
+    /// How long the faults last.
+    pub lasting: Variants,
+    /// How many pairs of faults are run, at the most.
+    pub pairs: u64,
 }
 
 /// The failure matrix of a test.
@@ -64,8 +91,14 @@ pub struct MatrixReport {
     pub findings: Vec<Finding>,
     /// What all runs together saw of the properties.
     pub properties: Properties,
-    /// Runs that were made.
+    /// What became of pairs of faults, where they were wanted.
+    pub pairs: Option<Pairs>,
+    /// Runs that were made, with those that shrinking took.
     pub runs: u64,
+    /// How many different runs the faults and the baseline gave, by fingerprint.
+    pub distinct: u64,
+    /// Variants whose verdict was known without a run, because it would have been the run of another one.
+    pub pruned: u64,
     /// Whether the exploration was stopped before its end.
     pub interrupted: bool,
     /// Real time. The only field that differs from one exploration to the next.
@@ -99,7 +132,10 @@ pub fn matrix(
     let started = Instant::now();
     let mut report = baseline_report(runners, options, progress)?;
     if report.difference.is_none() && report.baseline_verdict.outcome == Outcome::Held {
-        explore(&mut report, runners, options, progress)?;
+        fill::explore(&mut report, runners, options, progress)?;
+        if report.difference.is_none() && !report.interrupted {
+            fill::afterwards(&mut report, runners, progress)?;
+        }
     }
     report.wall = started.elapsed();
     Ok(report)
@@ -127,6 +163,9 @@ fn baseline_report(
         cells: vec![],
         findings: baseline_finding(&baseline, &baseline_verdict).into_iter().collect(),
         properties,
+        pairs: None,
+        distinct: 1,
+        pruned: 0,
         runs: 2,
         interrupted: false,
         wall: Duration::ZERO,
@@ -150,91 +189,4 @@ fn baseline_finding(baseline: &RunRecord, verdict: &Verdict) -> Option<Finding> 
         record: baseline.clone(),
         shrunk: None,
     })
-}
-
-/// Position of a variant in the report.
-struct Slot {
-    cell: usize,
-    variant: usize,
-    plan: Plan,
-}
-
-/// Fills the cells.
-fn explore(
-    report: &mut MatrixReport,
-    runners: Runners<'_>,
-    options: MatrixOptions,
-    progress: &mut dyn Progress,
-) -> Result<(), RunnerError> {
-    let baseline = &report.baseline;
-    report.cells = baseline.exchanges.iter().flat_map(|e| cells(e, options.model)).collect();
-    let slots = slots(&report.cells, &baseline.plan);
-    // And the baseline at the end.
-    progress.begin(Phase::Matrix, slots.len() as u64 + 1);
-    let mut findings = Findings::default();
-    let mut difference = EarliestDifference::default();
-    let mut done = vec![false; slots.len()];
-    let coverage = run_all(
-        runners,
-        slots.len(),
-        |runner, index| try_plan(runner, &slots[index].plan, baseline, options.repeat),
-        |index, mut trial: Trial| {
-            let slot = &slots[index];
-            progress.ran(&slot.plan, &trial.verdict);
-            done[index] = true;
-            let variant = &mut report.cells[slot.cell].variants[slot.variant];
-            variant.verdict = trial.verdict.clone();
-            variant.impact = Some(trial.impact);
-            report.properties.merge(&trial.properties);
-            report.runs += trial.runs;
-            difference.offer(index, trial.difference.take());
-            findings.add(index, Place::of(&slot.plan), trial);
-        },
-    )?;
-    for slot in slots.iter().zip(done).filter(|(_, done)| !done).map(|(slot, _)| slot) {
-        interrupt(&mut report.cells[slot.cell].variants[slot.variant]);
-    }
-    report.interrupted = coverage == Coverage::Interrupted;
-    report.findings = findings.into_sorted();
-    report.difference = difference.take();
-    if report.difference.is_none() && !report.interrupted {
-        report.difference = afterwards(report, runners, progress)?;
-    }
-    Ok(())
-}
-
-/// Makes the baseline once more, after all the other runs: what one of them left behind would show.
-fn afterwards(
-    report: &mut MatrixReport,
-    runners: Runners<'_>,
-    progress: &mut dyn Progress,
-) -> Result<Option<Difference>, RunnerError> {
-    let runner = runners.first_mut().expect("an exploration needs a runner");
-    let again = match runner.run(&report.baseline.plan) {
-        Ok(again) => again,
-        Err(RunnerError::Interrupted) => {
-            report.interrupted = true;
-            return Ok(None);
-        }
-        Err(error) => return Err(error),
-    };
-    progress.ran(&again.plan, &report.baseline_verdict);
-    report.runs += 1;
-    Ok(compare(&report.baseline, &again))
-}
-
-/// The variants that need a run, in the order of the report, with their plans.
-fn slots(cells: &[Cell], baseline: &Plan) -> Vec<Slot> {
-    let mut slots = Vec::new();
-    for (cell_index, cell) in cells.iter().enumerate() {
-        for (variant_index, variant) in cell.variants.iter().enumerate() {
-            if variant.skip.is_some() {
-                continue;
-            }
-            let injection = Injection::once(cell.exchange.clone(), cell.step, variant.effect);
-            let plan = Plan { injections: vec![injection], ..baseline.clone() };
-            slots.push(Slot { cell: cell_index, variant: variant_index, plan });
-        }
-    }
-    slots
 }

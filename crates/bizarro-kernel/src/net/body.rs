@@ -1,0 +1,105 @@
+//! A reply of success whose body is an error: some servers, gateways and proxies answer so.
+
+use alloc::vec::Vec;
+use core::mem::MaybeUninit;
+use core::ops::Range;
+
+/// More fields than this in a head, and it is left alone.
+const FIELDS_MAX: usize = 128;
+
+/// What stands in the place of the body, as far as it fits; spaces follow.
+const ERROR: &[u8] = br#"{"error":"internal error"}"#;
+
+/// Replaces the body of an HTTP/1 reply of success by an error of the same length, as far as it comes with the head.
+/// Gives whether there was anything to replace.
+pub(super) fn put_error_into(reply: &mut [u8]) -> bool {
+    let mut error = ERROR.iter().copied().chain(core::iter::repeat(b' '));
+    let mut is_replaced = false;
+    for range in content(reply) {
+        for (byte, new) in reply[range].iter_mut().zip(&mut error) {
+            *byte = new;
+            is_replaced = true;
+        }
+    }
+    is_replaced
+}
+
+/// Where the bytes of the body are, without what frames them (RFC 9112, 6 and 7).
+fn content(reply: &[u8]) -> Vec<Range<usize>> {
+    let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+    let mut head = httparse::Response::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    let parsed = config.parse_response_with_uninit_headers(&mut head, reply, &mut fields);
+    let Ok(httparse::Status::Complete(length)) = parsed else { return Vec::new() };
+    if head.code.is_none_or(|code| code / 100 != 2) {
+        return Vec::new();
+    }
+    let is_chunked = head.headers.iter().any(|field| {
+        field.name.eq_ignore_ascii_case("transfer-encoding")
+            && field.value.to_ascii_lowercase().ends_with(b"chunked")
+    });
+    if is_chunked { chunks(reply, length) } else { alloc::vec![length..reply.len()] }
+}
+
+fn chunks(reply: &[u8], mut at: usize) -> Vec<Range<usize>> {
+    let mut ranges = Vec::new();
+    while let Ok(httparse::Status::Complete((line, size))) =
+        httparse::parse_chunk_size(&reply[at..])
+    {
+        let start = at + line;
+        let end =
+            reply.len().min(start.saturating_add(usize::try_from(size).unwrap_or(usize::MAX)));
+        ranges.push(start..end);
+        // The line end after it.
+        at = reply.len().min(end + 2);
+        if size == 0 {
+            break;
+        }
+    }
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+
+    #[track_caller]
+    fn check(reply: &str, expected: Option<&str>) {
+        let mut bytes = reply.as_bytes().to_vec();
+        let is_replaced = put_error_into(&mut bytes);
+        assert_eq!(is_replaced, expected.is_some());
+        assert_eq!(String::from_utf8(bytes).unwrap(), expected.unwrap_or(reply));
+    }
+
+    #[test]
+    fn the_body_changes_and_its_length_does_not() {
+        check(
+            "HTTP/1.1 200 OK\r\ncontent-length: 30\r\n\r\n{\"xPos\":1,\"yPos\":2,\"clock\":33}",
+            Some("HTTP/1.1 200 OK\r\ncontent-length: 30\r\n\r\n{\"error\":\"internal error\"}    "),
+        );
+        check(
+            "HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\nok",
+            Some("HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\n{\""),
+        );
+    }
+
+    #[test]
+    fn what_frames_the_chunks_stays() {
+        check(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nwiki\r\n6\r\npedia \r\n0\r\n\r\n",
+            Some(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n{\"er\r\n6\r\nror\":\"\r\n0\r\n\r\n",
+            ),
+        );
+    }
+
+    #[test]
+    fn an_error_is_one_already_and_without_a_body_there_is_none() {
+        check("HTTP/1.1 404 Not Found\r\ncontent-length: 2\r\n\r\nno", None);
+        check("HTTP/1.1 204 No Content\r\n\r\n", None);
+        check("HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", None);
+        check("+OK\r\n", None);
+        check("HTTP/1.1 200 OK\r\ncontent-le", None);
+    }
+}
