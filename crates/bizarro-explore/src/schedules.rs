@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use bizarro_fault::SystemModel;
 use bizarro_record::{Plan, Schedule};
 use serde::{Deserialize, Serialize};
 
@@ -86,7 +87,8 @@ pub fn schedules(
     let mut is_complete = coverage == Coverage::Complete;
     let mut findings = findings.into_sorted();
     if is_complete {
-        let (shrunk, shrinking, coverage) = shrink_all(runners, findings, &baseline, progress)?;
+        let (shrunk, shrinking, coverage) =
+            shrink_all(runners, findings, &baseline, SystemModel::default(), progress)?;
         findings = shrunk;
         runs += shrinking;
         is_complete = coverage == Coverage::Complete;

@@ -62,13 +62,13 @@ impl Eventually {
     }
 }
 
-/// When the last fault was over: when the last one struck, or the last pause ended or the last
+/// When the last fault was over: when the last one struck, or its partition was healed, or the last pause ended or the last
 /// crashed host was started again. The start of the run where nothing struck.
 fn last_fault_over(run: &RunRecord) -> Nanos {
-    let ends = run.events.iter().filter_map(|stamped| match stamped.event {
-        Event::Struck { .. } => Some(stamped.at),
-        Event::Paused { until } => Some(until),
-        Event::Started { incarnation } if incarnation > 1 => Some(stamped.at),
+    let ends = run.events.iter().filter_map(|stamped| match &stamped.event {
+        Event::Struck { injection } => Some(stamped.at + injection.effect.lasts()),
+        Event::Paused { until } => Some(*until),
+        Event::Started { incarnation } if *incarnation > 1 => Some(stamped.at),
         _ => None,
     });
     ends.max().unwrap_or(Nanos::ZERO).min(run.stats.virtual_time)

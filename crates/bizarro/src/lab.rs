@@ -51,6 +51,7 @@ impl Lab {
             checks: world.checks,
             eventually: world.eventually,
             must_break: Vec::new(),
+            must_differ: false,
             limit: LIMIT,
             is_stopped: || false,
         };

@@ -67,6 +67,11 @@
 //! | `BIZARRO_PLAN` | make this one run and nothing else, such as `player>board POST /move #3 deliver-reply=lost` |
 //! | `BIZARRO_SEEDS` | how many random schedules are tried |
 //! | `BIZARRO_MATRIX` | `0`: not the matrix |
+//! | `BIZARRO_PAIRS` | how many pairs of faults the matrix tries; none without it |
+//! | `BIZARRO_RUNS`, `BIZARRO_TIME` | a swarm of so many runs, or of so many real seconds |
+//! | `BIZARRO_SWARM_SEED` | what a swarm's plans are drawn from; 1 without it |
+//! | `BIZARRO_DIRECTED` | `0`: a swarm takes no notice of what its runs came to |
+//! | `BIZARRO_REGRESSIONS` | `0`: plans that broke the test are neither kept in `bizarro-regressions` nor run first |
 //! | `BIZARRO_TRACE` | `1`: print every system call of the run that `BIZARRO_PLAN` asks for |
 //! | `BIZARRO_HOOKS` | `0`: every system call is trapped; slower, and the same in every result |
 //! | `BIZARRO_JOBS` | how many world processes work at once; 1 without it |

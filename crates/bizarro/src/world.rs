@@ -40,6 +40,7 @@ pub struct World {
     pub(crate) checks: Vec<Check>,
     pub(crate) eventually: Vec<Eventually>,
     pub(crate) must_break: Vec<String>,
+    pub(crate) must_differ: bool,
     pub(crate) explore: Explore,
     pub(crate) model: SystemModel,
     pub(crate) mistakes: Vec<Mistake>,
@@ -55,6 +56,7 @@ impl World {
             checks: Vec::new(),
             eventually: Vec::new(),
             must_break: Vec::new(),
+            must_differ: false,
             explore: Explore::default(),
             model: SystemModel::default(),
             mistakes: Vec::new(),
@@ -189,6 +191,13 @@ impl World {
     /// default, such as `no panic`.
     pub fn must_break(&mut self, properties: &[&str]) -> &mut World {
         self.must_break.extend(properties.iter().map(|name| (*name).to_string()));
+        self
+    }
+
+    /// Says that two runs of this world are known to differ: under `cargo test` the test passes if the self-check says
+    /// so, and fails if it does not. The canary of the self-check.
+    pub fn must_differ(&mut self) -> &mut World {
+        self.must_differ = true;
         self
     }
 

@@ -56,7 +56,7 @@ fn look_at(name: &str, variables: &[(&str, &str)], describe: fn(&mut World)) -> 
     }
     let mut child = Command::new("/proc/self/exe")
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
-        .envs([(INNER, "1"), ("BIZARRO_DRIVEN", "run")])
+        .envs([(INNER, "1"), ("BIZARRO_DRIVEN", "run"), ("BIZARRO_REGRESSIONS", "0")])
         .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

@@ -70,7 +70,8 @@ pub(super) fn explore(
     report.difference = difference.take();
     if !report.interrupted {
         let found = std::mem::take(&mut report.findings);
-        let (shrunk, runs, coverage) = shrink_all(runners, found, &report.baseline, progress)?;
+        let (shrunk, runs, coverage) =
+            shrink_all(runners, found, &report.baseline, model, progress)?;
         report.findings = shrunk;
         report.runs += runs;
         report.interrupted = coverage == Coverage::Interrupted;

@@ -1,6 +1,6 @@
 //! Fewest faults, and the earliest ones.
 
-use bizarro_record::{Injection, Lasting};
+use bizarro_record::{Effect, Injection, Lasting, Step};
 
 use super::{Shrinker, Stop};
 
@@ -8,6 +8,16 @@ use super::{Shrinker, Stop};
 const AIMED_MAX: usize = 4;
 /// How many earlier exchanges of its name a fault is aimed at.
 const AIMS: u32 = 8;
+/// Seeds from which damage is drawn anew.
+const DRAWS: u64 = 16;
+/// Faults that others are replaced by: the request acted, or did not, and the client does not know.
+const PLAIN: [(Step, Effect); 5] = [
+    (Step::DeliverReply, Effect::Lost),
+    (Step::PostReply, Effect::Reset),
+    (Step::DeliverRequest, Effect::Lost),
+    (Step::PostRequest, Effect::Reset),
+    (Step::UpdateServer, Effect::Crash),
+];
 
 impl Shrinker<'_> {
     pub(super) fn fewest_faults(&mut self) -> Result<(), Stop> {
@@ -26,6 +36,7 @@ impl Shrinker<'_> {
         }
         while self.drop_one()? {}
         self.one_aimed_anew()?;
+        self.one_drawn_anew()?;
         self.transient()
     }
 
@@ -78,6 +89,7 @@ impl Shrinker<'_> {
             if self.attempt_with(|plan| plan.injections = rest.clone())?
                 || self.attempt_with(|plan| plan.injections = closed_up(&gone, &rest))?
                 || self.drop_and_aim(&rest)?
+                || self.drop_and_replace(&gone, &rest)?
             {
                 return Ok(true);
             }
@@ -101,6 +113,57 @@ impl Shrinker<'_> {
             }
         }
         Ok(false)
+    }
+
+    /// Puts a plain fault of the same exchange in the place of one that is left: a run may do with fewer faults of other
+    /// kinds than those that were drawn.
+    fn drop_and_replace(&mut self, gone: &Injection, rest: &[Injection]) -> Result<bool, Stop> {
+        if rest.len() > AIMED_MAX {
+            return Ok(false);
+        }
+        for rest in [rest.to_vec(), closed_up(gone, rest)] {
+            for index in 0..rest.len() {
+                for (step, effect) in PLAIN {
+                    if !self.model.allows(effect) {
+                        continue;
+                    }
+                    let mut replaced = rest.clone();
+                    replaced[index] = Injection::once(rest[index].at.clone(), step, effect);
+                    if self.attempt_with(|plan| plan.injections = replaced)? {
+                        return Ok(true);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// What damage does depends on which bits it strikes, and these are drawn: looks whether other draws of one of the
+    /// faults are enough alone, or a single bit, at the first exchange of its name or where it is.
+    fn one_drawn_anew(&mut self) -> Result<(), Stop> {
+        let is_drawn =
+            |fault: &Injection| matches!(fault.effect, Effect::BitFlip | Effect::Garbage);
+        let faults = self.plan().injections.clone();
+        if faults.len() < 2 {
+            return Ok(());
+        }
+        for fault in faults.into_iter().filter(is_drawn) {
+            for ordinal in [1, fault.at.ordinal] {
+                for (seed, effect) in (0..DRAWS)
+                    .flat_map(|seed| [Effect::BitFlip, fault.effect].map(|effect| (seed, effect)))
+                {
+                    let aimed = Injection { effect, ..aim(&fault, ordinal) };
+                    let is_enough = self.attempt_with(|plan| {
+                        plan.seed = seed;
+                        plan.injections = vec![aimed];
+                    })?;
+                    if is_enough {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A fault that strikes once is simpler than a sticky one.

@@ -14,6 +14,7 @@ mod schedule;
 
 use std::collections::BTreeSet;
 
+use bizarro_fault::SystemModel;
 use bizarro_record::{Ending, Event, Injection, Nanos, Plan, RunRecord, Schedule};
 use serde::{Deserialize, Serialize};
 
@@ -96,7 +97,7 @@ pub(crate) fn faults_written_out(record: &RunRecord) -> Plan {
     plan
 }
 
-/// Shrinks the run of `record`, which fails, with at most `runs` runs.
+/// Shrinks the run of `record`, which fails, with at most `runs` runs, and without faults that `model` excludes.
 ///
 /// # Errors
 /// What the runner says.
@@ -104,6 +105,7 @@ pub fn shrink(
     runner: &mut dyn Runner,
     record: RunRecord,
     baseline: &RunRecord,
+    model: SystemModel,
     runs: u64,
 ) -> Result<Smallest, RunnerError> {
     let verdict = verdict(&record, Some(baseline));
@@ -111,6 +113,7 @@ pub fn shrink(
     let mut shrinker = Shrinker {
         runner,
         baseline,
+        model,
         target: Target::of(&verdict),
         tried: BTreeSet::new(),
         best: (record, verdict),
@@ -144,6 +147,7 @@ impl Target {
 struct Shrinker<'a> {
     runner: &'a mut dyn Runner,
     baseline: &'a RunRecord,
+    model: SystemModel,
     target: Target,
     /// Plans that were run, written.
     tried: BTreeSet<String>,
@@ -245,6 +249,7 @@ pub(crate) fn shrink_all(
     runners: Runners<'_>,
     findings: Vec<Finding>,
     baseline: &RunRecord,
+    model: SystemModel,
     progress: &mut dyn Progress,
 ) -> Result<(Vec<Finding>, u64, Coverage), RunnerError> {
     let wanted: Vec<usize> = (0..findings.len())
@@ -266,7 +271,7 @@ pub(crate) fn shrink_all(
                 Ending::Spinning { .. } => SHRINK_RUNS_SLOW,
                 _ => SHRINK_RUNS,
             };
-            shrink(runner, record, baseline, runs)
+            shrink(runner, record, baseline, model, runs)
         },
         |index, shrunk| {
             progress.shrunk(&shrunk.record.plan);

@@ -23,7 +23,8 @@ fn shrunk(toy: Toy, plan: &Plan) -> Option<Smallest> {
     if !before.outcome.is_failure() {
         return None;
     }
-    let smallest = shrink(&mut runner, record, &baseline, SHRINK_RUNS).unwrap();
+    let smallest =
+        shrink(&mut runner, record, &baseline, SystemModel::default(), SHRINK_RUNS).unwrap();
     assert!(smallest.shrunk.is_finished, "{plan}");
     assert_eq!(smallest.shrunk.original, *plan);
     // Its record is that of its plan, as it is written, and fails alike.
@@ -114,7 +115,8 @@ fn shrinking_ends_when_its_runs_are_used_up() {
     });
     let record = toy.play(&wild(seed.unwrap(), 8));
     for runs in [0, 1, 2, 3] {
-        let smallest = shrink(&mut { toy }, record.clone(), &baseline, runs).unwrap();
+        let smallest =
+            shrink(&mut { toy }, record.clone(), &baseline, SystemModel::default(), runs).unwrap();
         assert!(smallest.shrunk.runs <= runs);
         assert!(!smallest.shrunk.is_finished);
     }
@@ -137,7 +139,8 @@ fn findings_that_become_alike_become_one() {
     let found = findings.into_sorted();
     let mut runners: Vec<Box<dyn Runner + Send>> = vec![Box::new(toy), Box::new(toy)];
     let (shrunk, runs, coverage) =
-        shrink_all(&mut runners, found, &baseline, &mut crate::Silent).unwrap();
+        shrink_all(&mut runners, found, &baseline, SystemModel::default(), &mut crate::Silent)
+            .unwrap();
     assert_eq!(coverage, Coverage::Complete);
     assert_eq!(shrunk.iter().map(|f| f.plans.len()).sum::<usize>(), failing);
     let taken: u64 = shrunk.iter().filter_map(|f| f.shrunk.as_ref()).map(|s| s.runs).sum();

@@ -142,7 +142,8 @@ pub fn swarm(
     let mut report = flock.into_report(wall);
     if coverage == Coverage::Complete {
         let found = std::mem::take(&mut report.findings);
-        let (shrunk, runs, shrinking) = shrink_all(runners, found, &report.baseline, progress)?;
+        let (shrunk, runs, shrinking) =
+            shrink_all(runners, found, &report.baseline, options.model, progress)?;
         report.findings = shrunk;
         report.runs += runs;
         coverage = shrinking;

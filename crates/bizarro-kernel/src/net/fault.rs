@@ -33,11 +33,6 @@ use crate::errno::Errno;
 /// How much later a message is that is *late*.
 const LATE: Nanos = Nanos::from_secs(60);
 
-/// How long a server refuses, or is not to be reached.
-const TURNED_AWAY: Nanos = Nanos::from_secs(5);
-/// How long a partition lasts.
-const PARTITION: Nanos = Nanos::from_secs(30);
-
 /// What becomes of a datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Outcome {
@@ -206,15 +201,15 @@ impl Net {
                 (Step::DeliverReply, Effect::Reset) => blow = Blow::Cut,
                 (_, Effect::Reset) => blow = Blow::Fail(Errno::ECONNRESET),
                 (_, Effect::Refused) => {
-                    self.raise(cx.now, client, server, Wall::Refused, TURNED_AWAY);
+                    self.raise(cx.now, client, server, Wall::Refused, effect.lasts());
                     blow = Blow::Fail(Errno::ECONNRESET);
                 }
                 (_, Effect::Unreachable) => {
-                    self.raise(cx.now, client, server, Wall::Unreachable, TURNED_AWAY);
+                    self.raise(cx.now, client, server, Wall::Unreachable, effect.lasts());
                     blow = Blow::Fail(Errno::EHOSTUNREACH);
                 }
                 (_, Effect::Partition) => {
-                    self.raise(cx.now, client, server, Wall::Partition, PARTITION);
+                    self.raise(cx.now, client, server, Wall::Partition, effect.lasts());
                 }
                 (_, Effect::Older) => match &older {
                     Some(older) => data.clone_from(older),

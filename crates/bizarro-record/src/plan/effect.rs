@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SpecError;
 use crate::exchange::Step;
+use crate::time::Nanos;
 
 /// What goes wrong at a step of an exchange.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Serialize, Deserialize)]
@@ -93,6 +94,16 @@ impl Effect {
             Effect::Crash => "crash",
             Effect::CrashAt(_) => "crash@",
             Effect::Pause => "pause",
+        }
+    }
+
+    /// How long it goes on by itself after it struck, where that is a matter of the network: until then nobody can be
+    /// blamed for not being served.
+    pub fn lasts(self) -> Nanos {
+        match self {
+            Effect::Refused | Effect::Unreachable => Nanos::from_secs(5),
+            Effect::Partition => Nanos::from_secs(30),
+            _ => Nanos::ZERO,
         }
     }
 

@@ -12,7 +12,9 @@ use bizarro_explore::{
 use bizarro_record::{Plan, RunRecord};
 use bizarro_report::{Exit, FileError, Look, load, replay_command, save};
 
+use super::admissible::objection;
 use super::build_id::build_id;
+use super::regressions::{FOLDER, Regressions};
 use super::runner::{TestCase, WorldRunner};
 use super::session::Conclusion;
 use super::settings::Settings;
@@ -63,7 +65,9 @@ fn told_run(
     settings: &Settings,
     look: Look,
 ) -> Result<(RunRecord, Conclusion), RunnerError> {
-    refuse_unknown_hosts(test, plan)?;
+    if let Some(objection) = objection(test, plan) {
+        return Err(RunnerError::Usage(format!("error: {objection}")));
+    }
     let mut runner = WorldRunner::new(test.clone());
     let undisturbed = Plan { injections: Vec::new(), ..plan.clone() };
     let baseline = match plan.injections.is_empty() {
@@ -87,18 +91,41 @@ fn usage(error: FileError) -> RunnerError {
     RunnerError::Usage(format!("error: {error}"))
 }
 
-/// A fault at a host that is not there could never strike.
-fn refuse_unknown_hosts(test: &TestCase, plan: &Plan) -> Result<(), RunnerError> {
-    let hosts: Vec<&str> = test.blueprint.hosts.iter().map(|host| host.name.as_str()).collect();
-    let ends = plan.injections.iter().flat_map(|fault| [&fault.at.client, &fault.at.server]);
-    match ends.into_iter().find(|end| !hosts.contains(&end.as_str())) {
-        None => Ok(()),
-        Some(unknown) => Err(RunnerError::Usage(format!(
-            "error: no host is called `{unknown}` in {}\n  --> {plan}\n  = the hosts of this world: {}",
-            test.name,
-            hosts.join(", ")
-        ))),
+/// Runs the plans that broke the test once. Gives whether all of them hold now.
+fn known_failures(
+    test: &TestCase,
+    regressions: &Regressions,
+    runner: &mut dyn Runner,
+    told: &mut Told,
+) -> Result<bool, RunnerError> {
+    let mut all_hold = true;
+    for (line, plan) in &regressions.plans {
+        let place = regressions.place(*line);
+        if let Some(objection) = objection(test, plan) {
+            return Err(RunnerError::Usage(format!("error: {place}: {objection}")));
+        }
+        let record = runner.run(plan)?;
+        let mut verdict = verdict(&record, None);
+        Symbols::own().name_verdict(&mut verdict);
+        told.properties.add(&record);
+        match verdict.outcome {
+            Outcome::Held => {}
+            Outcome::NotApplicable => {
+                told.text += &format!("{place}: the fault strikes no more; delete the line\n");
+            }
+            _ => {
+                all_hold = false;
+                told.exits.push(Exit::of_verdict(&verdict));
+                let broken = verdict.properties().map(str::to_string);
+                told.broken.extend(broken);
+                let look = told.voice.look();
+                told.text += &format!("known from {place}\n");
+                told.text += &bizarro_report::verdict_text(&test.name, plan, &verdict, look);
+                told.command.get_or_insert_with(|| replay_command(&test.name, plan));
+            }
+        }
     }
+    Ok(all_hold)
 }
 
 /// Baseline, matrix and random schedules, as far as the test and the environment want them. Where the
@@ -112,6 +139,22 @@ pub(crate) fn everything(
     let seeds = settings.seeds.unwrap_or(wanted.seeds);
     let mut runners = runners(test, settings.jobs);
     let mut told = Told::new(&test.name, *voice);
+    // What is known to be wrong on purpose is no regression.
+    let regressions = match settings.regressions && test.must_break.is_empty() && !test.must_differ
+    {
+        true => Regressions::read(Path::new(FOLDER), &test.name)
+            .map(Some)
+            .map_err(|wrong| RunnerError::Usage(format!("error: {wrong}")))?,
+        false => None,
+    };
+    if let Some(known) = &regressions
+        && !known_failures(test, known, &mut *runners[0], &mut told)?
+        && *voice == Voice::Libtest
+    {
+        // What has to be mended first was found at once.
+        told.may_go_on = false;
+        return Ok(told.conclude());
+    }
     let baseline = if settings.matrix.unwrap_or(wanted.matrix) {
         let pairs = settings.pairs.into();
         let options = MatrixOptions { model: test.model, pairs, ..MatrixOptions::default() };
@@ -140,9 +183,13 @@ pub(crate) fn everything(
         Symbols::own().name_findings(&mut report.findings);
         told.swarm(&report);
     }
+    if let Some(regressions) = regressions {
+        told.text += &regressions.add(told.failing.iter());
+    }
     let broken = std::mem::take(&mut told.broken);
     let conclusion = told.conclude();
     Ok(match voice {
+        Voice::Libtest if test.must_differ => nondeterminism(test, conclusion),
         Voice::Libtest if !test.must_break.is_empty() => canary(test, &broken, conclusion),
         _ => conclusion,
     })
@@ -163,6 +210,21 @@ fn swarm_options(test: &TestCase, wanted: Explore, settings: &Settings) -> Optio
         time: settings.time,
         guidance: settings.guidance,
     })
+}
+
+/// Turns the verdict of the self-check round.
+fn nondeterminism(test: &TestCase, conclusion: Conclusion) -> Conclusion {
+    match conclusion.exit {
+        Exit::Nondeterminism => Conclusion {
+            text: format!("{}: not deterministic, as it has to be", test.name),
+            exit: Exit::Held,
+        },
+        Exit::Held => Conclusion {
+            text: format!("{}: was to differ from itself and did not", test.name),
+            exit: Exit::Violated,
+        },
+        _ => conclusion,
+    }
 }
 
 /// Turns the verdict on programs that are known to be wrong round: what had to be found was found, or not.
@@ -203,6 +265,8 @@ struct Told {
     properties: Properties,
     /// Names of the properties that some run broke.
     broken: BTreeSet<String>,
+    /// The plans that broke it, but for the baseline.
+    failing: Vec<Plan>,
     /// The command that repeats the first failure.
     command: Option<String>,
     /// Whether the baseline held and the user has not stopped.
@@ -218,6 +282,7 @@ impl Told {
             exits: Vec::new(),
             properties: Properties::default(),
             broken: BTreeSet::new(),
+            failing: Vec::new(),
             command: None,
             may_go_on: true,
         }
@@ -276,6 +341,8 @@ impl Told {
 
     fn remember(&mut self, findings: &[Finding]) {
         self.broken.extend(findings.iter().flat_map(|finding| finding.properties.clone()));
+        let failing = findings.iter().filter(|f| f.is_failure() && *f.plan() != Plan::default());
+        self.failing.extend(failing.map(|finding| finding.plan().clone()));
         if self.command.is_none() {
             let finding = findings.first();
             self.command =

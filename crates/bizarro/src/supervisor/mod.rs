@@ -5,6 +5,8 @@
 #![doc(hidden)]
 
 #[cfg(worlds)]
+mod admissible;
+#[cfg(worlds)]
 mod build_id;
 pub mod doctor;
 #[cfg(worlds)]
@@ -18,6 +20,8 @@ mod launch;
 mod process;
 #[cfg(worlds)]
 pub(crate) mod protocol;
+#[cfg(worlds)]
+mod regressions;
 #[cfg(worlds)]
 pub(crate) mod runner;
 #[cfg(worlds)]

@@ -29,6 +29,8 @@ pub(crate) struct TestCase {
     pub(crate) eventually: Vec<Eventually>,
     /// What exploring it has to break.
     pub(crate) must_break: Vec<String>,
+    /// Whether exploring it has to show that it is not deterministic.
+    pub(crate) must_differ: bool,
     /// Real time that a run may take.
     pub(crate) limit: Duration,
     /// Asked before each run: whether the user wants to stop.

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub const PLAN: &str = "BIZARRO_PLAN";
 /// How many random schedules.
 pub const SEEDS: &str = "BIZARRO_SEEDS";
+/// Whether plans that broke a test are kept and run first; `0` for not.
+pub const REGRESSIONS: &str = "BIZARRO_REGRESSIONS";
 /// How many pairs of faults the matrix tries at the most.
 pub const PAIRS: &str = "BIZARRO_PAIRS";
 /// How many runs a swarm has at the most.
@@ -64,6 +66,8 @@ pub(crate) struct Settings {
     pub(crate) repeat: Option<PathBuf>,
     /// How many random schedules, where it is said.
     pub(crate) seeds: Option<u32>,
+    /// Whether plans that broke the test are kept and run first.
+    pub(crate) regressions: bool,
     /// How many pairs of faults the matrix tries.
     pub(crate) pairs: u32,
     /// How many runs a swarm has, where it is said.
@@ -93,6 +97,7 @@ impl Settings {
             record: get(RECORD).map(PathBuf::from),
             repeat: get(REPEAT).map(PathBuf::from),
             seeds: number(&get, SEEDS, 0)?,
+            regressions: switch(&get, REGRESSIONS)?.unwrap_or(true),
             pairs: number(&get, PAIRS, 0)?.unwrap_or(0),
             runs: number(&get, RUNS, 0)?,
             time: number(&get, TIME, 1)?.map(|seconds| Duration::from_secs(seconds.into())),
