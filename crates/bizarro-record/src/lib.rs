@@ -22,4 +22,6 @@ pub use exchange::{Exchange, ExchangeId, Step};
 pub use plan::{Effect, Injection, Plan, Schedule, SpecError};
 pub use record::{Ending, FORMAT, Property, PropertyKind, RunRecord, Stats};
 pub use time::Nanos;
-pub use world::{Assertion, Hooks, HostSpec, LinkSpec, Mount, Role, RunRequest, WorldSpec};
+pub use world::{
+    Assertion, Hooks, HostSpec, LinkSpec, Messages, Mount, Role, RunRequest, WorldSpec,
+};

@@ -1,7 +1,8 @@
 //! What runs say, for people.
 //!
 //! This crate owns the views: the matrix, a run as a story, the self-check's difference, one-line
-//! summaries, exit codes and record files. A view of the terminal is a pure function from values to a
+//! summaries, exit codes, record files, and the [`report`] as data and as a [`page`].
+//! A view of the terminal is a pure function from values to a
 //! `String`: how wide and how coloured is said by [`Look`], and nothing asks the terminal.
 //!
 //! It must not know how runs are made or chosen.
@@ -13,6 +14,9 @@ mod file;
 mod letters;
 mod look;
 mod matrix;
+mod output;
+mod page;
+pub mod report;
 mod sentence;
 mod story;
 mod summary;
@@ -24,6 +28,8 @@ pub use exit::Exit;
 pub use file::{FileError, load, save};
 pub use look::{Colour, Look};
 pub use matrix::{matrix, schedules};
+pub use output::{DATA, PAGE, prepare_file, prepare_folder, write_file};
+pub use page::page;
 pub use story::story;
 pub use summary::{matrix_line, schedules_line, verdict_text};
 pub use words::replay_command;

@@ -27,7 +27,7 @@ pub(crate) fn sentence(finding: &Finding, baseline: &RunRecord) -> String {
 }
 
 /// `player's 3rd POST /move to board: the reply was lost on the way`
-fn fault(injection: &Injection) -> String {
+pub(crate) fn fault(injection: &Injection) -> String {
     let at = &injection.at;
     let what = effect(injection);
     format!("{}'s {} {} to {}: {what}", at.client, ordinal(at.ordinal), at.name, at.server)

@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use bizarro_kernel::seams::Observer;
-use bizarro_record::{Assertion, Event, Nanos, Property, Stamped, Stream};
+use bizarro_record::{Assertion, Event, Messages, Nanos, Property, Stamped, Stream};
 
 use crate::raw;
 
@@ -31,6 +31,7 @@ pub struct Recorder {
     /// The host whose process asked to end without success, and where it did.
     pub exiting: Option<(u16, String)>,
     trace_fd: i32,
+    messages: Messages,
     forward: Forward,
 }
 
@@ -39,13 +40,14 @@ pub struct Handle(pub *mut Recorder);
 
 impl Recorder {
     /// An empty recorder. `trace_fd`: a descriptor of the real kernel for a line per system call, or -1.
-    pub fn new(trace_fd: i32, forward: Forward) -> Box<Recorder> {
+    pub fn new(trace_fd: i32, messages: Messages, forward: Forward) -> Box<Recorder> {
         Box::new(Recorder {
             events: Vec::new(),
             properties: BTreeMap::new(),
             operations: 0,
             exiting: None,
             trace_fd,
+            messages,
             forward,
         })
     }
@@ -100,7 +102,9 @@ impl Observer for Handle {
     }
 
     fn wants_messages(&self) -> bool {
-        self.traces()
+        // SAFETY: as above.
+        let messages = unsafe { (*self.0).messages };
+        messages != Messages::Hidden || self.traces()
     }
 
     fn traces(&self) -> bool {

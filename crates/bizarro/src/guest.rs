@@ -63,6 +63,7 @@ fn run(spec: &WorldSpec, command: Command) -> Done {
         hooks: if unhooked { Hooks::Off } else { Hooks::On },
         world: spec.clone(),
         plan: command.plan,
+        messages: command.messages,
         record_fd: fd::RECORD,
         trace_fd: match command.trace {
             Trace::On => fd::TRACE,

@@ -55,7 +55,7 @@ pub fn run(request: RunRequest) -> i32 {
 pub fn create(request: RunRequest, forward: Forward) {
     let started = raw::monotonic();
     let hooks = request.hooks;
-    let mut recorder = Recorder::new(request.trace_fd, forward);
+    let mut recorder = Recorder::new(request.trace_fd, request.messages, forward);
     let observer = Box::new(Handle(&raw mut *recorder));
     let decider = Box::new(PlanDecider::new(&request.plan));
     let kernel = Kernel::new(&request.world, decider, observer, Box::new(RealFiles));

@@ -12,6 +12,8 @@ use bizarro_record::{Plan, RunRecord};
 use bizarro_report::{Exit, FileError, Look, load, replay_command, save};
 
 use super::build_id::build_id;
+use super::keep::{Keep, Keeping};
+use super::reports::Reports;
 use super::runner::{TestCase, WorldRunner};
 use super::session::Conclusion;
 use super::settings::Settings;
@@ -79,7 +81,9 @@ fn told_run(
     let story = bizarro_report::story(&named, &verdict, baseline.as_ref(), look);
     let fingerprint = format!("\nfingerprint {:016x}\n", record.fingerprint);
     let text = calls + &fingerprint + &story;
-    Ok((record, Conclusion { text, exit: Exit::of_verdict(&verdict) }))
+    let conclusion = Conclusion { text, exit: Exit::of_verdict(&verdict) };
+    let report = Reports::of_run(baseline, named);
+    Ok((record, report.write(test, settings, conclusion)))
 }
 
 fn usage(error: FileError) -> RunnerError {
@@ -109,14 +113,16 @@ pub(crate) fn everything(
     voice: &mut Voice,
 ) -> Result<Conclusion, RunnerError> {
     let seeds = settings.seeds.unwrap_or(wanted.seeds);
-    let mut runners = runners(test, settings.jobs);
+    let keep = Keep::for_reports(settings.report.is_some());
+    let mut runners = runners(test, settings.jobs, &keep);
+    let mut reports = Reports::default();
     let mut told = Told::new(&test.name, *voice);
     let baseline = if settings.matrix.unwrap_or(wanted.matrix) {
         let options = MatrixOptions { model: test.model, ..MatrixOptions::default() };
         let mut report = matrix(&mut runners, options, voice)?;
         Symbols::own().name_findings(&mut report.findings);
         told.matrix(&report);
-        report.baseline
+        reports.matrix(report).clone()
     } else {
         let (baseline, difference) = self_check(&mut *runners[0], &Plan::default())?;
         told.baseline(&baseline);
@@ -130,9 +136,11 @@ pub(crate) fn everything(
         let mut report = schedules(&mut runners, seeds.into(), Repeat::EveryRun, voice)?;
         Symbols::own().name_findings(&mut report.findings);
         told.schedules(&report, &baseline);
+        reports.schedules(report);
     }
+    reports.all(baseline, &told.properties, keep);
     let broken = std::mem::take(&mut told.broken);
-    let conclusion = told.conclude();
+    let conclusion = reports.write(test, settings, told.conclude());
     Ok(match voice {
         Voice::Libtest if !test.must_break.is_empty() => canary(test, &broken, conclusion),
         _ => conclusion,
@@ -162,8 +170,8 @@ fn canary(test: &TestCase, broken: &BTreeSet<String>, conclusion: Conclusion) ->
     }
 }
 
-fn runners(test: &Arc<TestCase>, jobs: u32) -> Vec<Box<dyn Runner + Send>> {
-    let runner = || Box::new(WorldRunner::new(test.clone())) as Box<dyn Runner + Send>;
+fn runners(test: &Arc<TestCase>, jobs: u32, keep: &Keep) -> Vec<Box<dyn Runner + Send>> {
+    let runner = || Box::new(Keeping::new(test.clone(), keep)) as Box<dyn Runner + Send>;
     (0..jobs).map(|_| runner()).collect()
 }
 

@@ -13,11 +13,15 @@ pub mod exec;
 #[cfg(worlds)]
 mod explore;
 #[cfg(worlds)]
+mod keep;
+#[cfg(worlds)]
 mod launch;
 #[cfg(worlds)]
 mod process;
 #[cfg(worlds)]
 pub(crate) mod protocol;
+#[cfg(worlds)]
+mod reports;
 #[cfg(worlds)]
 pub(crate) mod runner;
 #[cfg(worlds)]

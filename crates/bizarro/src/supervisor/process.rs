@@ -10,13 +10,13 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use bizarro_record::{Plan, RunRecord, WorldSpec};
+use bizarro_record::{RunRecord, WorldSpec};
 
 use super::launch::{Group, Launch, memory_file};
 use super::protocol::{
     Command, Done, Hello, WORLD_ENV, WORLD_WITHOUT_HOOKS, fd, read_record, write_frame,
 };
-use super::settings::{HOOKS, Trace};
+use super::settings::HOOKS;
 use super::watchdog::{FrameReader, Waited};
 
 /// How much of a world process's own output is shown where it died.
@@ -148,12 +148,11 @@ impl WorldProcess {
     }
 
     /// Makes one run, in at most `limit` of real time.
-    pub(crate) fn run(&mut self, plan: &Plan, trace: Trace, limit: Duration) -> io::Result<Ran> {
+    pub(crate) fn run(&mut self, command: &Command, limit: Duration) -> io::Result<Ran> {
         self.forget_last_run()?;
         let said_before = self.output.metadata()?.len();
-        let command = Command { plan: plan.clone(), trace };
         // A world process that is gone cannot take the command; waiting for its answer tells why.
-        let _ = write_frame(&mut self.commands, &command);
+        let _ = write_frame(&mut self.commands, command);
         let (record, process) = match self.results.next(limit)? {
             Waited::Frame(Done::Ended(status)) => {
                 let process = ended(ExitStatus::from_raw(status));

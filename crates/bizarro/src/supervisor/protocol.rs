@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::FileExt;
 
-use bizarro_record::{Plan, RunRecord, WorldSpec};
+use bizarro_record::{Messages, Plan, RunRecord, WorldSpec};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,8 @@ pub(crate) enum Hello {
 pub(crate) struct Command {
     /// What happens in it.
     pub(crate) plan: Plan,
+    /// What is recorded of messages.
+    pub(crate) messages: Messages,
     /// Whether its system calls are written down.
     pub(crate) trace: Trace,
 }
@@ -128,7 +130,11 @@ mod tests {
 
     #[test]
     fn frames_come_out_as_they_went_in() {
-        let command = Command { plan: "seed=7; random".parse().unwrap(), trace: Trace::On };
+        let command = Command {
+            plan: "seed=7; random".parse().unwrap(),
+            messages: Messages::Shown,
+            trace: Trace::On,
+        };
         let mut bytes = Vec::new();
         write_frame(&mut bytes, &command).unwrap();
         write_frame(&mut bytes, &Done::Ended(139)).unwrap();

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use bizarro_explore::{Runner, RunnerError};
 use bizarro_fault::SystemModel;
-use bizarro_record::{Ending, FORMAT, Plan, RunRecord, Stats, WorldSpec};
+use bizarro_record::{Ending, FORMAT, Messages, Plan, RunRecord, Stats, WorldSpec};
 
 use super::build_id::build_id;
 use super::doctor;
 use super::process::{Afterwards, StartError, WorldProcess};
+use super::protocol::Command;
 use super::settings::Trace;
 use crate::check::{Check, Eventually};
 
@@ -29,6 +30,8 @@ pub(crate) struct TestCase {
     pub(crate) eventually: Vec<Eventually>,
     /// What exploring it has to break.
     pub(crate) must_break: Vec<String>,
+    /// What its records say of messages.
+    pub(crate) messages: Messages,
     /// Real time that a run may take.
     pub(crate) limit: Duration,
     /// Asked before each run: whether the user wants to stop.
@@ -136,8 +139,9 @@ impl WorldRunner {
         if is_repeated && *plan == Plan::default() {
             self.process = None;
         }
+        let command = Command { plan: plan.clone(), messages: self.test.messages, trace };
         let mut process = self.take_process()?;
-        let ran = process.run(plan, trace, self.test.limit).map_err(bug)?;
+        let ran = process.run(&command, self.test.limit).map_err(bug)?;
         if ran.process == Afterwards::Ready {
             self.process = Some(process);
         }

@@ -83,6 +83,7 @@ fn conclude(name: &str, describe: fn(&mut World), voice: &mut Voice) -> Conclusi
         checks: world.checks,
         eventually: world.eventually,
         must_break: world.must_break,
+        messages: settings.messages(),
         limit: settings.watchdog,
         is_stopped: voice.stopping(),
     });

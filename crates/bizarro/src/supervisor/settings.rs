@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bizarro_record::Plan;
+use bizarro_record::{Messages, Plan};
 use serde::{Deserialize, Serialize};
 
 /// The variables, each documented in the crate's documentation.
@@ -18,6 +18,8 @@ pub const TRACE: &str = "BIZARRO_TRACE";
 pub const RECORD: &str = "BIZARRO_RECORD";
 /// The record of a run that is to be made again and compared.
 pub const REPEAT: &str = "BIZARRO_REPEAT";
+/// The directory that reports are written to: `report.html` and `report.json`.
+pub const REPORT: &str = "BIZARRO_REPORT";
 /// Whether hooks spare the trap; `0` for not.
 pub const HOOKS: &str = "BIZARRO_HOOKS";
 /// How many world processes.
@@ -51,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) record: Option<PathBuf>,
     /// The record of a run to make again; the only run, too.
     pub(crate) repeat: Option<PathBuf>,
+    /// Where reports are written.
+    pub(crate) report: Option<PathBuf>,
     /// How many random schedules, where it is said.
     pub(crate) seeds: Option<u32>,
     /// Whether the matrix is explored, where it is said.
@@ -71,12 +75,22 @@ impl Settings {
             plan: plan.transpose()?,
             record: get(RECORD).map(PathBuf::from),
             repeat: get(REPEAT).map(PathBuf::from),
+            report: get(REPORT).map(PathBuf::from),
             seeds: number(&get, SEEDS, 0)?,
             matrix: switch(&get, MATRIX)?,
             trace: if switch(&get, TRACE)?.unwrap_or(false) { Trace::On } else { Trace::Off },
             jobs: number(&get, JOBS, 1)?.unwrap_or(1),
             watchdog: Duration::from_secs(number(&get, WATCHDOG, 1)?.unwrap_or(30).into()),
         })
+    }
+
+    /// What records are to say of messages: a report draws them, and a record of a single run always has them,
+    /// so that it can be compared with one that somebody else makes.
+    pub(crate) fn messages(&self) -> Messages {
+        match (&self.plan, &self.repeat, &self.report) {
+            (None, None, None) => Messages::Hidden,
+            _ => Messages::Shown,
+        }
     }
 }
 
