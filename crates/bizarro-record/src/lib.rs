@@ -12,6 +12,7 @@ extern crate alloc;
 
 pub mod event;
 pub mod exchange;
+pub mod packet;
 pub mod plan;
 pub mod record;
 pub mod time;
@@ -19,6 +20,7 @@ pub mod world;
 
 pub use event::{Event, Stamped, Stream};
 pub use exchange::{Exchange, ExchangeId, Step};
+pub use packet::Packet;
 pub use plan::{Effect, Injection, Plan, Schedule, SpecError};
 pub use record::{Ending, FORMAT, Property, PropertyKind, RunRecord, Stats};
 pub use time::Nanos;

@@ -146,6 +146,8 @@ pub enum Messages {
     Hidden,
     /// When each left and arrived: [`Event::Sent`](crate::Event::Sent) and its kin.
     Shown,
+    /// The same, and the bytes of each packet: [`Event::Packet`](crate::Event::Packet).
+    Captured,
 }
 
 /// Whether replaced symbols of the C library go to the kernel without the trap. No result depends on it.

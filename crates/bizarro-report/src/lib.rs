@@ -1,8 +1,8 @@
 //! What runs say, for people.
 //!
 //! This crate owns the views: the matrix, a run as a story, the self-check's difference, one-line
-//! summaries, exit codes, record files, and the [`report`] as data and as a [`page`].
-//! A view of the terminal is a pure function from values to a
+//! summaries, exit codes, record files, the [`report`] as data and as a [`page`],
+//! and a run as a [`trace()`]. A view of the terminal is a pure function from values to a
 //! `String`: how wide and how coloured is said by [`Look`], and nothing asks the terminal.
 //!
 //! It must not know how runs are made or chosen.
@@ -21,6 +21,7 @@ mod sentence;
 mod story;
 mod summary;
 mod table;
+mod trace;
 mod words;
 
 pub use difference::difference;
@@ -32,4 +33,5 @@ pub use output::{DATA, PAGE, prepare_file, prepare_folder, write_file};
 pub use page::page;
 pub use story::story;
 pub use summary::{matrix_line, schedules_line, verdict_text};
+pub use trace::trace;
 pub use words::replay_command;

@@ -87,7 +87,8 @@ impl Observer for Handle {
             let fd = if *stream == Stream::Stdout { 1 } else { 2 };
             raw::write_all(fd, format!("{line}\n").as_bytes());
         }
-        if recorder.trace_fd >= 0 {
+        // A line for each byte would hide the calls.
+        if recorder.trace_fd >= 0 && !matches!(event, Event::Packet { .. }) {
             let line = format!("{at} host {host} task {tid} -- {event:?}\n");
             raw::write_all(recorder.trace_fd, line.as_bytes());
         }
@@ -105,6 +106,11 @@ impl Observer for Handle {
         // SAFETY: as above.
         let messages = unsafe { (*self.0).messages };
         messages != Messages::Hidden || self.traces()
+    }
+
+    fn wants_packets(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { (*self.0).messages == Messages::Captured }
     }
 
     fn traces(&self) -> bool {

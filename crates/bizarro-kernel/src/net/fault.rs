@@ -24,7 +24,7 @@ use bizarro_record::{Effect, Event, Injection, Nanos, Step};
 use super::addr::Endpoint;
 use super::exchange::{Connection, Mark, Piece, Side};
 use super::socket::{Proto, SockId};
-use super::tcp::{HELD, Segment, What};
+use super::tcp::{Segment, What};
 use super::{Cx, HostFault, Net};
 use crate::errno::Errno;
 
@@ -155,7 +155,7 @@ impl Net {
             }
         }
         if !data.is_empty() {
-            let segment = Segment { data, arrives: HELD, message: 0, mark, what: What::Data };
+            let segment = Segment::new(data, mark, What::Data);
             self.tcp_queue(cx, id, segment);
         }
         if matches!(blow, Blow::Sever) {

@@ -35,6 +35,7 @@ use crate::seams::{Decider, Observer};
 
 mod addr;
 mod calls;
+mod capture;
 mod control;
 mod conversation;
 mod dns;

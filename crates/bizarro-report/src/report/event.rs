@@ -170,6 +170,9 @@ impl What {
             }
             Recorded::Delivered { message } => What::Delivered { message: *message },
             Recorded::Dropped { message } => What::Dropped { message: *message },
+            Recorded::Packet { packet } => {
+                What::Note { text: format!("a packet for {}", packet.destination) }
+            }
             Recorded::Unsupported { call } => What::Unsupported { text: cut(call) },
             Recorded::Invoked { history, op, value } => {
                 What::Invoked { history: history.clone(), op: *op, text: bytes(value) }

@@ -124,7 +124,7 @@ pub(crate) fn busy(turns: u64, disturbed: Option<u64>) -> RunRecord {
         let label = format!("POST /move #{turn}");
         let is_struck = disturbed == Some(turn);
         // Three milliseconds after everything below.
-        let awake = Nanos(now + 6_000_693_000 + 3_000_000);
+        let awake = Nanos(now + 6_000_690_000 + 3_000_000);
         let mut show = |after: u64, host: u16, event: Event| {
             now += after;
             record.events.push(Stamped { at: Nanos(now), host, tid: 7, event });

@@ -2,6 +2,7 @@
 
 #[path = "../page/sample.rs"]
 mod sample;
+mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
 

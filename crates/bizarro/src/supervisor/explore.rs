@@ -9,7 +9,7 @@ use bizarro_explore::{
     SchedulesReport, compare, matrix, schedules, self_check, verdict,
 };
 use bizarro_record::{Plan, RunRecord};
-use bizarro_report::{Exit, FileError, Look, load, replay_command, save};
+use bizarro_report::{Exit, FileError, Look, load, replay_command, save, trace, write_file};
 
 use super::build_id::build_id;
 use super::keep::{Keep, Keeping};
@@ -78,12 +78,31 @@ fn told_run(
     let mut named = record.clone();
     Symbols::own().name_record(&mut named);
     let verdict = verdict(&named, baseline.as_ref());
+    if let Some(path) = &settings.perfetto {
+        write_file(path, trace(&named, &verdict).as_bytes()).map_err(usage)?;
+    }
+    if let Some(path) = &settings.capture {
+        save(&captured(&mut runner, &record)?, path).map_err(usage)?;
+    }
     let story = bizarro_report::story(&named, &verdict, baseline.as_ref(), look);
     let fingerprint = format!("\nfingerprint {:016x}\n", record.fingerprint);
     let text = calls + &fingerprint + &story;
     let conclusion = Conclusion { text, exit: Exit::of_verdict(&verdict) };
     let report = Reports::of_run(baseline, named);
     Ok((record, report.write(test, settings, conclusion)))
+}
+
+/// The same run once more, with its packets.
+fn captured(runner: &mut WorldRunner, record: &RunRecord) -> Result<RunRecord, RunnerError> {
+    let captured = runner.run_captured(&record.plan)?;
+    match captured.fingerprint == record.fingerprint {
+        true => Ok(captured),
+        false => Err(RunnerError::Usage(format!(
+            "error: the run whose packets were to be written is another one: the test is not deterministic\n  \
+             = how two runs of it differ: cargo bizarro run {}",
+            record.test
+        ))),
+    }
 }
 
 fn usage(error: FileError) -> RunnerError {
@@ -133,10 +152,16 @@ pub(crate) fn everything(
         baseline
     };
     if seeds > 0 && told.may_go_on {
-        let mut report = schedules(&mut runners, seeds.into(), Repeat::EveryRun, voice)?;
-        Symbols::own().name_findings(&mut report.findings);
-        told.schedules(&report, &baseline);
-        reports.schedules(report);
+        match schedules(&mut runners, seeds.into(), Repeat::EveryRun, voice) {
+            Ok(mut report) => {
+                Symbols::own().name_findings(&mut report.findings);
+                told.schedules(&report, &baseline);
+                reports.schedules(report);
+            }
+            // What the matrix found is told all the same.
+            Err(RunnerError::Interrupted) => told.exits.push(Exit::Inconclusive),
+            Err(error) => return Err(error),
+        }
     }
     reports.all(baseline, &told.properties, keep);
     let broken = std::mem::take(&mut told.broken);

@@ -130,6 +130,20 @@ impl WorldRunner {
         plan: &Plan,
         trace: Trace,
     ) -> Result<(RunRecord, String), RunnerError> {
+        self.make(plan, self.test.messages, trace)
+    }
+
+    /// Makes a run whose record has the bytes of all packets between hosts.
+    pub(crate) fn run_captured(&mut self, plan: &Plan) -> Result<RunRecord, RunnerError> {
+        self.make(plan, Messages::Captured, Trace::Off).map(|(record, _)| record)
+    }
+
+    fn make(
+        &mut self,
+        plan: &Plan,
+        messages: Messages,
+        trace: Trace,
+    ) -> Result<(RunRecord, String), RunnerError> {
         if (self.test.is_stopped)() {
             return Err(RunnerError::Interrupted);
         }
@@ -139,7 +153,7 @@ impl WorldRunner {
         if is_repeated && *plan == Plan::default() {
             self.process = None;
         }
-        let command = Command { plan: plan.clone(), messages: self.test.messages, trace };
+        let command = Command { plan: plan.clone(), messages, trace };
         let mut process = self.take_process()?;
         let ran = process.run(&command, self.test.limit).map_err(bug)?;
         if ran.process == Afterwards::Ready {

@@ -18,6 +18,10 @@ pub const TRACE: &str = "BIZARRO_TRACE";
 pub const RECORD: &str = "BIZARRO_RECORD";
 /// The record of a run that is to be made again and compared.
 pub const REPEAT: &str = "BIZARRO_REPEAT";
+/// Where the only run is written as a trace for Perfetto.
+pub const PERFETTO: &str = "BIZARRO_PERFETTO";
+/// Where the record of the only run is written with its packets.
+pub const CAPTURE: &str = "BIZARRO_CAPTURE";
 /// The directory that reports are written to: `report.html` and `report.json`.
 pub const REPORT: &str = "BIZARRO_REPORT";
 /// Whether hooks spare the trap; `0` for not.
@@ -53,6 +57,10 @@ pub(crate) struct Settings {
     pub(crate) record: Option<PathBuf>,
     /// The record of a run to make again; the only run, too.
     pub(crate) repeat: Option<PathBuf>,
+    /// Where it is written as a trace.
+    pub(crate) perfetto: Option<PathBuf>,
+    /// Where its record is written with its packets.
+    pub(crate) capture: Option<PathBuf>,
     /// Where reports are written.
     pub(crate) report: Option<PathBuf>,
     /// How many random schedules, where it is said.
@@ -75,6 +83,8 @@ impl Settings {
             plan: plan.transpose()?,
             record: get(RECORD).map(PathBuf::from),
             repeat: get(REPEAT).map(PathBuf::from),
+            perfetto: get(PERFETTO).map(PathBuf::from),
+            capture: get(CAPTURE).map(PathBuf::from),
             report: get(REPORT).map(PathBuf::from),
             seeds: number(&get, SEEDS, 0)?,
             matrix: switch(&get, MATRIX)?,
