@@ -9,6 +9,7 @@ use bizarro_record::Plan;
 use clap::{Args, Parser, Subcommand};
 
 use crate::exec::Exec;
+use crate::outputs::Outputs;
 
 /// The failure matrix of your distributed system, from the command line.
 #[derive(Clone, PartialEq, Eq, Debug, Parser)]
@@ -37,6 +38,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         search: Search,
         #[command(flatten)]
+        outputs: Outputs,
+        #[command(flatten)]
         build: Build,
     },
     /// Show the failure matrix: every request and reply, each of the eight ways it can fail.
@@ -45,6 +48,8 @@ pub(crate) enum Command {
         filter: Option<String>,
         #[command(flatten)]
         search: Search,
+        #[command(flatten)]
+        outputs: Outputs,
         #[command(flatten)]
         build: Build,
     },
@@ -75,6 +80,14 @@ pub(crate) struct Replay {
     /// Write the run to this file; repeating that tells whether it is still the same run.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+    /// Write the run to this file as a trace, for ui.perfetto.dev or chrome://tracing.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) perfetto: Option<PathBuf>,
+    /// Write the packets between hosts to this file, for Wireshark and tshark.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcapng: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) outputs: Outputs,
     #[command(flatten)]
     pub(crate) build: Build,
 }

@@ -7,7 +7,10 @@ mod doctor;
 mod drive;
 mod exec;
 mod interrupt;
+mod junit;
 mod names;
+mod outputs;
+mod pcapng;
 mod replay;
 mod scan;
 mod syscalls;
@@ -57,11 +60,15 @@ fn run(command: Command) -> Result<Exit, Failure> {
             }
             Ok(Exit::Held)
         }
-        Command::Run { filter, search, build } => {
-            drive::all(&built::tests(&build, filter.as_deref())?, &search.for_everything())
+        Command::Run { filter, search, outputs, build } => {
+            outputs.prepare()?;
+            let tests = built::tests(&build, filter.as_deref())?;
+            drive::all(&tests, &search.for_everything(), &outputs)
         }
-        Command::Matrix { filter, search, build } => {
-            drive::all(&built::tests(&build, filter.as_deref())?, &search.for_matrix())
+        Command::Matrix { filter, search, outputs, build } => {
+            outputs.prepare()?;
+            let tests = built::tests(&build, filter.as_deref())?;
+            drive::all(&tests, &search.for_matrix(), &outputs)
         }
         Command::Replay(wanted) => replay::run(&wanted),
         Command::Exec(wanted) => exec::run(&wanted),
