@@ -608,6 +608,8 @@ impl Kernel {
                 return Next::Task(task);
             }
             match self.timers.next() {
+                // Nothing happens after the deadline: tasks are seen as they wait at it.
+                Some(at) if at > self.deadline => self.now = self.deadline + Nanos(1),
                 Some(at) => self.now = at.max(self.now),
                 None => {
                     let tasks = self.task_reports();

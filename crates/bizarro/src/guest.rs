@@ -61,7 +61,10 @@ fn run(spec: &WorldSpec, command: Command) -> Done {
     let unhooked = std::env::var(WORLD_ENV).as_deref() == Ok(WORLD_WITHOUT_HOOKS);
     let request = RunRequest {
         hooks: if unhooked { Hooks::Off } else { Hooks::On },
-        world: spec.clone(),
+        world: WorldSpec {
+            deadline: command.until.map_or(spec.deadline, |until| until.min(spec.deadline)),
+            ..spec.clone()
+        },
         plan: command.plan,
         messages: command.messages,
         record_fd: fd::RECORD,

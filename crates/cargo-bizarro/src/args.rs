@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::PathBuf;
 
+use bizarro::supervisor::settings::Until;
 use bizarro::supervisor::settings::{DRIVEN, DRIVEN_FOR_MATRIX, JOBS, MATRIX, SEEDS, WATCHDOG};
 use bizarro_record::Plan;
 use clap::{Args, Parser, Subcommand};
@@ -80,6 +81,9 @@ pub(crate) struct Replay {
     /// Write the run to this file; repeating that tells whether it is still the same run.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+    /// Stop there and say where every task is: a virtual time such as `1.5s`, or a text of an event's line.
+    #[arg(long, value_name = "TIME|EVENT", conflicts_with_all = ["record", "perfetto", "pcapng", "json", "junit"])]
+    pub(crate) until: Option<Until>,
     /// Write the run to this file as a trace, for ui.perfetto.dev or chrome://tracing.
     #[arg(long, value_name = "FILE")]
     pub(crate) perfetto: Option<PathBuf>,

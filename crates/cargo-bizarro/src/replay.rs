@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use bizarro::supervisor::settings::{CAPTURE, DRIVEN, PERFETTO, PLAN, RECORD, REPEAT, TRACE};
+use bizarro::supervisor::settings::{
+    CAPTURE, DRIVEN, PERFETTO, PLAN, RECORD, REPEAT, TRACE, UNTIL,
+};
 use bizarro_record::Plan;
 use bizarro_report::{Exit, FileError, load, prepare_file, write_file};
 
@@ -19,10 +21,18 @@ pub(crate) fn run(wanted: &Replay) -> Result<Exit, Failure> {
         Some(plan) => (wanted.test.clone(), for_plan(plan)),
         None => for_record(&wanted.test)?,
     };
+    if wanted.until.is_some() && wanted.plan.is_none() {
+        return Err(Failure::usage(
+            "error: `--until` needs a plan\n  = of a record: cargo bizarro replay TEST PLAN --until TIME",
+        ));
+    }
     let test = built::test(&wanted.build, &test)?;
     let mut variables = variables;
     if wanted.trace {
         variables.push((TRACE, "1".to_string()));
+    }
+    if let Some(until) = &wanted.until {
+        variables.push((UNTIL, until.to_string()));
     }
     if let Some(path) = &wanted.record {
         variables.push((RECORD, text(&absolute(path)?)?));

@@ -58,6 +58,8 @@ fn tests_are_found_run_and_repeated() {
     check(&["replay", file], 0, &["⚡", "the reply was lost", "held"], "");
     repeat_what_is_not_of_this_build(file);
 
+    runs_stop_where_they_are_told(plan);
+
     let packets = concat!(env!("CARGO_TARGET_TMPDIR"), "/packets.pcapng");
     let trace = concat!(env!("CARGO_TARGET_TMPDIR"), "/trace.json");
     check(
@@ -124,6 +126,17 @@ fn reports_are_written() {
     // A single run has its page, too.
     let line = "/bizarro/worlds-time_is_virtual/report.html";
     check(&["replay", "time_is_virtual", "baseline", "--json", JSON], 0, &[line], "");
+}
+
+#[track_caller]
+fn runs_stop_where_they_are_told(plan: &str) {
+    let replay = |until| ["replay", "careful_client", plan, "--until", until];
+    // Long before the client would be done.
+    let waiting = ["stopped at 0.001000 s", "server task ", "client task ", "worlds::"];
+    check(&replay("1ms"), 0, &waiting, "");
+    check(&replay("fault at"), 0, &["the reply was lost on the way", "stopped at 0.00"], "");
+    check(&replay("1h is no time"), 2, &["no event of this run has `1h is no time`"], "");
+    check(&replay("100s"), 0, &["the run was over at "], "");
 }
 
 /// Before anything runs.

@@ -21,16 +21,16 @@ fn field<'a>(event: &'a Value, name: &str) -> &'a str {
 fn what_begins_ends_and_what_flows_has_slices_at_both_ends() {
     for record in [sample::busy(20, Some(7)), everything()] {
         let events = events(&trace(&record, &verdict(&record, None)));
-        let mut open: BTreeMap<(String, String), (f64, String)> = BTreeMap::new();
+        let mut open: BTreeMap<(String, String), (f64, Value)> = BTreeMap::new();
         let (mut ended, mut flows) = (0, 0);
         for event in &events {
             let id = (field(event, "cat").to_string(), event["id"].to_string());
             let at = event["ts"].as_f64().unwrap();
             match field(event, "ph") {
-                "b" => assert_eq!(open.insert(id, (at, event["name"].to_string())), None),
+                "b" => assert_eq!(open.insert(id, (at, event["name"].clone())), None),
                 "e" => {
                     let (from, name) = open.remove(&id).expect("it has begun");
-                    assert!(from <= at && name == event["name"].to_string(), "{event}");
+                    assert!(from <= at && name == event["name"], "{event}");
                     ended += 1;
                 }
                 "s" | "f" => {

@@ -110,7 +110,7 @@ fn usage(error: FileError) -> RunnerError {
 }
 
 /// A fault at a host that is not there could never strike.
-fn refuse_unknown_hosts(test: &TestCase, plan: &Plan) -> Result<(), RunnerError> {
+pub(crate) fn refuse_unknown_hosts(test: &TestCase, plan: &Plan) -> Result<(), RunnerError> {
     let hosts: Vec<&str> = test.blueprint.hosts.iter().map(|host| host.name.as_str()).collect();
     let ends = plan.injections.iter().flat_map(|fault| [&fault.at.client, &fault.at.server]);
     match ends.into_iter().find(|end| !hosts.contains(&end.as_str())) {

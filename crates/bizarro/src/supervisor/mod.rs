@@ -29,7 +29,10 @@ mod session;
 pub mod settings;
 pub mod signal;
 #[cfg(worlds)]
+mod stopped;
+#[cfg(worlds)]
 mod symbols;
+mod until;
 #[cfg(worlds)]
 mod voice;
 #[cfg(worlds)]

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::FileExt;
 
-use bizarro_record::{Messages, Plan, RunRecord, WorldSpec};
+use bizarro_record::{Messages, Nanos, Plan, RunRecord, WorldSpec};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,8 @@ pub(crate) struct Command {
     pub(crate) messages: Messages,
     /// Whether its system calls are written down.
     pub(crate) trace: Trace,
+    /// When it is stopped, where that is before its deadline.
+    pub(crate) until: Option<Nanos>,
 }
 
 /// The run is over.
@@ -134,6 +136,7 @@ mod tests {
             plan: "seed=7; random".parse().unwrap(),
             messages: Messages::Shown,
             trace: Trace::On,
+            until: Some(Nanos(7)),
         };
         let mut bytes = Vec::new();
         write_frame(&mut bytes, &command).unwrap();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bizarro_explore::{Runner, RunnerError};
 use bizarro_fault::SystemModel;
-use bizarro_record::{Ending, FORMAT, Messages, Plan, RunRecord, Stats, WorldSpec};
+use bizarro_record::{Ending, FORMAT, Messages, Nanos, Plan, RunRecord, Stats, WorldSpec};
 
 use super::build_id::build_id;
 use super::doctor;
@@ -130,20 +130,31 @@ impl WorldRunner {
         plan: &Plan,
         trace: Trace,
     ) -> Result<(RunRecord, String), RunnerError> {
-        self.make(plan, self.test.messages, trace)
+        self.make(self.command(plan, trace))
+    }
+
+    fn command(&self, plan: &Plan, trace: Trace) -> Command {
+        Command { plan: plan.clone(), messages: self.test.messages, trace, until: None }
     }
 
     /// Makes a run whose record has the bytes of all packets between hosts.
     pub(crate) fn run_captured(&mut self, plan: &Plan) -> Result<RunRecord, RunnerError> {
-        self.make(plan, Messages::Captured, Trace::Off).map(|(record, _)| record)
+        let command = Command { messages: Messages::Captured, ..self.command(plan, Trace::Off) };
+        self.make(command).map(|(record, _)| record)
     }
 
-    fn make(
+    /// Makes a run and stops it at a moment: it ends as at its deadline.
+    pub(crate) fn run_until(
         &mut self,
         plan: &Plan,
-        messages: Messages,
+        until: Nanos,
         trace: Trace,
     ) -> Result<(RunRecord, String), RunnerError> {
+        self.make(Command { until: Some(until), ..self.command(plan, trace) })
+    }
+
+    fn make(&mut self, command: Command) -> Result<(RunRecord, String), RunnerError> {
+        let plan = &command.plan;
         if (self.test.is_stopped)() {
             return Err(RunnerError::Interrupted);
         }
@@ -153,7 +164,6 @@ impl WorldRunner {
         if is_repeated && *plan == Plan::default() {
             self.process = None;
         }
-        let command = Command { plan: plan.clone(), messages, trace };
         let mut process = self.take_process()?;
         let ran = process.run(&command, self.test.limit).map_err(bug)?;
         if ran.process == Afterwards::Ready {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use bizarro_record::{Messages, Plan};
 use serde::{Deserialize, Serialize};
 
+pub use super::until::Until;
+
 /// The variables, each documented in the crate's documentation.
 pub const PLAN: &str = "BIZARRO_PLAN";
 /// How many random schedules.
@@ -22,6 +24,8 @@ pub const REPEAT: &str = "BIZARRO_REPEAT";
 pub const PERFETTO: &str = "BIZARRO_PERFETTO";
 /// Where the record of the only run is written with its packets.
 pub const CAPTURE: &str = "BIZARRO_CAPTURE";
+/// Where the only run is stopped.
+pub const UNTIL: &str = "BIZARRO_UNTIL";
 /// The directory that reports are written to: `report.html` and `report.json`.
 pub const REPORT: &str = "BIZARRO_REPORT";
 /// Whether hooks spare the trap; `0` for not.
@@ -59,6 +63,8 @@ pub(crate) struct Settings {
     pub(crate) repeat: Option<PathBuf>,
     /// Where it is written as a trace.
     pub(crate) perfetto: Option<PathBuf>,
+    /// Where it is stopped.
+    pub(crate) until: Option<Until>,
     /// Where its record is written with its packets.
     pub(crate) capture: Option<PathBuf>,
     /// Where reports are written.
@@ -83,6 +89,9 @@ impl Settings {
             plan: plan.transpose()?,
             record: get(RECORD).map(PathBuf::from),
             repeat: get(REPEAT).map(PathBuf::from),
+            until: get(UNTIL)
+                .map(|text| text.parse().map_err(|error| format!("{UNTIL}: {error}")))
+                .transpose()?,
             perfetto: get(PERFETTO).map(PathBuf::from),
             capture: get(CAPTURE).map(PathBuf::from),
             report: get(REPORT).map(PathBuf::from),

@@ -32,7 +32,8 @@ fn packets_are_shown_where_they_are_wanted() {
         1.004000 s 10.0.0.1:42361 > 10.0.0.2:80: Fin at 5 `` arrives 1.005000 s
         1.005000 s 10.0.0.1:42361 > 10.0.0.2:80: Rst at 0 `` arrives 1.006000 s
         1.006000 s 10.0.0.3:7 > 10.0.0.1:53: `who?` arrives 1.007000 s
-    "#]].assert_eq(&w.captured());
+    "#]]
+    .assert_eq(&w.captured());
 }
 
 /// What is sent again stands at the same place of the stream.
