@@ -305,19 +305,20 @@ class Diagram {
     }
   }
 
-  /** A text with the paper's colour around it, so that lines behind it do not disturb; gives its width. */
+  /** A text on a strip of paper, so that lines behind it do not disturb; gives its width. */
   text(words, x, y, align, room, colour) {
     const { context, ink } = this;
     const fitting = fit(context, words, room);
+    const { width } = context.measureText(fitting);
+    context.globalAlpha = 0.86;
+    context.fillStyle = ink.paper;
+    context.fillRect(align === "left" ? x - 1 : x - width - 1, y - 10, width + 2, 13);
+    context.globalAlpha = 1;
     context.textAlign = align;
-    context.lineWidth = 4;
-    context.lineJoin = "round";
-    context.strokeStyle = ink.paper;
-    context.strokeText(fitting, x, y);
     context.fillStyle = colour;
     context.fillText(fitting, x, y);
     context.textAlign = "left";
-    return context.measureText(fitting).width;
+    return width;
   }
 
   /** All of the run, small: what to look for, and where the window is. */

@@ -13,13 +13,13 @@ function callGraph(report) {
       ? "An arrow points from the host that asks to the host that is asked. Red: a fault there breaks something."
       : "An arrow points from the host that asks to the host that is asked." }),
     el("div", { class: "scroll-x" }, picture(report)),
-    el("table", { class: "plain" },
+    el("div", { class: "scroll-x" }, el("table", { class: "plain" },
       el("thead", {}, el("tr", {}, ["caller → callee", "exchange", "times", wasExplored ? "where it fails" : ""].map((text) => el("th", { scope: "col", text })))),
       el("tbody", {}, edges.map((edge) => el("tr", {},
-        el("td", { text: `${edge.client} → ${edge.server}` }),
+        el("td", { class: "tight", text: `${edge.client} → ${edge.server}` }),
         el("td", { class: "mono", text: edge.name }),
         el("td", { class: "number", text: thousands(edge.count) }),
-        el("td", {}, edge.outcome ? el("span", { class: tone(edge.outcome), text: edge.broken.length > 0 ? `${sign(edge.outcome)} ${edge.broken.join("; ")}` : `${sign(edge.outcome)} ${edge.outcome}` }) : null))))));
+        el("td", {}, edge.outcome ? el("span", { class: tone(edge.outcome), text: edge.broken.length > 0 ? `${sign(edge.outcome)} ${edge.broken.join("; ")}` : `${sign(edge.outcome)} ${edge.outcome}` }) : null)))))));
 }
 
 function picture(report) {

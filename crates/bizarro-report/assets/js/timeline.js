@@ -100,7 +100,7 @@ class Timeline {
     el("span", { class: "sign", text: SIGNS[line.mark] ?? "" }),
     el("span", { class: "when", text: moment(line.at) }),
     el("span", { class: "who", text: this.story.hostName(line.host) }),
-    el("span", { class: "what", text: line.text }));
+    el("span", { class: "what", text: line.sort === "log" || line.sort === "err" ? withoutTime(line.text) : line.text }));
   }
 
   choose(index) {

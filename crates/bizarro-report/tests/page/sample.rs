@@ -168,6 +168,10 @@ pub(crate) fn busy(turns: u64, disturbed: Option<u64>) -> RunRecord {
             status: (!is_struck).then_some(200),
         });
     }
+    // A call of a host that is called itself.
+    let mut further = record.exchanges[0].clone();
+    further.id = "board>users GET /user #1".parse().unwrap();
+    record.exchanges.insert(1, further);
     record.stats.virtual_time = Nanos(now);
     if let Some(turn) = disturbed {
         record.plan =

@@ -25,12 +25,15 @@ pub(crate) struct Reports {
 }
 
 impl Reports {
-    /// Of a single run, beside its baseline where it is another run. Frames have names already.
+    /// Of a single run, whose frames have names already, beside its baseline where it is another run.
     pub(crate) fn of_run(baseline: Option<RunRecord>, run: RunRecord) -> Reports {
         let mut properties = Properties::default();
         properties.add(&run);
         let (baseline, run) = match baseline {
-            Some(baseline) => (baseline, Some(run)),
+            Some(mut baseline) => {
+                Symbols::own().name_record(&mut baseline);
+                (baseline, Some(run))
+            }
             None => (run, None),
         };
         Reports { baseline: Some(baseline), run, properties, ..Reports::default() }
@@ -47,7 +50,8 @@ impl Reports {
     }
 
     /// The exploration is over.
-    pub(crate) fn all(&mut self, baseline: RunRecord, properties: &Properties, keep: Keep) {
+    pub(crate) fn all(&mut self, mut baseline: RunRecord, properties: &Properties, keep: Keep) {
+        Symbols::own().name_record(&mut baseline);
         self.baseline = Some(baseline);
         self.properties = properties.clone();
         self.kept = keep.into_runs();
@@ -93,7 +97,7 @@ impl Reports {
         }
     }
 
-    /// Frames of what a reader can open.
+    /// Frames of what a reader can open. A name is looked up once: it is no address.
     fn name_frames(&mut self) {
         let mut symbols = Symbols::own();
         let matrix = self.matrix.iter_mut().flat_map(|matrix| &mut matrix.findings);
