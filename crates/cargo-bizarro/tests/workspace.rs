@@ -134,7 +134,7 @@ fn runs_stop_where_they_are_told(plan: &str) {
     // Long before the client would be done.
     let waiting = ["stopped at 0.001000 s", "server task ", "client task ", "worlds::"];
     check(&replay("1ms"), 0, &waiting, "");
-    check(&replay("fault at"), 0, &["the reply was lost on the way", "stopped at 0.00"], "");
+    check(&replay("fault at"), 0, &["the reply was lost on the way", "stopped at 0.012"], "");
     check(&replay("1h is no time"), 2, &["no event of this run has `1h is no time`"], "");
     check(&replay("100s"), 0, &["the run was over at "], "");
 }
