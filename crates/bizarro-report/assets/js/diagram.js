@@ -43,15 +43,15 @@ class Diagram {
   }
 
   set(options) {
-    const time = this.middle();
+    const here = this.focus();
     Object.assign(this.options, options);
     this.arrange();
-    this.goTo(time);
+    this.goTo(here);
   }
 
-  /** The event in the middle of the window. */
-  middle() {
-    return Math.min(this.layout.firstEvent(this.scroll.scrollTop + this.scroll.clientHeight / 2), this.story.events.length - 1);
+  /** The event in the upper third of the window, where `goTo` brings one. */
+  focus() {
+    return Math.min(this.layout.firstEvent(this.scroll.scrollTop + this.scroll.clientHeight / 3 - 1), this.story.events.length - 1);
   }
 
   /** Brings an event into the upper third of the window. */

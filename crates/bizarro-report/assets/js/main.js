@@ -27,8 +27,8 @@ class Page {
     if (summary.cells > 0) parts.unshift(count(summary.cells, "cell"));
     if (summary.cells_violated > 0) parts.push(`${count(summary.cells_violated, "cell")} violated`);
     if (summary.cells_inconclusive > 0) parts.push(`${count(summary.cells_inconclusive, "cell")} inconclusive`);
-    if (summary.schedules > 0) parts.push(`${count(summary.schedules, "random schedule")}`);
-    if (summary.interrupted) parts.push("interrupted: what was not tried is marked ?");
+    if (summary.schedules > 0) parts.push(`${count(summary.schedules_distinct, "different run")} of random schedules`);
+    if (summary.interrupted) parts.push("interrupted");
     const kind = report.outcome === "held" ? "good" : report.outcome === "inconclusive" ? "doubt" : "bad";
     this.search = el("input", { type: "search", placeholder: "search ( / )", "aria-label": "search in the run and in the findings", oninput: () => this.find() });
     fill(byId("top"),
@@ -213,9 +213,9 @@ class Page {
       const base = storyOf(this.report, 0);
       const other = new Diagram(base, this.options, () => this.chooseRun(0));
       panes.push(el("div", {}, el("div", { class: "title", text: "baseline, at the same place" }), other.node));
-      // The baseline follows: what happened there in place of what is in the middle of the window.
+      // The baseline follows: what happened there in place of what is in the upper third of the window.
       diagram.scroll.addEventListener("scroll", () => {
-        const here = diagram.middle();
+        const here = diagram.focus();
         const twin = story.twin(here);
         other.scroll.scrollTop = other.layout.y[twin] - (diagram.layout.y[here] - diagram.scroll.scrollTop);
       });
@@ -255,7 +255,7 @@ class Page {
 
   toggleBeside() {
     this.beside = !this.beside;
-    const place = this.diagram?.middle();
+    const place = this.diagram?.focus();
     this.views.delete("diagram");
     this.showTab("diagram");
     if (place !== undefined) this.diagram.goTo(place);

@@ -135,7 +135,7 @@ pub struct Summary {
     pub cells_violated: u64,
     /// Cells that could not be judged.
     pub cells_inconclusive: u64,
-    /// Random schedules that were tried.
+    /// Random schedules that were asked for.
     pub schedules: u64,
     /// How many different runs these gave.
     pub schedules_distinct: u64,
