@@ -62,7 +62,34 @@ fn inert(json: &str) -> String {
     safe
 }
 
+/// How long [`inert`] makes a text.
+pub(crate) fn inert_length(json: &str) -> usize {
+    let of = |c: char| match c {
+        '<' | '>' | '&' => 6,
+        c if c.is_ascii() => 1,
+        c => 6 * c.len_utf16(),
+    };
+    json.chars().map(of).sum()
+}
+
 /// A text as HTML.
 fn text(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_inert_reads_back_and_has_its_length(text in "(\\PC|[<>&\u{0}-\u{1f}\u{2028}𝕏]){0,40}") {
+            let json = serde_json::to_string(&text).unwrap();
+            let safe = inert(&json);
+            prop_assert!(safe.is_ascii() && !safe.contains(['<', '>', '&']));
+            prop_assert_eq!(safe.len(), inert_length(&json));
+            prop_assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), text);
+        }
+    }
 }

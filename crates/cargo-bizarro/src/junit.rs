@@ -171,7 +171,7 @@ mod tests {
                 "findings": [], "difference": null,
                 "runs": [{"plan": "baseline", "command": "c", "fingerprint": "0", "outcome": "held", "broken": [],
                     "doubts": [], "missed": [], "ending": "e", "tasks": [], "virtual_time": 1, "syscalls": 1,
-                    "exchanges": [], "exchanges_shared": 0, "shared": 0, "omitted": 0, "events": []}],
+                    "exchanges": [], "exchanges_shared": 0, "exchanges_omitted": 0, "shared": 0, "omitted": 0, "events": []}],
             }],
         });
         serde_json::from_value::<Document>(document).unwrap().tests.remove(0)

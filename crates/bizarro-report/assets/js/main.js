@@ -54,7 +54,7 @@ class Page {
     const { report } = this;
     const baseline = report.runs[0];
     const base = el("button", { text: "see the baseline", onclick: () => this.chooseRun(0) });
-    const first = `Without faults the test ${baseline.outcome === "held" ? "holds" : `is ${baseline.outcome}`}: ${count(baseline.exchanges.length, "exchange")}, ${span(baseline.virtual_time)} of virtual time. `;
+    const first = `Without faults the test ${baseline.outcome === "held" ? "holds" : `is ${baseline.outcome}`}: ${count(baseline.exchanges_omitted + baseline.exchanges.length, "exchange")}, ${span(baseline.virtual_time)} of virtual time. `;
     return el("section", {}, el("p", {}, first, base));
   }
 

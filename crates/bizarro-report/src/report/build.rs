@@ -8,7 +8,7 @@ use bizarro_explore::{
 };
 use bizarro_record::{ExchangeId, Injection, Plan, PropertyKind, Role, RunRecord, WorldSpec};
 
-use super::run::{EVENTS_MAX, baseline, beside, cut, size};
+use super::run::{baseline, beside, cut, size};
 use super::{
     Cell, Edge, ExchangeName, Finding, Host, Impact, Link, Property, Report, Run, Summary, Variant,
     World,
@@ -19,13 +19,13 @@ use crate::look::Look;
 use crate::sentence::{fault, sentence};
 use crate::words::replay_command;
 
-/// Runs are put into a report until they take this many bytes.
+/// The events of the baseline take at most this many bytes.
+const BASELINE_BYTES_MAX: usize = 10_000_000;
+/// Runs are put into a report until they take this many bytes together.
 const RUNS_BYTES_MAX: usize = 14_000_000;
 /// The run of the worst finding, and the only run where one was asked for, are always there; they are cut where
 /// they take more than this together with the baseline.
 const BYTES_MAX: usize = 18_500_000;
-/// But never further than this.
-const EVENTS_MIN: usize = 20_000;
 
 /// What was explored.
 #[derive(Clone, Copy, Debug)]
@@ -100,7 +100,7 @@ struct Runs<'a> {
 
 impl<'a> Runs<'a> {
     fn of(record: &'a RunRecord) -> Runs<'a> {
-        let run = baseline(record, &verdict(record, None));
+        let run = baseline(record, &verdict(record, None), BASELINE_BYTES_MAX);
         Runs {
             baseline: record,
             bytes: size(&run),
@@ -116,15 +116,7 @@ impl<'a> Runs<'a> {
 
     fn add_always(&mut self, record: &RunRecord) {
         if self.get(&record.plan).is_none() {
-            let run = self.beside(record, EVENTS_MAX);
-            let excess = (self.bytes + size(&run)).saturating_sub(BYTES_MAX);
-            let events = run.events.len();
-            let each = (size(&run) / events.max(1)).max(1);
-            let cut = match excess {
-                0 => run,
-                _ => self.beside(record, events.saturating_sub(excess / each + 1).max(EVENTS_MIN)),
-            };
-            self.push(cut);
+            self.push(self.beside(record, BYTES_MAX.saturating_sub(self.bytes)));
         }
     }
 
@@ -134,15 +126,16 @@ impl<'a> Runs<'a> {
         if self.is_full || self.get(&record.plan).is_some() {
             return;
         }
-        let run = self.beside(record, EVENTS_MAX);
+        let run = self.beside(record, usize::MAX);
         self.is_full = self.bytes + size(&run) > RUNS_BYTES_MAX;
         if !self.is_full {
             self.push(run);
         }
     }
 
-    fn beside(&self, record: &RunRecord, events_max: usize) -> Run {
-        beside(record, &verdict(record, Some(self.baseline)), self.baseline, events_max)
+    fn beside(&self, record: &RunRecord, bytes_max: usize) -> Run {
+        let verdict = verdict(record, Some(self.baseline));
+        beside(record, &verdict, (self.baseline, &self.runs[0]), bytes_max)
     }
 
     fn push(&mut self, run: Run) {

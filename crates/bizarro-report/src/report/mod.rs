@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use build::{Explored, Subject, report};
 pub use event::{Event, What};
-pub use run::{EVENTS_MAX, TEXT_MAX};
+pub use run::{EVENTS_MAX, EXCHANGES_MAX, TEXT_MAX};
 
 /// What the field `format` of a [`Document`] says.
 pub const DOCUMENT: &str = "bizarro-report";
@@ -298,6 +298,8 @@ pub struct Run {
     pub syscalls: u64,
     /// It begins with this many exchanges of the baseline, which are not repeated here.
     pub exchanges_shared: usize,
+    /// This many exchanges are left out, for there are too many.
+    pub exchanges_omitted: usize,
     /// The rest of the requests and replies, in the order of the requests.
     pub exchanges: Vec<Exchange>,
     /// It begins with this many events of the baseline, which are not repeated here.

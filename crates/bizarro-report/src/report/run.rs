@@ -2,14 +2,18 @@
 
 use bizarro_explore::{Verdict, Violation as Broken};
 use bizarro_record::record::TaskState;
-use bizarro_record::{Ending, Exchange as Seen, RunRecord};
+use bizarro_record::{Ending, Exchange as Seen, RunRecord, Stamped};
+use serde::Serialize;
 
 use super::{Event, Exchange, Run, Task, Violation};
+use crate::page::inert_length;
 use crate::words::replay_command;
 
 /// A run brings at most this many events of its own, and fewer where the file would become too large; of a
 /// longer one the last are kept, and of the baseline the first.
 pub const EVENTS_MAX: usize = 100_000;
+/// A run brings at most this many exchanges of its own: the first.
+pub const EXCHANGES_MAX: usize = 15_000;
 /// A text of a program has at most this many characters; a longer one ends in an ellipsis.
 pub const TEXT_MAX: usize = 2_000;
 
@@ -21,41 +25,68 @@ pub(super) fn cut(text: &str) -> String {
     }
 }
 
-/// The run without faults, which others refer to.
-pub(super) fn baseline(record: &RunRecord, verdict: &Verdict) -> Run {
-    let end = record.events.len().min(EVENTS_MAX);
+/// The run without faults, which others refer to, with events of at most this many bytes.
+pub(super) fn baseline(record: &RunRecord, verdict: &Verdict, bytes_max: usize) -> Run {
+    let events = within(record.events.iter(), bytes_max);
+    let exchanges = exchanges(&record.exchanges);
     Run {
-        omitted: record.events.len() - end,
-        events: record.events[..end].iter().map(Event::of).collect(),
-        exchanges: record.exchanges.iter().map(exchange).collect(),
+        omitted: record.events.len() - events.len(),
+        events,
+        exchanges_omitted: record.exchanges.len() - exchanges.len(),
+        exchanges,
         ..head(record, verdict)
     }
 }
 
-/// A run beside the baseline, with at most this many events of its own.
+/// A run beside the baseline, whose own events and exchanges have at most this many bytes.
 pub(super) fn beside(
     record: &RunRecord,
     verdict: &Verdict,
-    baseline: &RunRecord,
-    events_max: usize,
+    baseline: (&RunRecord, &Run),
+    bytes_max: usize,
 ) -> Run {
+    let (baseline, shown) = baseline;
+    let asked = alike(&record.exchanges, &baseline.exchanges);
+    let exchanges_shared = asked.min(shown.exchanges.len());
+    let exchanges = exchanges(&record.exchanges[asked..]);
     let common = alike(&record.events, &baseline.events);
-    let start = common.max(record.events.len().saturating_sub(events_max));
-    let shared = common.min(EVENTS_MAX);
-    let exchanges_shared = alike(&record.exchanges, &baseline.exchanges);
+    let shared = common.min(shown.events.len());
+    let mut events = within(
+        record.events[common..].iter().rev(),
+        bytes_max.saturating_sub(size(&exchanges)).max(EVENTS_BYTES_MIN),
+    );
+    events.reverse();
     Run {
         exchanges_shared,
-        exchanges: record.exchanges[exchanges_shared..].iter().map(exchange).collect(),
+        exchanges_omitted: record.exchanges.len() - exchanges_shared - exchanges.len(),
+        exchanges,
         shared,
-        omitted: start - shared,
-        events: record.events[start..].iter().map(Event::of).collect(),
+        omitted: record.events.len() - shared - events.len(),
+        events,
         ..head(record, verdict)
     }
 }
 
-/// About how many bytes a run takes in a file: as many as it takes alone.
-pub(super) fn size(run: &Run) -> usize {
-    serde_json::to_vec(run).map_or(0, |json| json.len())
+/// However full a file is, the end of a run that has to be there is there.
+const EVENTS_BYTES_MIN: usize = 1_000_000;
+
+/// As many events as there may be.
+fn within<'a>(events: impl Iterator<Item = &'a Stamped>, bytes_max: usize) -> Vec<Event> {
+    let mut bytes = 0;
+    let fits = |event: &Event| {
+        bytes += size(event);
+        bytes <= bytes_max
+    };
+    events.take(EVENTS_MAX).map(Event::of).take_while(fits).collect()
+}
+
+fn exchanges(seen: &[Seen]) -> Vec<Exchange> {
+    seen.iter().take(EXCHANGES_MAX).map(exchange).collect()
+}
+
+/// How many bytes a value takes in a page.
+pub(super) fn size(value: &impl Serialize) -> usize {
+    serde_json::to_string(value).map_or(0, |json| inert_length(&json))
 }
 
 /// How many items two lists begin with alike: until its fault strikes, every run is the baseline.
@@ -63,7 +94,7 @@ fn alike<T: PartialEq>(one: &[T], other: &[T]) -> usize {
     one.iter().zip(other).take_while(|(a, b)| a == b).count()
 }
 
-/// Everything but the events.
+/// Everything but events and exchanges.
 fn head(record: &RunRecord, verdict: &Verdict) -> Run {
     let (ending, tasks) = ending(&record.ending);
     Run {
@@ -79,6 +110,7 @@ fn head(record: &RunRecord, verdict: &Verdict) -> Run {
         virtual_time: record.stats.virtual_time.0,
         syscalls: record.stats.syscalls,
         exchanges_shared: 0,
+        exchanges_omitted: 0,
         exchanges: vec![],
         shared: 0,
         omitted: 0,

@@ -211,3 +211,35 @@ fn a_run_that_is_too_long_is_cut_and_says_so() {
     assert_eq!(longest.chars().count(), TEXT_MAX + 1);
     assert!(longest.ends_with("é…"));
 }
+
+/// Whatever programs write, and however much: a page stays below twenty megabytes.
+#[test]
+fn a_page_is_never_too_large() {
+    let loud = |disturbed: Option<u64>, line: &str, turns: u64| {
+        let mut record = sample::busy(turns, disturbed);
+        for stamped in &mut record.events {
+            if let Event::Output { line: written, .. } = &mut stamped.event {
+                *written = line.to_string();
+            }
+        }
+        record
+    };
+    for (line, turns) in [("<&>\u{2028}吃豆人".repeat(300), 4_000), (String::new(), 20_000)] {
+        let (baseline, mut run) = (loud(None, &line, turns), loud(Some(turns), &line, turns));
+        // They part at once.
+        run.events[0].tid += 1;
+        run.exchanges[0].request_bytes += 1;
+        let report = sample::run_report(&baseline, &run, &["board", "player", "users"]);
+        let [first, second] = &report.runs[..] else { panic!("two runs") };
+        for (shown, record) in [(first, &baseline), (second, &run)] {
+            assert_eq!(shown.shared + shown.omitted + shown.events.len(), record.events.len());
+            let exchanges =
+                shown.exchanges_shared + shown.exchanges_omitted + shown.exchanges.len();
+            assert_eq!(exchanges, record.exchanges.len());
+        }
+        assert!(second.omitted > 0 && second.events.len() > 500, "{}", second.events.len());
+        assert_eq!(second.events.last().unwrap().at, run.events.last().unwrap().at.0);
+        let bytes = bizarro_report::page(&report).len();
+        assert!((10_000_000..20_000_000).contains(&bytes), "{bytes}");
+    }
+}

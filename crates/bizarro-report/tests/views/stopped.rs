@@ -29,7 +29,9 @@ fn every_task_says_where_it_is() {
         task(5, "running", ""),
     ];
     let record = halted(Ending::Deadline { tasks });
-    check(stopped(&record, Nanos::from_millis(5), Look::PLAIN), expect![[r#"
+    check(
+        stopped(&record, Nanos::from_millis(5), Look::PLAIN),
+        expect![[r#"
 
         pacman::toy   player>board POST /move #2 deliver-reply=lost
 
@@ -49,13 +51,16 @@ fn every_task_says_where_it_is() {
             player::main at src/main.rs:9
 
           player task 5 `ma\u{1b}in`: running
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn a_run_that_ended_before_has_no_tasks() {
     let record = halted(Ending::Completed);
-    check(stopped(&record, Nanos::from_secs(500), Look::PLAIN), expect![[r#"
+    check(
+        stopped(&record, Nanos::from_secs(500), Look::PLAIN),
+        expect![[r#"
 
         pacman::toy   player>board POST /move #2 deliver-reply=lost
 
@@ -69,7 +74,8 @@ fn a_run_that_ended_before_has_no_tasks() {
              5.006503 s  player │ game over
 
           the run was over at 5.006503 s, before it was stopped
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
