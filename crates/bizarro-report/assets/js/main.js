@@ -55,7 +55,9 @@ class Page {
     const baseline = report.runs[0];
     const base = el("button", { text: "see the baseline", onclick: () => this.chooseRun(0) });
     const first = `Without faults the test ${baseline.outcome === "held" ? "holds" : `is ${baseline.outcome}`}: ${count(baseline.exchanges_omitted + baseline.exchanges.length, "exchange")}, ${span(baseline.virtual_time)} of virtual time. `;
-    return el("section", {}, el("p", {}, first, base));
+    const alone = baseline.outcome !== "held" && report.runs.length === 1
+      ? "Nothing else was tried: where the test does not hold by itself, a fault would explain nothing. " : "";
+    return el("section", {}, el("p", {}, first, alone, base));
   }
 
   // What is chosen.

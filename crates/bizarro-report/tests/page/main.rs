@@ -3,6 +3,7 @@
 mod browser;
 mod sample;
 
+use bizarro_explore::toy::{Board, Player, Toy};
 use bizarro_record::{Event, RunRecord};
 use bizarro_report::page;
 
@@ -18,7 +19,7 @@ const HASH: &str = "location.hash";
 fn a_matrix_is_read_with_mouse_and_keys() {
     let Some(mut browser) = Browser::start("matrix") else { return };
     browser.surround(SCREEN);
-    browser.open(&page(&sample::matrix_report()));
+    browser.open(&page(&sample::report_with(Toy::new(Player::Naive))));
 
     // What is seen first is the worst finding.
     assert_eq!(browser.text(HASH), "#finding-1");
@@ -88,10 +89,40 @@ fn a_matrix_is_read_with_mouse_and_keys() {
     assert_eq!(browser.complaints, Vec::<String>::new());
 }
 
+/// What somebody sees whose test does not even hold without faults, and whose test holds with all of them.
+#[test]
+fn pages_without_a_matrix_and_without_findings() {
+    let Some(mut browser) = Browser::start("simple") else { return };
+    browser.surround(SCREEN);
+    let exotic = Toy { board: Board::Exotic, ..Toy::new(Player::Naive) };
+    let html = page(&sample::report_with(exotic));
+    browser.open(&html);
+    assert_eq!(browser.text(HASH), "#finding-1");
+    assert!(browser.text(TITLE).contains("Without any fault"));
+    assert_eq!(browser.eval("document.querySelectorAll('table.matrix').length"), 0);
+    let said = browser.text("document.querySelector('#overview').textContent");
+    assert!(said.contains("Nothing else was tried"), "{said}");
+    for key in ["d", "t", "f", "x", "b", "n", "p", "j", "k", "+", "-", "0"] {
+        browser.key(key);
+    }
+    browser.open_at(&html, "#finding-1");
+    browser.picture("inconclusive-light");
+
+    browser.open(&page(&sample::report_with(Toy::new(Player::Careful))));
+    assert_eq!(browser.text(HASH), "#baseline");
+    assert_eq!(browser.eval("document.querySelectorAll('[data-finding]').length"), 0);
+    for key in ["j", "k", "n", "p", "x"] {
+        browser.key(key);
+    }
+    assert_eq!(browser.text(HASH), "#baseline");
+    browser.picture("held-light");
+    assert_eq!(browser.complaints, Vec::<String>::new());
+}
+
 #[test]
 fn a_page_opens_where_its_address_says() {
     let Some(mut browser) = Browser::start("place") else { return };
-    let html = page(&sample::matrix_report());
+    let html = page(&sample::report_with(Toy::new(Player::Naive)));
     browser.open_at(&html, "#cell-8-pause");
     assert!(browser.text(TITLE).contains("player stood still for 15 s"));
     browser.open_at(&html, "#finding-2");

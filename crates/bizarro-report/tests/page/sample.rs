@@ -38,9 +38,8 @@ fn world(names: &[&str]) -> WorldSpec {
     world
 }
 
-/// The matrix of the naive player, and the runs of all its cells.
-pub(crate) fn explored() -> (MatrixReport, BTreeMap<String, RunRecord>) {
-    let toy = Toy::new(Player::Naive);
+/// The matrix of a toy, and the runs of all its cells.
+pub(crate) fn explored(toy: Toy) -> (MatrixReport, BTreeMap<String, RunRecord>) {
     let mut runners: Vec<Box<dyn Runner + Send>> = vec![Box::new(toy)];
     let mut matrix =
         bizarro_explore::matrix(&mut runners, MatrixOptions::default(), &mut Silent).unwrap();
@@ -57,9 +56,9 @@ pub(crate) fn explored() -> (MatrixReport, BTreeMap<String, RunRecord>) {
     (matrix, kept)
 }
 
-/// The report of the toy's matrix.
-pub(crate) fn matrix_report() -> Report {
-    let (matrix, kept) = explored();
+/// The report of a toy's matrix.
+pub(crate) fn report_with(toy: Toy) -> Report {
+    let (matrix, kept) = explored(toy);
     report(
         Subject {
             model: &matrix.model.to_string(),

@@ -6,6 +6,7 @@ mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bizarro_explore::toy::{Player, Toy};
 use bizarro_record::event::OpOutcome;
 use bizarro_record::{Event, Nanos, Plan, RunRecord, Stamped, Stream};
 use bizarro_report::report::{Document, EVENTS_MAX, Report, TEXT_MAX, VERSION, What};
@@ -73,7 +74,7 @@ fn everything() -> RunRecord {
 fn reports() -> [Report; 2] {
     let baseline = sample::busy(2, None);
     [
-        sample::matrix_report(),
+        sample::report_with(Toy::new(Player::Naive)),
         sample::run_report(&baseline, &everything(), &["board", "player", "users"]),
     ]
 }
@@ -147,8 +148,8 @@ fn a_report_is_read_as_it_was_written() {
 /// Every event of a run is that of its record, whether it stands in the run or in the baseline.
 #[test]
 fn what_is_shared_is_not_repeated_and_not_lost() {
-    let report = sample::matrix_report();
-    let (_, kept) = sample::explored();
+    let report = sample::report_with(Toy::new(Player::Naive));
+    let (_, kept) = sample::explored(Toy::new(Player::Naive));
     let baseline = &report.runs[0];
     assert_eq!((baseline.shared, baseline.omitted), (0, 0));
     let mut saved = 0;
@@ -166,7 +167,7 @@ fn what_is_shared_is_not_repeated_and_not_lost() {
 /// Every cell with a run, and every finding, leads to the run of its plan.
 #[test]
 fn cells_and_findings_lead_to_their_runs() {
-    let report = sample::matrix_report();
+    let report = sample::report_with(Toy::new(Player::Naive));
     let variants = report.cells.iter().flat_map(|cell| &cell.variants);
     let of_cells =
         variants.filter(|variant| variant.skipped.is_none()).map(|v| (v.run, &v.command));
