@@ -375,7 +375,7 @@ class Diagram {
     const event = story.events[hit.event];
     const world = story.report.world;
     const when = `${moment(event.at)} · ${story.hostName(event.host)}${event.task ? ` task ${event.task}` : ""}\nits own clock: ${ownClock(world, event.host, event.at)}`;
-    if (!hit.message) return `${eventText(story, event)}\n${when}`;
+    if (!hit.message) return [eventText(story, event), when, ...this.wroteBefore(hit.event, [event.host])].join("\n");
     const { message } = hit;
     const lines = [`${message.label || "data"}: ${story.hostName(message.from)} → ${story.hostName(message.to)}, ${count(message.bytes, "byte")}`, when];
     if (message.lost) lines.push("lost on the way");
@@ -387,7 +387,24 @@ class Diagram {
       const took = exchange.completed === null ? "" : ` after ${span(exchange.completed - exchange.requested)}`;
       lines.push(`${exchangeText(exchange)}: ${exchangeEnd(exchange)}${took}, request ${count(exchange.request_bytes, "byte")}, reply ${count(exchange.reply_bytes, "byte")}`);
     }
-    return lines.join("\n");
+    return lines.concat(this.wroteBefore(hit.event, [message.from, message.to])).join("\n");
+  }
+
+  /** What hosts wrote last before an event. */
+  wroteBefore(event, hosts) {
+    const { events } = this.story;
+    const far = 500;
+    const lines = [];
+    for (const host of hosts) {
+      for (let index = event - 1; index >= Math.max(0, event - far); index--) {
+        const { kind, host: of, text } = events[index];
+        if (of !== host || (kind !== "stdout" && kind !== "stderr")) continue;
+        const line = withoutTime(withoutColours(text));
+        lines.push(`${this.story.hostName(host)} wrote before: ${line.length > 200 ? `${line.slice(0, 200)}…` : line}`);
+        break;
+      }
+    }
+    return lines;
   }
 }
 

@@ -199,6 +199,10 @@ impl Browser {
         self.click_at(place[0].as_f64().unwrap(), place[1].as_f64().unwrap());
     }
 
+    pub(crate) fn move_to(&mut self, x: f64, y: f64) {
+        self.ask("Input.dispatchMouseEvent", json!({"type": "mouseMoved", "x": x, "y": y}));
+    }
+
     pub(crate) fn click_at(&mut self, x: f64, y: f64) {
         for kind in ["mouseMoved", "mousePressed", "mouseReleased"] {
             let event = json!({"type": kind, "x": x, "y": y, "button": "left", "clickCount": 1});

@@ -223,7 +223,18 @@ fn a_run_is_drawn_beside_its_baseline() {
          const hit = hits.find((hit) => story.events[hit.event].kind === 'struck'); \
          return [box.x + hit.x1 + 12, box.y + (hit.y1 + hit.y2) / 2]; })()",
     );
-    browser.click_at(place[0].as_f64().unwrap(), place[1].as_f64().unwrap());
+    let (x, y) = (place[0].as_f64().unwrap(), place[1].as_f64().unwrap());
+    browser.move_to(x, y);
+    let hint = browser.text("document.getElementById('hint').textContent");
+    for part in [
+        "fault: the reply was lost",
+        "its own clock: 2026-01-01 00:00:00.024 UTC",
+        "board wrote before: move 20 applied",
+    ] {
+        assert!(hint.contains(part), "`{part}` is not in {hint}");
+    }
+    browser.picture("hint-light");
+    browser.click_at(x, y);
     assert_eq!(
         browser.text("document.querySelector('.lines .row.chosen .what').textContent"),
         "fault: the reply was lost on the way"
