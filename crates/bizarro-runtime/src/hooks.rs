@@ -5,8 +5,8 @@
 //! Two are more than that where the vDSO had to be hidden: the C library looks `time` and `gettimeofday` up in it
 //! when they are first called.
 
-use core::ffi::{CStr, c_void};
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::ffi::CStr;
+use core::sync::atomic::Ordering;
 
 use crate::{cancel, world};
 
@@ -70,19 +70,10 @@ macro_rules! cancellation_points {
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn $name($($arg: usize),*) -> $result {
                 if cancel::is_used() {
-                    const NAME: &CStr =
-                        match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
-                            Ok(name) => name,
-                            Err(_) => unreachable!(),
-                        };
-                    static NEXT: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
-                    if NEXT.load(Ordering::Relaxed).is_null() {
-                        NEXT.store(cancel::next(NAME), Ordering::Relaxed);
-                    }
                     // SAFETY: the function that this one stands before has the same type.
                     return unsafe {
                         let next: unsafe extern "C" fn($(cancellation_points!(@word $arg)),*) -> $result =
-                            core::mem::transmute(NEXT.load(Ordering::Relaxed));
+                            core::mem::transmute(next::$name.load(Ordering::Relaxed));
                         next($($arg),*)
                     };
                 }
@@ -92,6 +83,30 @@ macro_rules! cancellation_points {
                 wrapped(libc::$number, args) as $result
             }
         )*
+
+        /// The C library's functions that these stand before.
+        #[expect(non_upper_case_globals, reason = "each is named as its function")]
+        mod next {
+            use core::ffi::c_void;
+            use core::sync::atomic::AtomicPtr;
+
+            $(pub(super) static $name: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());)*
+        }
+
+        /// Finds the C library's functions: to be called in the constructor of a program that cancels threads. Done
+        /// later, a host's first call would differ from what comes after.
+        pub fn find_next() {
+            $({
+                const NAME: &CStr =
+                    match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+                        Ok(name) => name,
+                        Err(_) => unreachable!(),
+                    };
+                // SAFETY: dlsym(3), which looks behind the object that asks.
+                let function = unsafe { libc::dlsym(libc::RTLD_NEXT, NAME.as_ptr()) };
+                next::$name.store(function, Ordering::Relaxed);
+            })*
+        }
     };
     (@word $arg:ident) => { usize };
 }

@@ -2,14 +2,15 @@
 //! symbols that `hooks.rs` replaces, and a trap takes longer than nearly every simulated call.
 //!
 //! An instruction `mov eax, NUMBER` shortly before a `syscall` has the five bytes of a jump. It becomes one, to a stub
-//! that does what lies between the two, makes the call and goes on behind the `syscall`. All other instructions stay
-//! what they are: who jumps to one of them is trapped as ever. Like the hooks this is for speed only.
+//! that does the same and what lies between the two, makes the call and goes on behind the `syscall`. All other
+//! instructions stay what they are: who jumps to one of them is trapped as ever. Like the hooks this is for speed only.
 //!
 //! ```text
-//! site:  mov eax, 3           jmp stub            stub:  lea rsp, [rsp - 128]     the red zone
+//! site:  mov eax, 3           jmp stub            stub:  mov eax, 3
 //!        mov rsi, rdi         mov rsi, rdi               mov rsi, rdi
-//!        syscall       ->     syscall                    lea rcx, [data]          a call destroys rcx anyway
-//!        cmp rax, ...         cmp rax, ...               jmp through              goes on at `cmp`
+//!        syscall       ->     syscall                    lea rsp, [rsp - 128]     the red zone
+//!        cmp rax, ...         cmp rax, ...               lea rcx, [data]          a call destroys rcx anyway
+//!                                                        jmp through              goes on at `cmp`
 //! ```
 
 use core::arch::naked_asm;
@@ -121,8 +122,8 @@ const LONGEST: usize = 48;
 #[derive(PartialEq, Eq, Debug)]
 struct Site {
     number: u32,
-    /// The instructions between the jump and the call, for the stub: `len` bytes.
-    between: [u8; 32],
+    /// The instructions before the call, for the stub: `len` bytes.
+    before: [u8; 40],
     len: usize,
     /// From the jump to behind the system-call instruction.
     behind: usize,
@@ -142,13 +143,14 @@ impl Site {
                     return None;
                 }
                 let mut site =
-                    Site { number, between: [0; 32], len: 0, behind: 5, compares: false };
+                    Site { number, before: [0; 40], len: 0, behind: 5, compares: false };
+                site.put(&[0xb8, *a, *b, *c, *d]);
                 site.add_until_call(at, rest).then_some(site)
             }
             // The whole straight path of a function that only calls read(2), which no other code jumps into:
             // xor eax, eax; syscall; cmp rax, -4096; ja error; ret.
             [0x31, 0xc0, 0x0f, 0x05, 0x48, 0x3d, 0x00, 0xf0, 0xff, 0xff, 0x77, _, 0xc3, ..] => {
-                Some(Site { number: 0, between: [0; 32], len: 0, behind: 4, compares: true })
+                Some(Site { number: 0, before: [0; 40], len: 0, behind: 4, compares: true })
             }
             _ => None,
         }
@@ -158,7 +160,7 @@ impl Site {
     fn add_until_call(&mut self, at: usize, mut rest: &[u8]) -> bool {
         while !rest.starts_with(&[0x0f, 0x05]) {
             let Some(len) = movable(rest) else { return false };
-            if self.len + 10 > self.between.len() {
+            if self.len + 10 > self.before.len() {
                 return false;
             }
             let relative = [0x48, 0x8d].as_slice() == &rest[..2] && rest[2] & 0xc7 == 0x05;
@@ -179,7 +181,7 @@ impl Site {
     }
 
     fn put(&mut self, bytes: &[u8]) {
-        self.between[self.len..][..bytes.len()].copy_from_slice(bytes);
+        self.before[self.len..][..bytes.len()].copy_from_slice(bytes);
         self.len += bytes.len();
     }
 }
@@ -248,7 +250,7 @@ struct Writer {
     end: usize,
 }
 
-/// Room for a stub: red zone, instructions between, the jump with its data, and the comparison.
+/// Room for a stub: instructions, red zone, the jump with its data, and the comparison.
 const STUB: usize = 112;
 
 impl Writer {
@@ -280,7 +282,7 @@ fn code(stub: usize, at: usize, site: &Site) -> [u8; STUB] {
         len += bytes.len();
         len
     };
-    put(&site.between[..site.len]);
+    put(&site.before[..site.len]);
     // lea rsp, [rsp - 128]; lea rcx, [rip + 6]: the data behind the next instruction.
     put(&[0x48, 0x8d, 0x64, 0x24, 0x80, 0x48, 0x8d, 0x0d, 6, 0, 0, 0]);
     // jmp [rip + 24]: the address behind the data.
@@ -406,23 +408,24 @@ mod tests {
         code
     }
 
-    /// Number, bytes between, and length of the site at the beginning of a function.
+    /// Number, bytes for the stub, and length of the site at the beginning of a function.
     fn site(bytes: &[u8]) -> Option<(u32, std::vec::Vec<u8>, usize)> {
         let site = Site::find(&function(bytes), 16, 0x1000)?;
-        Some((site.number, site.between[..site.len].to_vec(), site.behind))
+        Some((site.number, site.before[..site.len].to_vec(), site.behind))
     }
 
     #[test]
     fn a_call_by_its_number_is_a_site() {
         let close = [0xb8, 3, 0, 0, 0, 0x0f, 0x05];
-        assert_eq!(site(&close), Some((3, std::vec![], 7)));
+        assert_eq!(site(&close), Some((3, close[..5].to_vec(), 7)));
     }
 
     #[test]
-    fn instructions_between_move_to_the_stub() {
+    fn instructions_before_the_call_move_to_the_stub() {
         let open = [
             &[0xb8, 1, 1, 0, 0][..],
             &[0x48, 0x89, 0xfe],                // mov rsi, rdi
+            &[0x89, 0xc2],                      // mov edx, eax
             &[0xbf, 0x9c, 0xff, 0xff, 0xff],    // mov edi, AT_FDCWD
             &[0x48, 0x8b, 0x54, 0x24, 0x10],    // mov rdx, [rsp + 16]
             &[0x40, 0x80, 0xf6, 0x80],          // xor sil, 0x80
@@ -430,8 +433,8 @@ mod tests {
             &[0x0f, 0x05],
         ]
         .concat();
-        let between = open[5..open.len() - 2].to_vec();
-        assert_eq!(site(&open), Some((257, between, open.len())));
+        let before = open[..open.len() - 2].to_vec();
+        assert_eq!(site(&open), Some((257, before, open.len())));
     }
 
     #[test]
@@ -439,9 +442,9 @@ mod tests {
         let code = function(&[0xb8, 14, 0, 0, 0, 0x48, 0x8d, 0x35, 0x10, 0, 0, 0, 0x0f, 0x05]);
         let site = Site::find(&code, 16, 0x1000).unwrap();
         let address = 0x1000_u64 + 12 + 0x10;
-        assert_eq!(site.between[..2], [0x48, 0xbe]);
-        assert_eq!(site.between[2..10], address.to_le_bytes());
-        assert_eq!((site.len, site.behind), (10, 14));
+        assert_eq!(site.before[..7], [0xb8, 14, 0, 0, 0, 0x48, 0xbe]);
+        assert_eq!(site.before[7..15], address.to_le_bytes());
+        assert_eq!((site.len, site.behind), (15, 14));
     }
 
     #[test]
@@ -471,7 +474,7 @@ mod tests {
 
     #[test]
     fn a_stub_holds_what_through_reads() {
-        let site = Site { number: 3, between: [0; 32], len: 0, behind: 7, compares: false };
+        let site = Site { number: 3, before: [0; 40], len: 0, behind: 7, compares: false };
         let code = code(0x2000, 0x1000, &site);
         let word = |at: usize| u64::from_le_bytes(code[at..at + 8].try_into().unwrap());
         assert_eq!([word(18), word(26), word(34)], [3, 0x1007, 0x1007]);
