@@ -7,7 +7,7 @@
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use crate::raw;
+use crate::{raw, touched};
 
 /// Where the arenas lie: the outside's first, then each host's.
 const BASE: usize = 0x6000_0000_0000;
@@ -54,7 +54,18 @@ struct Arena {
 
 const DATA: usize = size_of::<Arena>().next_multiple_of(SPAN);
 
+/// Which arenas are in use.
 static mut READY: [bool; ARENAS] = [false; ARENAS];
+/// What the real kernel knows of an arena.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mapped {
+    No,
+    /// As one piece that can be written.
+    Yes,
+    /// The guest has unmapped, protected or replaced some of it.
+    InPieces,
+}
+static mut MAPPED: [Mapped; ARENAS] = [Mapped::No; ARENAS];
 static mut LIMITS: [usize; ARENAS] = [SIZE; ARENAS];
 /// Taken while the process still has several kernel threads, that is, outside a world.
 static LOCK: AtomicBool = AtomicBool::new(false);
@@ -102,17 +113,31 @@ pub fn range(slot: usize) -> (usize, usize) {
     unsafe { if READY[slot] { (base, (*(base as *const Arena)).top) } else { (base, base) } }
 }
 
-/// Frees all of a slot's memory.
+/// Frees all of a slot's memory: its arena is as new.
 ///
 /// # Safety
 /// No task of the slot's host runs or will run again.
 pub unsafe fn tear_down(slot: usize) {
-    // SAFETY: the caller's; one kernel thread.
+    let base = BASE + slot * SIZE;
+    // SAFETY: the caller's; one kernel thread. An arena that is one piece can be written.
     unsafe {
-        if READY[slot] {
-            raw::unmap(BASE + slot * SIZE, SIZE);
-            READY[slot] = false;
+        if !READY[slot] {
+            return;
         }
+        READY[slot] = false;
+        let pagemap = touched::pagemap().filter(|_| MAPPED[slot] == Mapped::Yes);
+        if !pagemap.is_some_and(|pagemap| pagemap.clear(base, base + SIZE)) {
+            raw::unmap(base, SIZE);
+            MAPPED[slot] = Mapped::No;
+        }
+    }
+}
+
+/// Notes that a guest unmaps, protects or replaces pages from this address on.
+pub fn taken_apart(addr: usize) {
+    if is_ours(addr) {
+        // SAFETY: one kernel thread; a plain word.
+        unsafe { MAPPED[(addr - BASE) / SIZE] = Mapped::InPieces };
     }
 }
 
@@ -154,13 +179,16 @@ unsafe fn arena() -> *mut Arena {
 #[cold]
 unsafe fn make(slot: usize) {
     let base = BASE + slot * SIZE;
-    if raw::map(Some(base), SIZE, libc::PROT_READ | libc::PROT_WRITE).is_err() {
-        raw::complain(format_args!("no room for the heap of host {slot}"));
-        raw::exit(crate::OUR_BUG);
-    }
     let arena = base as *mut Arena;
-    // SAFETY: fresh zeroed pages that belong to this arena; one kernel thread at a time.
+    // SAFETY: zeroed pages that belong to this arena; one kernel thread at a time.
     unsafe {
+        if MAPPED[slot] == Mapped::No {
+            if raw::map(Some(base), SIZE, libc::PROT_READ | libc::PROT_WRITE).is_err() {
+                raw::complain(format_args!("no room for the heap of host {slot}"));
+                raw::exit(crate::OUR_BUG);
+            }
+            MAPPED[slot] = Mapped::Yes;
+        }
         (*arena).top = base + DATA;
         (*arena).limit = LIMITS[slot];
         READY[slot] = true;

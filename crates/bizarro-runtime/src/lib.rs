@@ -38,6 +38,7 @@ pub mod recorder;
 pub mod rewrite;
 pub mod runner;
 pub mod switch;
+pub mod touched;
 pub mod trap;
 pub mod vdso;
 pub mod watchdog;

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use bizarro_kernel::errno::Errno;
 use bizarro_kernel::seams::{Moving, Pages};
 
-use crate::raw;
+use crate::{guest_heap, raw, touched};
 
 /// Where the first host's window starts. The windows of 256 hosts end below the place where Linux loads programs.
 const BASE: u64 = 0x4100_0000_0000;
@@ -17,14 +17,120 @@ const SIZE: u64 = 64 << 30;
 const BREAK: u64 = 1 << 30;
 const PAGE: u64 = 4096;
 
+/// Ranges of addresses that do not overlap: start and length.
+#[derive(Default)]
+struct Ranges(BTreeMap<u64, u64>);
+
+impl Ranges {
+    const fn new() -> Ranges {
+        Ranges(BTreeMap::new())
+    }
+
+    fn insert(&mut self, addr: u64, length: u64) {
+        self.0.insert(addr, length);
+    }
+
+    /// Takes `length` bytes from `addr` on out of the ranges. Says whether any of them was in one.
+    fn remove(&mut self, addr: u64, length: u64) -> bool {
+        let end = addr + length;
+        let first = self.0.range(..addr).next_back().map(|(start, _)| *start);
+        let hit: Vec<(u64, u64)> = self
+            .0
+            .range(first.unwrap_or(addr)..end)
+            .map(|(start, len)| (*start, *len))
+            .filter(|(start, len)| start + len > addr)
+            .collect();
+        for (start, len) in &hit {
+            self.0.remove(start);
+            if *start < addr {
+                self.0.insert(*start, addr - start);
+            }
+            if start + len > end {
+                self.0.insert(end, start + len - end);
+            }
+        }
+        !hit.is_empty()
+    }
+
+    /// Whether no range has any of these bytes.
+    fn is_free(&self, addr: u64, length: u64) -> bool {
+        let before = self.0.range(..addr + length).next_back();
+        before.is_none_or(|(start, len)| start + len <= addr)
+    }
+
+    /// Whether one range has all of these bytes.
+    fn holds(&self, addr: u64, length: u64) -> bool {
+        let before = self.0.range(..=addr).next_back();
+        before.is_some_and(|(start, len)| start + len >= addr + length)
+    }
+
+    /// The lowest `length` bytes from `from` on that no range has.
+    fn gap(&self, from: u64, end: u64, length: u64) -> Option<u64> {
+        let mut at = from;
+        if let Some((start, len)) = self.0.range(..from).next_back() {
+            at = at.max(start + len);
+        }
+        for (start, len) in self.0.range(from..) {
+            if start.checked_sub(at).is_some_and(|gap| gap >= length) {
+                return Some(at);
+            }
+            at = at.max(start + len);
+        }
+        (at.checked_add(length)? <= end).then_some(at)
+    }
+
+    /// These and others, with neighbours as one.
+    fn joined(&self, other: &Ranges) -> Ranges {
+        let mut all: Vec<(u64, u64)> =
+            self.0.iter().chain(&other.0).map(|(at, len)| (*at, *len)).collect();
+        all.sort_unstable();
+        let mut joined: Vec<(u64, u64)> = Vec::new();
+        for (at, len) in all {
+            match joined.last_mut() {
+                Some((last, length)) if *last + *length == at => *length += len,
+                _ => joined.push((at, len)),
+            }
+        }
+        Ranges(joined.into_iter().collect())
+    }
+}
+
 #[derive(Default)]
 struct Window {
-    /// Mapped ranges: start and length; neighbours are not merged.
-    mapped: BTreeMap<u64, u64>,
+    /// What the host has mapped; neighbours are not merged.
+    mapped: Ranges,
     /// Where the search for room starts.
     hint: u64,
     /// The program break, as an offset.
     brk: u64,
+}
+
+/// Ranges of a window that the real kernel still knows, while the host does not: zero, and nobody may read or write
+/// them. Giving them to the host again is cheaper than mapping new ones. They outlive a run.
+static mut KEPT: [Ranges; HOSTS] = [const { Ranges::new() }; HOSTS];
+const HOSTS: usize = 256;
+
+fn kept(host: u16) -> &'static mut Ranges {
+    // SAFETY: one kernel thread, and no function here keeps the reference while another uses it.
+    unsafe { &mut (*(&raw mut KEPT))[usize::from(host)] }
+}
+
+/// Makes pages zero that nobody may read or write. Says whether they are.
+///
+/// # Safety
+/// Nobody uses what they hold; they are mapped.
+unsafe fn hide(pagemap: &touched::Pagemap, ranges: &Ranges) -> bool {
+    ranges.joined(&Ranges::new()).0.iter().all(|(at, length)| {
+        let (at, length) = (*at as usize, *length as usize);
+        let protect = |prot| {
+            // SAFETY: nobody uses these pages.
+            unsafe { raw::protect(at, length, prot) == 0 }
+        };
+        protect(libc::PROT_READ | libc::PROT_WRITE)
+            // SAFETY: the caller's, and now they can be written.
+            && unsafe { pagemap.clear(at, at + length) }
+            && protect(libc::PROT_NONE)
+    })
 }
 
 /// The windows of all hosts.
@@ -44,51 +150,12 @@ fn errno(result: isize) -> Errno {
 }
 
 impl Window {
-    /// Takes `length` bytes out of the mapped ranges from `addr` on.
-    fn forget(&mut self, addr: u64, length: u64) {
-        let end = addr + length;
-        let first = self.mapped.range(..addr).next_back().map(|(start, _)| *start);
-        let hit: Vec<(u64, u64)> = self
-            .mapped
-            .range(first.unwrap_or(addr)..end)
-            .map(|(start, len)| (*start, *len))
-            .filter(|(start, len)| start + len > addr)
-            .collect();
-        for (start, len) in hit {
-            self.mapped.remove(&start);
-            if start < addr {
-                self.mapped.insert(start, addr - start);
-            }
-            if start + len > end {
-                self.mapped.insert(end, start + len - end);
-            }
-        }
-    }
-
-    fn is_free(&self, addr: u64, length: u64) -> bool {
-        let before = self.mapped.range(..addr + length).next_back();
-        before.is_none_or(|(start, len)| start + len <= addr)
-    }
-
     /// The lowest free range of `length` bytes at or after the last one that was found.
     fn find(&mut self, base: u64, length: u64) -> Option<u64> {
         let low = base + BREAK;
         let start = self.hint.max(low);
-        self.search(start, base + SIZE, length).or_else(|| self.search(low, base + SIZE, length))
-    }
-
-    fn search(&self, from: u64, end: u64, length: u64) -> Option<u64> {
-        let mut at = from;
-        if let Some((start, len)) = self.mapped.range(..from).next_back() {
-            at = at.max(start + len);
-        }
-        for (start, len) in self.mapped.range(from..) {
-            if start.checked_sub(at).is_some_and(|gap| gap >= length) {
-                return Some(at);
-            }
-            at = at.max(start + len);
-        }
-        (at.checked_add(length)? <= end).then_some(at)
+        let gap = |from| self.mapped.gap(from, base + SIZE, length);
+        gap(start).or_else(|| gap(low))
     }
 }
 
@@ -107,34 +174,67 @@ impl Windows {
     /// No task of the host runs or will run again.
     pub unsafe fn tear_down(&mut self, host: u16) {
         let (window, base) = self.window(host);
-        let was = core::mem::take(window);
-        if was.mapped.is_empty() {
+        let mut was = core::mem::take(window);
+        if was.mapped.0.is_empty() {
             return;
         }
+        was.mapped.0.retain(|at, length| {
+            let inside = (base..base + SIZE).contains(at);
+            if !inside && !crate::image::is_tracked(*at as usize) {
+                // SAFETY: the host chose this address, and its tasks have gone.
+                unsafe { raw::unmap(*at as usize, *length as usize) };
+            }
+            inside
+        });
+        let kept = kept(host);
         // SAFETY: the window is the host's alone, and its tasks have gone.
-        unsafe { raw::unmap(base as usize, SIZE as usize) };
+        unsafe {
+            if !touched::pagemap().is_some_and(|pagemap| hide(pagemap, &was.mapped)) {
+                raw::unmap(base as usize, SIZE as usize);
+                *kept = Ranges::new();
+                return;
+            }
+        }
+        *kept = kept.joined(&was.mapped);
+    }
+
+    /// Maps zeroed pages at an address of a host's choice.
+    fn map_at(&mut self, host: u16, addr: u64, length: u64, prot: i32) -> Result<(), Errno> {
+        let kept = kept(host);
+        let protected = kept.holds(addr, length)
+            && (prot == libc::PROT_NONE
+                // SAFETY: nobody uses these pages.
+                || unsafe { raw::protect(addr as usize, length as usize, prot) } == 0);
+        if !protected {
+            raw::map(Some(addr as usize), length as usize, prot)
+                .map_err(|code| Errno(code as u16))?;
+            guest_heap::taken_apart(addr as usize);
+        }
+        kept.remove(addr, length);
+        let (window, _) = self.window(host);
+        window.mapped.remove(addr, length);
+        window.mapped.insert(addr, length);
+        Ok(())
     }
 }
 
 impl Pages for Windows {
     fn map(&mut self, host: u16, at: Option<u64>, length: u64, prot: i32) -> Result<u64, Errno> {
-        let (window, base) = self.window(host);
-        let addr = match at {
-            Some(addr) => addr,
-            None => window.find(base, length).ok_or(Errno::ENOMEM)?,
-        };
-        let result = raw::map(Some(addr as usize), length as usize, prot);
-        result.map_err(|code| Errno(code as u16))?;
-        window.forget(addr, length);
-        window.mapped.insert(addr, length);
-        if at.is_none() {
-            window.hint = addr + length;
+        if let Some(addr) = at {
+            self.map_at(host, addr, length, prot)?;
+            return Ok(addr);
         }
+        let (window, base) = self.window(host);
+        let addr = window.find(base, length).ok_or(Errno::ENOMEM)?;
+        self.map_at(host, addr, length, prot)?;
+        self.window(host).0.hint = addr + length;
         Ok(addr)
     }
 
     fn is_mapped(&self, host: u16, addr: u64, length: u64) -> bool {
-        self.windows.get(usize::from(host)).is_some_and(|window| !window.is_free(addr, length))
+        self.windows
+            .get(usize::from(host))
+            .is_some_and(|window| !window.mapped.is_free(addr, length))
     }
 
     fn unmap(&mut self, host: u16, addr: u64, length: u64) -> Result<(), Errno> {
@@ -142,8 +242,10 @@ impl Pages for Windows {
             // What the test allocated is the other hosts' too; this one only uses it no more.
             return Ok(());
         }
+        guest_heap::taken_apart(addr as usize);
+        kept(host).remove(addr, length);
         let (window, base) = self.window(host);
-        window.forget(addr, length);
+        window.mapped.remove(addr, length);
         if addr < window.hint && (base..base + SIZE).contains(&addr) {
             window.hint = addr;
         }
@@ -160,6 +262,7 @@ impl Pages for Windows {
             // swap between hosts have to stay writable for us.
             return Ok(());
         }
+        guest_heap::taken_apart(addr as usize);
         // SAFETY: the guest protects its own pages.
         match unsafe { raw::protect(addr as usize, length as usize, prot) } {
             0 => Ok(()),
@@ -188,13 +291,17 @@ impl Pages for Windows {
             }
             return Ok(addr);
         }
-        let grows = window.is_free(addr + old, new - old) && addr + new <= base + SIZE;
+        let grows = window.mapped.is_free(addr + old, new - old) && addr + new <= base + SIZE;
         if grows {
+            if kept(host).remove(addr + old, new - old) {
+                // SAFETY: the host has not mapped these pages.
+                unsafe { raw::unmap((addr + old) as usize, (new - old) as usize) };
+            }
             let args = [addr as usize, old as usize, new as usize, 0, 0, 0];
             // SAFETY: the pages behind the mapping are free in the host's own window.
             let result = unsafe { raw::call(libc::SYS_mremap, args) };
             if result > 0 {
-                window.forget(addr, old);
+                window.mapped.remove(addr, old);
                 window.mapped.insert(addr, new);
                 return Ok(addr);
             }
@@ -228,16 +335,15 @@ impl Pages for Windows {
             let old_end = window.brk.next_multiple_of(PAGE);
             let new_end = offset.next_multiple_of(PAGE);
             if new_end > old_end {
-                let at = Some((base + old_end) as usize);
                 let prot = libc::PROT_READ | libc::PROT_WRITE;
-                if raw::map(at, (new_end - old_end) as usize, prot).is_err() {
-                    return base + window.brk;
+                let brk = window.brk;
+                if self.map_at(host, base + old_end, new_end - old_end, prot).is_err() {
+                    return base + brk;
                 }
-                window.mapped.insert(base + old_end, new_end - old_end);
             }
-            window.brk = offset;
+            self.window(host).0.brk = offset;
         }
-        base + window.brk
+        base + self.window(host).0.brk
     }
 }
 
@@ -257,9 +363,10 @@ impl Windows {
         if result < 0 {
             return Err(errno(result));
         }
+        kept(host).remove(to, new);
         let (window, _) = self.window(host);
-        window.forget(from, old);
-        window.forget(to, new);
+        window.mapped.remove(from, old);
+        window.mapped.remove(to, new);
         window.mapped.insert(to, new);
         Ok(to)
     }

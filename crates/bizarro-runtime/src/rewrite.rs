@@ -142,8 +142,7 @@ impl Site {
                 if number >= NUMBERS || TRAPPED.contains(&libc::c_long::from(number)) {
                     return None;
                 }
-                let mut site =
-                    Site { number, before: [0; 40], len: 0, behind: 5, compares: false };
+                let mut site = Site { number, before: [0; 40], len: 0, behind: 5, compares: false };
                 site.put(&[0xb8, *a, *b, *c, *d]);
                 site.add_until_call(at, rest).then_some(site)
             }

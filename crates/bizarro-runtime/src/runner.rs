@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 
 use bizarro_record::RunRequest;
 
-use crate::{guest_heap, own_heap, raw, world};
+use crate::{guest_heap, own_heap, raw, touched, world};
 
 /// After so many runs a new process takes over: what a run may have left in the simulator's own memory goes with it.
 const RUNS: u32 = 256;
@@ -127,6 +127,7 @@ fn serve(socket: usize) -> ! {
     unsafe {
         raw::call(libc::SYS_prctl, [PR_SET_PDEATHSIG, libc::SIGKILL as usize, 0, 0, 0, 0]);
     }
+    touched::open();
     while let Some(request) = next(socket) {
         let status = world::run(request);
         // Nobody to tell is found out by the next request.
