@@ -10,6 +10,7 @@ use bizarro_record::{Ending, Event, Nanos, Role, Stats, WorldSpec};
 
 use crate::errno::{Errno, Stop};
 use crate::fingerprint::Fingerprint;
+use crate::fs::Fs;
 use crate::host::{Host, HostId, Life};
 use crate::net::{Cx, HostFault, Net, NetEvent, SockId, Ucred, Wake};
 use crate::object::{ObjId, Objects};
@@ -135,18 +136,27 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// A world in which nothing has happened yet; the hosts' programs are to be started (see [`Command::Start`]).
+    /// The disks of a world's hosts before anything has happened. A copy of them is cheap, and every run of the
+    /// same world begins with one.
+    ///
+    /// # Panics
+    /// See [`Host::fresh_disk`].
+    pub fn disks(spec: &WorldSpec, outside: &mut dyn Outside) -> Vec<Fs> {
+        spec.hosts.iter().map(|host| Host::fresh_disk(spec, host, outside)).collect()
+    }
+
+    /// A world in which nothing has happened yet, with the hosts' disks; the hosts' programs are to be started (see
+    /// [`Command::Start`]).
     pub fn new(
         spec: &WorldSpec,
+        disks: Vec<Fs>,
         decider: Box<dyn Decider>,
         observer: Box<dyn Observer>,
-        mut outside: Box<dyn Outside>,
+        outside: Box<dyn Outside>,
     ) -> Kernel {
-        let hosts: Vec<Host> = spec
-            .hosts
-            .iter()
-            .enumerate()
-            .map(|(index, host)| Host::new(HostId(index as u16), spec, host, &mut *outside))
+        let hosts: Vec<Host> = (0..)
+            .zip(spec.hosts.iter().zip(disks))
+            .map(|(index, (host, disk))| Host::new(HostId(index), host, disk))
             .collect();
         let commands = hosts.iter().map(|host| Command::Start(host.id)).collect();
         Kernel {

@@ -4,6 +4,7 @@
 //! that addresses do not depend on the machine, and goes away in one piece with its host's process. A limit
 //! makes allocation fail as it does on a machine without memory.
 
+use core::ops::Range;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering};
 
@@ -113,22 +114,33 @@ pub fn range(slot: usize) -> (usize, usize) {
     unsafe { if READY[slot] { (base, (*(base as *const Arena)).top) } else { (base, base) } }
 }
 
-/// Frees all of a slot's memory: its arena is as new.
+/// Frees all memory of these slots: their arenas are as new.
 ///
 /// # Safety
-/// No task of the slot's host runs or will run again.
-pub unsafe fn tear_down(slot: usize) {
-    let base = BASE + slot * SIZE;
+/// No task of the slots' hosts runs or will run again.
+pub unsafe fn tear_down(slots: Range<usize>) {
     // SAFETY: the caller's; one kernel thread. An arena that is one piece can be written.
     unsafe {
-        if !READY[slot] {
+        let used = |slot: &usize| READY[*slot];
+        let (Some(first), Some(last)) = (slots.clone().find(used), slots.clone().rfind(used))
+        else {
             return;
-        }
-        READY[slot] = false;
-        let pagemap = touched::pagemap().filter(|_| MAPPED[slot] == Mapped::Yes);
-        if !pagemap.is_some_and(|pagemap| pagemap.clear(base, base + SIZE)) {
-            raw::unmap(base, SIZE);
-            MAPPED[slot] = Mapped::No;
+        };
+        let end = BASE + (last + 1) * SIZE;
+        let cleared = touched::pagemap().is_some_and(|pagemap| {
+            pagemap.each(BASE + first * SIZE, end, |start, end| {
+                let slot = (start - BASE) / SIZE;
+                if READY[slot] && MAPPED[slot] == Mapped::Yes {
+                    touched::clear(start, end);
+                }
+            })
+        });
+        for slot in slots.filter(used) {
+            READY[slot] = false;
+            if !cleared || MAPPED[slot] != Mapped::Yes {
+                raw::unmap(BASE + slot * SIZE, SIZE);
+                MAPPED[slot] = Mapped::No;
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use bizarro_kernel::errno::Errno;
 use bizarro_kernel::seams::{Moving, Pages};
@@ -16,6 +17,7 @@ const SIZE: u64 = 64 << 30;
 /// The first part of a window is for brk(2).
 const BREAK: u64 = 1 << 30;
 const PAGE: u64 = 4096;
+const READ_WRITE: i32 = libc::PROT_READ | libc::PROT_WRITE;
 
 /// Ranges of addresses that do not overlap: start and length.
 #[derive(Default)]
@@ -27,7 +29,16 @@ impl Ranges {
     }
 
     fn insert(&mut self, addr: u64, length: u64) {
+        self.remove(addr, length);
         self.0.insert(addr, length);
+    }
+
+    /// What the ranges have of the bytes between these addresses, each part as start and end.
+    fn within(&self, start: u64, end: u64) -> impl Iterator<Item = (u64, u64)> {
+        let first = self.0.range(..=start).next_back().map_or(start, |(at, _)| *at);
+        let parts =
+            self.0.range(first..end).map(move |(at, len)| (start.max(*at), end.min(at + len)));
+        parts.filter(|(start, end)| start < end)
     }
 
     /// Takes `length` bytes from `addr` on out of the ranges. Says whether any of them was in one.
@@ -103,6 +114,10 @@ struct Window {
     hint: u64,
     /// The program break, as an offset.
     brk: u64,
+    /// What of it can be written. All the rest has not been since it was zero, unless it is `sealed`.
+    writable: Ranges,
+    /// Whether some of it was writable and is no more.
+    sealed: bool,
 }
 
 /// Ranges of a window that the real kernel still knows, while the host does not: zero, and nobody may read or write
@@ -113,24 +128,6 @@ const HOSTS: usize = 256;
 fn kept(host: u16) -> &'static mut Ranges {
     // SAFETY: one kernel thread, and no function here keeps the reference while another uses it.
     unsafe { &mut (*(&raw mut KEPT))[usize::from(host)] }
-}
-
-/// Makes pages zero that nobody may read or write. Says whether they are.
-///
-/// # Safety
-/// Nobody uses what they hold; they are mapped.
-unsafe fn hide(pagemap: &touched::Pagemap, ranges: &Ranges) -> bool {
-    ranges.joined(&Ranges::new()).0.iter().all(|(at, length)| {
-        let (at, length) = (*at as usize, *length as usize);
-        let protect = |prot| {
-            // SAFETY: nobody uses these pages.
-            unsafe { raw::protect(at, length, prot) == 0 }
-        };
-        protect(libc::PROT_READ | libc::PROT_WRITE)
-            // SAFETY: the caller's, and now they can be written.
-            && unsafe { pagemap.clear(at, at + length) }
-            && protect(libc::PROT_NONE)
-    })
 }
 
 /// The windows of all hosts.
@@ -157,6 +154,50 @@ impl Window {
         let gap = |from| self.mapped.gap(from, base + SIZE, length);
         gap(start).or_else(|| gap(low))
     }
+
+    /// Makes everything writable that may hold something, and forgets what does not lie in the window.
+    ///
+    /// # Safety
+    /// The host's tasks have gone.
+    unsafe fn prepare(&mut self, host: u16) {
+        let (base, end) = window_of(host);
+        self.mapped.0.retain(|at, length| {
+            let (at, length) = (*at as usize, *length as usize);
+            let inside = (base..end).contains(&at);
+            if !inside && !crate::image::is_tracked(at) {
+                // SAFETY: the host chose this address, and its tasks have gone.
+                unsafe { raw::unmap(at, length) };
+            }
+            inside
+        });
+        if self.sealed {
+            self.writable = self.mapped.joined(&Ranges::new());
+            for (at, length) in &self.writable.0 {
+                // SAFETY: nobody uses these pages.
+                unsafe { raw::protect(*at as usize, *length as usize, READ_WRITE) };
+            }
+        }
+    }
+
+    /// Keeps what is zero now for the host's next process, where nobody may read or write it; else unmaps it.
+    ///
+    /// # Safety
+    /// The host's tasks have gone.
+    unsafe fn give_back(&self, host: u16, cleared: bool) {
+        let kept = kept(host);
+        if !cleared {
+            let (base, end) = window_of(host);
+            // SAFETY: the window is the host's alone.
+            unsafe { raw::unmap(base, end - base) };
+            *kept = Ranges::new();
+            return;
+        }
+        for (at, length) in &self.mapped.joined(&Ranges::new()).0 {
+            // SAFETY: as above.
+            unsafe { raw::protect(*at as usize, *length as usize, libc::PROT_NONE) };
+        }
+        *kept = kept.joined(&self.mapped);
+    }
 }
 
 impl Windows {
@@ -168,34 +209,35 @@ impl Windows {
         (&mut self.windows[index], BASE + u64::from(host) * SIZE)
     }
 
-    /// Frees everything that a host mapped.
+    /// Frees everything that these hosts mapped.
     ///
     /// # Safety
-    /// No task of the host runs or will run again.
-    pub unsafe fn tear_down(&mut self, host: u16) {
-        let (window, base) = self.window(host);
-        let mut was = core::mem::take(window);
-        if was.mapped.0.is_empty() {
-            return;
-        }
-        was.mapped.0.retain(|at, length| {
-            let inside = (base..base + SIZE).contains(at);
-            if !inside && !crate::image::is_tracked(*at as usize) {
-                // SAFETY: the host chose this address, and its tasks have gone.
-                unsafe { raw::unmap(*at as usize, *length as usize) };
-            }
-            inside
-        });
-        let kept = kept(host);
-        // SAFETY: the window is the host's alone, and its tasks have gone.
+    /// No task of the hosts runs or will run again.
+    pub unsafe fn tear_down(&mut self, hosts: Range<u16>) {
+        let mut torn: Vec<(u16, Window)> =
+            hosts.map(|host| (host, core::mem::take(self.window(host).0))).collect();
+        torn.retain(|(_, window)| !window.mapped.0.is_empty());
+        let (Some((first, _)), Some((last, _))) = (torn.first(), torn.last()) else { return };
+        let (start, end) = (window_of(*first).0, window_of(*last).1);
+        // SAFETY: the windows are the hosts' alone, and their tasks have gone.
         unsafe {
-            if !touched::pagemap().is_some_and(|pagemap| hide(pagemap, &was.mapped)) {
-                raw::unmap(base as usize, SIZE as usize);
-                *kept = Ranges::new();
-                return;
+            for (host, window) in &mut torn {
+                window.prepare(*host);
+            }
+            let cleared = touched::pagemap().is_some_and(|pagemap| {
+                pagemap.each(start, end, |start, end| {
+                    let host = (start as u64 - BASE) / SIZE;
+                    let window = torn.iter().find(|(torn, _)| u64::from(*torn) == host);
+                    let Some((_, window)) = window else { return };
+                    for (start, end) in window.writable.within(start as u64, end as u64) {
+                        touched::clear(start as usize, end as usize);
+                    }
+                })
+            });
+            for (host, window) in &torn {
+                window.give_back(*host, cleared);
             }
         }
-        *kept = kept.joined(&was.mapped);
     }
 
     /// Maps zeroed pages at an address of a host's choice.
@@ -212,8 +254,11 @@ impl Windows {
         }
         kept.remove(addr, length);
         let (window, _) = self.window(host);
-        window.mapped.remove(addr, length);
         window.mapped.insert(addr, length);
+        match prot & libc::PROT_WRITE {
+            0 => drop(window.writable.remove(addr, length)),
+            _ => window.writable.insert(addr, length),
+        }
         Ok(())
     }
 }
@@ -246,6 +291,7 @@ impl Pages for Windows {
         kept(host).remove(addr, length);
         let (window, base) = self.window(host);
         window.mapped.remove(addr, length);
+        window.writable.remove(addr, length);
         if addr < window.hint && (base..base + SIZE).contains(&addr) {
             window.hint = addr;
         }
@@ -256,13 +302,19 @@ impl Pages for Windows {
         }
     }
 
-    fn protect(&mut self, _: u16, addr: u64, length: u64, prot: i32) -> Result<(), Errno> {
+    fn protect(&mut self, host: u16, addr: u64, length: u64, prot: i32) -> Result<(), Errno> {
         if crate::image::is_tracked(addr as usize) {
             // The loader protects parts of the image that are never written again (RELRO); those that we
             // swap between hosts have to stay writable for us.
             return Ok(());
         }
         guest_heap::taken_apart(addr as usize);
+        let (window, _) = self.window(host);
+        if prot & libc::PROT_WRITE != 0 {
+            window.writable.insert(addr, length);
+        } else if window.writable.remove(addr, length) {
+            window.sealed = true;
+        }
         // SAFETY: the guest protects its own pages.
         match unsafe { raw::protect(addr as usize, length as usize, prot) } {
             0 => Ok(()),
@@ -303,6 +355,7 @@ impl Pages for Windows {
             if result > 0 {
                 window.mapped.remove(addr, old);
                 window.mapped.insert(addr, new);
+                window.sealed = true;
                 return Ok(addr);
             }
         }
@@ -335,9 +388,8 @@ impl Pages for Windows {
             let old_end = window.brk.next_multiple_of(PAGE);
             let new_end = offset.next_multiple_of(PAGE);
             if new_end > old_end {
-                let prot = libc::PROT_READ | libc::PROT_WRITE;
                 let brk = window.brk;
-                if self.map_at(host, base + old_end, new_end - old_end, prot).is_err() {
+                if self.map_at(host, base + old_end, new_end - old_end, READ_WRITE).is_err() {
                     return base + brk;
                 }
             }
@@ -366,8 +418,10 @@ impl Windows {
         kept(host).remove(to, new);
         let (window, _) = self.window(host);
         window.mapped.remove(from, old);
-        window.mapped.remove(to, new);
         window.mapped.insert(to, new);
+        window.writable.remove(from, old);
+        window.writable.remove(to, new);
+        window.sealed = true;
         Ok(to)
     }
 }

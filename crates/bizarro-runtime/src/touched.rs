@@ -68,12 +68,10 @@ pub fn open() {
 }
 
 impl Pagemap {
-    /// Writes zeros over all pages of a range that hold something. Says whether the range is zero now: not where the
-    /// real kernel cannot tell, or where it is so much that the pages are better given back.
-    ///
-    /// # Safety
-    /// Nobody uses what the range holds, and all its pages that hold something are private and can be written.
-    pub unsafe fn clear(&self, start: usize, end: usize) -> bool {
+    /// Finds the pages of a range that hold something, and gives each stretch of them, start and end, to `clear`, which
+    /// writes zeros where that is needed. Says whether all were found: not where the real kernel cannot tell, or where
+    /// it is so much that the pages are better given back.
+    pub fn each(&self, start: usize, end: usize, mut clear: impl FnMut(usize, usize)) -> bool {
         const ROOM: usize = 256;
         let mut found = [Region { start: 0, end: 0, categories: 0 }; ROOM];
         let mut cleared = 0;
@@ -103,9 +101,7 @@ impl Pagemap {
                 if cleared > LIMIT {
                     return false;
                 }
-                let len = (region.end - region.start) as usize;
-                // SAFETY: the caller's.
-                unsafe { core::ptr::write_bytes(region.start as *mut u8, 0, len) };
+                clear(region.start as usize, region.end as usize);
             }
             if scan.walk_end <= from {
                 return false;
@@ -114,6 +110,15 @@ impl Pagemap {
         }
         true
     }
+}
+
+/// Writes zeros.
+///
+/// # Safety
+/// The range can be written, and nobody uses what it holds.
+pub unsafe fn clear(start: usize, end: usize) {
+    // SAFETY: the caller's.
+    unsafe { core::ptr::write_bytes(start as *mut u8, 0, end - start) };
 }
 
 #[cfg(test)]
@@ -135,7 +140,7 @@ mod tests {
             }
             // Only read.
             assert_eq!(*byte(100), 0);
-            if !pagemap.clear(at, at + 4096 * 16000) {
+            if !pagemap.each(at, at + 4096 * 16000, |start, end| clear(start, end)) {
                 std::eprintln!("SKIPPED: this kernel has no PAGEMAP_SCAN");
                 return;
             }
@@ -156,7 +161,7 @@ mod tests {
         // SAFETY: the pages were just mapped and nobody else knows them.
         unsafe {
             core::ptr::write_bytes(at as *mut u8, 1, len);
-            assert!(!pagemap.clear(at, at + len));
+            assert!(!pagemap.each(at, at + len, |_, _| ()));
             raw::unmap(at, len);
         }
     }

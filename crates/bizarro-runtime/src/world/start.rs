@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ffi::c_void;
+use core::ops::Range;
 
 use bizarro_kernel::host::HostId;
 
@@ -11,7 +12,7 @@ use crate::{guest_heap, image, raw, switch};
 
 /// Starts a host's program: the guest's own pthread_create makes its first thread, on the host.
 pub(super) fn start_host(host: HostId) {
-    free_memory(host);
+    free_memory(host.0..host.0 + 1);
     let world = the_world();
     let spec = &world.request.world.hosts[usize::from(host.0)];
     let entry = spec.entry;
@@ -145,13 +146,13 @@ pub(super) fn tear_down(host: HostId) {
     image::reset(slot(host));
 }
 
-/// Frees what is left of a host's earlier process.
-pub(super) fn free_memory(host: HostId) {
+/// Frees what is left of these hosts' processes.
+pub(super) fn free_memory(hosts: Range<u16>) {
     let world = the_world();
-    // SAFETY: no task of the host runs: its process has not begun, or has gone, or the run has ended. This is the
-    // root's stack.
+    // SAFETY: no task of the hosts runs: their processes have not begun, or have gone, or the run has ended. This is
+    // the root's stack.
     unsafe {
-        world.guest.windows.tear_down(host.0);
-        guest_heap::tear_down(slot(host));
+        world.guest.windows.tear_down(hosts.clone());
+        guest_heap::tear_down(slot(HostId(hosts.start))..slot(HostId(hosts.end)));
     }
 }
