@@ -10,13 +10,13 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use bizarro_record::{Plan, RunRecord, WorldSpec};
+use bizarro_record::{Plan, RunRecord, Trace, WorldSpec};
 
 use super::launch::{Group, Launch, memory_file};
 use super::protocol::{
     Command, Done, Hello, WORLD_ENV, WORLD_WITHOUT_HOOKS, fd, read_record, write_frame,
 };
-use super::settings::{HOOKS, Trace};
+use super::settings::HOOKS;
 use super::watchdog::{FrameReader, Waited};
 
 /// How much of a world process's own output is shown where it died.
