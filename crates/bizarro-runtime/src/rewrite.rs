@@ -15,6 +15,7 @@
 
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_void};
+use core::mem::MaybeUninit;
 
 use crate::{raw, world};
 
@@ -302,11 +303,53 @@ fn code(stub: usize, at: usize, site: &Site) -> [u8; STUB] {
     code
 }
 
-/// The states of vector registers that a call of the simulator may change (Intel SDM volume 1, 13.1): SSE, AVX and
-/// the three of AVX-512.
+/// The states of vector registers (Intel SDM volume 1, 13.1): SSE, AVX and the three of AVX-512.
 const STATES: u32 = 0b1110_0110;
 /// Room for them: the legacy area, the header, and 256, 64, 512 and 1024 bytes, each aligned to 64.
-const STATE_ROOM: usize = 512 + 64 + 256 + 64 + 512 + 1024;
+const STATE_ROOM: usize = LEGACY + HEADER + 256 + 64 + 512 + 1024;
+const LEGACY: usize = 512;
+const HEADER: usize = 64;
+
+#[repr(C, align(64))]
+struct States {
+    _room: [u8; STATE_ROOM],
+}
+
+/// Runs what may use any vector register (other tasks, a guest's signal handlers, copies of pages), and puts them back
+/// to what they were, but for the lower halves of the first sixteen, which [`through`] keeps.
+#[cold]
+#[inline(never)]
+pub fn keeping_vectors<R>(f: impl FnOnce() -> R) -> R {
+    let mut states = MaybeUninit::<States>::uninit();
+    // SAFETY: rewritten calls, whose way this is, are made only where the processor has XSAVEC; there is room for what
+    // it writes, which is not all of the header.
+    unsafe {
+        core::ptr::write_bytes(states.as_mut_ptr().cast::<u8>().add(LEGACY), 0, HEADER);
+        core::arch::asm!(
+            "xsavec [{states}]",
+            states = in(reg) states.as_mut_ptr(),
+            in("eax") STATES,
+            in("edx") 0,
+            options(nostack),
+        );
+    }
+    let result = f();
+    // SAFETY: what XSAVEC wrote. The compiler knows that the lower halves change, and uses no upper ones.
+    unsafe {
+        core::arch::asm!(
+            "xrstor [{states}]",
+            states = in(reg) states.as_ptr(),
+            in("eax") STATES,
+            in("edx") 0,
+            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+            out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+            out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+            out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+            options(nostack, readonly),
+        );
+    }
+    result
+}
 
 /// Whether the processor has XSAVEC, and the kernel uses it.
 #[allow(unused_unsafe, reason = "CPUID is safe to ask for in newer compilers")]
@@ -322,8 +365,12 @@ fn can_save_vectors() -> bool {
     }
 }
 
-/// Where stubs jump to: saves all that a system call leaves alone but a function of the simulator does not, and makes
-/// the call. `rcx` points to the [`Stub`], and the guest's red zone lies on the stack.
+/// Where stubs jump to: saves what a system call leaves alone but a function of the simulator does not, and makes the
+/// call. `rcx` points to the [`Stub`], and the guest's red zone lies on the stack.
+///
+/// INVARIANT: between here and the kernel's handlers, and there, no code uses vector registers other than the lower
+/// halves of the first sixteen: the shared object is compiled for any x86_64, and has its own `memcpy` (`mem.rs`). What
+/// does is run by [`keeping_vectors`].
 #[unsafe(naked)]
 unsafe extern "C" fn through() {
     naked_asm!(
@@ -347,26 +394,41 @@ unsafe extern "C" fn through() {
         "push rdi",
         "mov rdi, [rcx]",
         "mov rsi, rsp",
-        "sub rsp, {room}",
-        "and rsp, -64",
-        // XSAVEC writes the header's first word only.
-        "xor eax, eax",
-        "mov [rsp + 520], rax",
-        "mov [rsp + 528], rax",
-        "mov [rsp + 536], rax",
-        "mov [rsp + 544], rax",
-        "mov [rsp + 552], rax",
-        "mov [rsp + 560], rax",
-        "mov [rsp + 568], rax",
-        "mov eax, {states}",
-        "xor edx, edx",
-        "xsavec [rsp]",
+        "sub rsp, 256",
+        "and rsp, -16",
+        "movaps [rsp + 0], xmm0",
+        "movaps [rsp + 16], xmm1",
+        "movaps [rsp + 32], xmm2",
+        "movaps [rsp + 48], xmm3",
+        "movaps [rsp + 64], xmm4",
+        "movaps [rsp + 80], xmm5",
+        "movaps [rsp + 96], xmm6",
+        "movaps [rsp + 112], xmm7",
+        "movaps [rsp + 128], xmm8",
+        "movaps [rsp + 144], xmm9",
+        "movaps [rsp + 160], xmm10",
+        "movaps [rsp + 176], xmm11",
+        "movaps [rsp + 192], xmm12",
+        "movaps [rsp + 208], xmm13",
+        "movaps [rsp + 224], xmm14",
+        "movaps [rsp + 240], xmm15",
         "call {make}",
-        "mov rcx, rax",
-        "mov eax, {states}",
-        "xor edx, edx",
-        "xrstor [rsp]",
-        "mov rax, rcx",
+        "movaps xmm0, [rsp + 0]",
+        "movaps xmm1, [rsp + 16]",
+        "movaps xmm2, [rsp + 32]",
+        "movaps xmm3, [rsp + 48]",
+        "movaps xmm4, [rsp + 64]",
+        "movaps xmm5, [rsp + 80]",
+        "movaps xmm6, [rsp + 96]",
+        "movaps xmm7, [rsp + 112]",
+        "movaps xmm8, [rsp + 128]",
+        "movaps xmm9, [rsp + 144]",
+        "movaps xmm10, [rsp + 160]",
+        "movaps xmm11, [rsp + 176]",
+        "movaps xmm12, [rsp + 192]",
+        "movaps xmm13, [rsp + 208]",
+        "movaps xmm14, [rsp + 224]",
+        "movaps xmm15, [rsp + 240]",
         "lea rsp, [rbp - 56]",
         "pop rdi",
         "pop rsi",
@@ -385,15 +447,13 @@ unsafe extern "C" fn through() {
         ".cfi_register rip, rcx",
         "jmp rcx",
         ".cfi_endproc",
-        room = const STATE_ROOM,
-        states = const STATES,
         make = sym make,
     )
 }
 
 unsafe extern "C" fn make(number: u64, args: *const [u64; 6]) -> u64 {
     // SAFETY: `through` pushed them.
-    world::enter_by_hook(number, unsafe { *args })
+    world::enter_rewritten(number, unsafe { *args })
 }
 
 #[cfg(test)]

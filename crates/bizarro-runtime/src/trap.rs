@@ -146,7 +146,7 @@ unsafe extern "C" fn trapped(_: i32, _: *mut libc::siginfo_t, frame: *mut Frame)
     if number == libc::SYS_exit_group as u64 && args[0] as u8 != 0 {
         world::exits_without_success();
     }
-    let result = world::enter(number, args, Via::Trap, Some(frame));
+    let result = world::enter::<false>(number, args, Via::Trap, Some(frame));
     frame.uc_mcontext.gregs[libc::REG_RAX as usize] = result as i64;
 }
 

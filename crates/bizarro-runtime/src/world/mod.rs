@@ -18,7 +18,7 @@ use crate::guest::Guest;
 use crate::recorder::Recorder;
 use crate::switch::{self, Context};
 use crate::trap::{self, Frame};
-use crate::{backtrace, image, raw};
+use crate::{backtrace, image, raw, rewrite};
 
 mod ending;
 mod run;
@@ -119,7 +119,17 @@ pub fn enter_by_hook(number: u64, args: [u64; 6]) -> u64 {
     if unsafe { HOOKS } == Hooks::Off && is_armed() && !in_kernel() {
         return trapped_call(number, args);
     }
-    enter(number, args, Via::Hook, None)
+    enter::<false>(number, args, Via::Hook, None)
+}
+
+/// As [`enter_by_hook`], from an instruction that was a system call: vector registers stay as they are.
+#[inline]
+pub fn enter_rewritten(number: u64, args: [u64; 6]) -> u64 {
+    // SAFETY: a plain word.
+    if unsafe { HOOKS } == Hooks::Off && is_armed() && !in_kernel() {
+        return trapped_call(number, args);
+    }
+    enter::<true>(number, args, Via::Hook, None)
 }
 
 /// A call whose registers matter: it goes on by the trap.
@@ -149,9 +159,15 @@ fn trapped_call(number: u64, args: [u64; 6]) -> u64 {
     result
 }
 
-/// Makes a system call of the current task: returns what the guest's `rax` shows, whenever that is.
+/// Makes a system call of the current task: returns what the guest's `rax` shows, whenever that is. `KEEP`: with vector
+/// registers as they are; else the caller keeps them.
 #[inline]
-pub fn enter(number: u64, args: [u64; 6], via: Via, mut frame: Option<&mut Frame>) -> u64 {
+pub fn enter<const KEEP: bool>(
+    number: u64,
+    args: [u64; 6],
+    via: Via,
+    mut frame: Option<&mut Frame>,
+) -> u64 {
     if !is_armed() || in_kernel() {
         return outside(number, args);
     }
@@ -161,18 +177,23 @@ pub fn enter(number: u64, args: [u64; 6], via: Via, mut frame: Option<&mut Frame
         match world.kernel.call(&mut world.guest, number, Args(args), via) {
             Flow::Return(value) => {
                 if world.kernel.attention() {
-                    deliver_signals(frame.as_deref_mut());
+                    keep::<KEEP>(|| deliver_signals(frame.as_deref_mut()));
                 }
                 break value;
             }
-            Flow::Again => switch_away(),
-            Flow::Restart => deliver_signals(frame.as_deref_mut()),
+            Flow::Again => keep::<KEEP>(switch_away),
+            Flow::Restart => keep::<KEEP>(|| deliver_signals(frame.as_deref_mut())),
             Flow::Gone => leave_for_good(),
             Flow::Cloned(cloned) => break make_thread(&cloned, frame.as_deref()),
         }
     };
     set_in_kernel(false);
     result
+}
+
+#[inline]
+fn keep<const KEEP: bool>(f: impl FnOnce()) {
+    if KEEP { rewrite::keeping_vectors(f) } else { f() }
 }
 
 /// A call of the process around a world: of the test function that describes it, or of whoever looks at its end.
