@@ -36,9 +36,13 @@ struct Span {
     size: u64,
     /// Class + 1, or [`LARGE`].
     class: u8,
+    /// Of a large block: whether it may hold what somebody wrote before it was freed.
+    dirty: bool,
 }
 
 const LARGE: u8 = 255;
+/// A freed block that is longer gives its pages back.
+const KEPT: u64 = 256 << 10;
 
 /// Head of an arena.
 #[repr(C)]
@@ -243,7 +247,7 @@ unsafe fn refill(arena: *mut Arena, class: usize, block: usize) -> *mut u8 {
         if at == 0 {
             return null_mut();
         }
-        *span_of(arena, at) = Span { size: block as u64, class: class as u8 + 1 };
+        *span_of(arena, at) = Span { size: block as u64, class: class as u8 + 1, dirty: true };
         (*arena).bump[class] = at + block;
         (*arena).end[class] = at + SPAN;
         at as *mut u8
@@ -289,11 +293,12 @@ unsafe fn take_from_bin(arena: *mut Arena, bin: usize, len: usize) -> usize {
         let mut link = &raw mut (*arena).large[bin];
         while *link != 0 {
             let at = *link;
-            let have = (*span_of(arena, at)).size as usize;
+            let Span { size, dirty, .. } = *span_of(arena, at);
+            let have = size as usize;
             if have >= len {
                 *link = *(at as *const usize);
                 if have > len {
-                    give_back(arena, at + len, have - len);
+                    give_back(arena, at + len, have - len, dirty);
                 }
                 *(at as *mut usize) = 0;
                 return at;
@@ -304,10 +309,10 @@ unsafe fn take_from_bin(arena: *mut Arena, bin: usize, len: usize) -> usize {
     }
 }
 
-unsafe fn give_back(arena: *mut Arena, at: usize, len: usize) {
+unsafe fn give_back(arena: *mut Arena, at: usize, len: usize, dirty: bool) {
     // SAFETY: the block is free, and at least a span long.
     unsafe {
-        (*span_of(arena, at)) = Span { size: len as u64, class: LARGE };
+        (*span_of(arena, at)) = Span { size: len as u64, class: LARGE, dirty };
         let bin = bin_of(len);
         *(at as *mut usize) = (*arena).large[bin];
         (*arena).large[bin] = at;
@@ -326,7 +331,9 @@ unsafe fn allocate_large(arena: *mut Arena, size: usize, align: usize) -> *mut u
         if at == 0 {
             return null_mut();
         }
-        *span_of(arena, at) = Span { size: len as u64, class: LARGE };
+        // What was never given out before is no span yet; what was says whether it is dirty.
+        let dirty = (*span_of(arena, at)).dirty;
+        *span_of(arena, at) = Span { size: len as u64, class: LARGE, dirty };
         at as *mut u8
     }
 }
@@ -350,13 +357,12 @@ unsafe fn release(block: *mut u8) {
         let span = block_span(addr);
         if span.class == LARGE {
             let args = [addr, span.size as usize, libc::MADV_DONTNEED as usize, 0, 0, 0];
-            if crate::image::is_tracked(addr) {
-                core::ptr::write_bytes(block, 0, span.size as usize);
-            } else {
+            let dirty = span.size <= KEPT || crate::image::is_tracked(addr);
+            if !dirty {
                 raw::call(libc::SYS_madvise, args);
             }
             (*arena).used -= span.size as usize;
-            give_back(arena, addr, span.size as usize);
+            give_back(arena, addr, span.size as usize, dirty);
             return;
         }
         let class = usize::from(span.class) - 1;
@@ -424,10 +430,11 @@ mod symbols {
         };
         // SAFETY: as for malloc.
         let block = unsafe { malloc(total) };
-        // Large blocks are fresh or were dropped: zero already.
-        if !block.is_null() && total <= SMALL {
-            // SAFETY: the block is at least this long.
-            unsafe { core::ptr::write_bytes(block, 0, total) };
+        // SAFETY: the block is at least this long, and of this arena.
+        unsafe {
+            if !block.is_null() && (total <= SMALL || block_span(block as usize).dirty) {
+                core::ptr::write_bytes(block, 0, total);
+            }
         }
         block
     }
