@@ -199,7 +199,7 @@ impl Kernel {
         &mut self,
         memory: &mut dyn GuestMemory,
         number: u64,
-        args: Args,
+        args: &Args,
         via: Via,
     ) -> Flow {
         if !self.task().call.again {
@@ -216,7 +216,7 @@ impl Kernel {
         task.call.again = true;
         let row = table::find(number);
         let result = match row {
-            Some(row) => (row.handler)(self, memory, &args),
+            Some(row) => (row.handler)(self, memory, args),
             // No Linux has a call of such a number.
             None if number >= table::NUMBERS => Err(Errno::ENOSYS.into()),
             None => Err(Stop::Unsupported(String::new())),
@@ -276,7 +276,7 @@ impl Kernel {
         memory: &mut dyn GuestMemory,
         row: Option<&Row>,
         number: u64,
-        args: Args,
+        args: &Args,
         value: u64,
     ) -> Flow {
         let hidden = row.is_some_and(|row| row.gives_address) && (value as i64) >= 0;
@@ -287,7 +287,7 @@ impl Kernel {
         self.fingerprint.mix(if hidden { 0 } else { value });
         self.fingerprint.mix(self.now.0);
         if self.observer.traces() {
-            let line = strace::line(memory, number, &args, Some(value));
+            let line = strace::line(memory, number, args, Some(value));
             self.observer.call(self.now, host.0, tid, &line);
         }
         match self.cloned.take() {
@@ -296,7 +296,7 @@ impl Kernel {
         }
     }
 
-    fn block_call(&mut self, memory: &mut dyn GuestMemory, number: u64, args: Args) -> Flow {
+    fn block_call(&mut self, memory: &mut dyn GuestMemory, number: u64, args: &Args) -> Flow {
         if self.interrupted() {
             return self.interrupt_call(memory, number, args);
         }
@@ -319,7 +319,7 @@ impl Kernel {
         waiting != 0
     }
 
-    fn interrupt_call(&mut self, memory: &mut dyn GuestMemory, number: u64, args: Args) -> Flow {
+    fn interrupt_call(&mut self, memory: &mut dyn GuestMemory, number: u64, args: &Args) -> Flow {
         let restarts = table::find(number).is_some_and(|row| row.restarts);
         // LINUX: a transfer that has begun reports what it did; only one that did nothing ends with
         // EINTR or is made again (signal(7), write(2)).
@@ -347,10 +347,10 @@ impl Kernel {
         &mut self,
         memory: &mut dyn GuestMemory,
         number: u64,
-        args: Args,
+        args: &Args,
         what: &str,
     ) {
-        let mut call = strace::line(memory, number, &args, None);
+        let mut call = strace::line(memory, number, args, None);
         if !what.is_empty() {
             call.push_str(": ");
             call.push_str(what);

@@ -8,11 +8,13 @@
 use core::ffi::CStr;
 use core::sync::atomic::Ordering;
 
+use bizarro_kernel::table::Args;
+
 use crate::{cancel, world};
 
 /// What the C library's wrapper does with the kernel's result.
-fn wrapped(number: libc::c_long, args: [usize; 6]) -> isize {
-    finished(world::enter_by_hook(number as u64, args.map(|word| word as u64)))
+fn wrapped(number: libc::c_long, args: &Args) -> isize {
+    finished(world::enter_by_hook(number as u64, args))
 }
 
 /// What a program sees of the kernel's result: -1 and `errno` where it is an error.
@@ -26,6 +28,12 @@ fn finished(result: u64) -> isize {
     result
 }
 
+/// A call's arguments; those that it does not have are zero.
+#[inline(always)]
+fn six<const N: usize>(given: [usize; N]) -> Args {
+    Args(core::array::from_fn(|index| if index < N { given[index] as u64 } else { 0 }))
+}
+
 macro_rules! hooks {
     ($($number:ident $name:ident($($arg:ident),*) -> $result:ty;)*) => {
         $(
@@ -33,10 +41,7 @@ macro_rules! hooks {
             /// As for the call, in section 2 of the manual.
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn $name($($arg: usize),*) -> $result {
-                let given = [$($arg),*];
-                let mut args = [0; 6];
-                args[..given.len()].copy_from_slice(&given);
-                wrapped(libc::$number, args) as $result
+                wrapped(libc::$number, &six([$($arg),*])) as $result
             }
         )*
     };
@@ -77,10 +82,7 @@ macro_rules! cancellation_points {
                         next($($arg),*)
                     };
                 }
-                let given = [$($given),*];
-                let mut args = [0; 6];
-                args[..given.len()].copy_from_slice(&given);
-                wrapped(libc::$number, args) as $result
+                wrapped(libc::$number, &six([$($given),*])) as $result
             }
         )*
 
@@ -145,9 +147,9 @@ pub unsafe extern "C" fn syscall(
     f: usize,
 ) -> isize {
     let number = number as libc::c_long;
-    let args = [a, b, c, d, e, f];
+    let args = six([a, b, c, d, e, f]);
     if [libc::SYS_clone, libc::SYS_clone3, libc::SYS_fork, libc::SYS_vfork].contains(&number) {
-        return finished(world::enter_by_trap(number as u64, args.map(|word| word as u64)));
+        return finished(world::enter_by_trap(number as u64, &args));
     }
-    wrapped(number, args)
+    wrapped(number, &args)
 }

@@ -17,6 +17,8 @@ use core::arch::naked_asm;
 use core::ffi::{c_int, c_void};
 use core::mem::MaybeUninit;
 
+use bizarro_kernel::table::Args;
+
 use crate::{raw, world};
 
 /// Calls whose registers matter, which make threads or processes or return to what a handler interrupted; and those
@@ -451,9 +453,9 @@ unsafe extern "C" fn through() {
     )
 }
 
-unsafe extern "C" fn make(number: u64, args: *const [u64; 6]) -> u64 {
+unsafe extern "C" fn make(number: u64, args: *const Args) -> u64 {
     // SAFETY: `through` pushed them.
-    world::enter_rewritten(number, unsafe { *args })
+    world::enter_rewritten(number, unsafe { &*args })
 }
 
 #[cfg(test)]
