@@ -15,6 +15,7 @@ pub mod exchange;
 pub mod packet;
 pub mod plan;
 pub mod record;
+pub mod serve;
 pub mod time;
 pub mod world;
 
@@ -23,6 +24,7 @@ pub use exchange::{Exchange, ExchangeId, Step};
 pub use packet::Packet;
 pub use plan::{Effect, Injection, Plan, Schedule, SpecError};
 pub use record::{Ending, FORMAT, Property, PropertyKind, RunRecord, Stats};
+pub use serve::{Command, Done, ServeRequest, Trace};
 pub use time::Nanos;
 pub use world::{
     Assertion, Hooks, HostSpec, LinkSpec, Messages, Mount, Role, RunRequest, WorldSpec,

@@ -40,7 +40,13 @@ pub fn prepare_folder(folder: &Path) -> Result<(), FileError> {
 /// What the operating system says.
 pub fn prepare_file(path: &Path) -> Result<(), FileError> {
     if is_special(path) {
-        return File::options().write(true).open(path).map(drop).map_err(|e| refused(path, e));
+        return File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map(drop)
+            .map_err(|e| refused(path, e));
     }
     if path.is_dir() {
         return Err(refused(path, io::ErrorKind::IsADirectory.into()));
@@ -57,7 +63,7 @@ pub fn prepare_file(path: &Path) -> Result<(), FileError> {
 }
 
 /// Writes a file. One that was there is replaced as a whole or not at all; into what is no plain file (a pipe, a
-/// terminal) the bytes are written.
+/// terminal, whatever a link leads to) the bytes are written.
 ///
 /// # Errors
 /// What the operating system says.
@@ -73,9 +79,10 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     })
 }
 
-/// Whether there is something that is neither a plain file nor a directory: it must not be replaced by a file.
+/// Whether there is something that is neither a plain file nor a directory: it must not be replaced by a file. A link
+/// is such a thing, too: `/dev/stdout` leads to a plain file where the output is redirected to one.
 fn is_special(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
+    fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir())
 }
 
 fn part_of(path: &Path) -> PathBuf {
@@ -86,4 +93,27 @@ fn part_of(path: &Path) -> PathBuf {
 
 fn refused(path: &Path, error: io::Error) -> FileError {
     FileError::Io { action: "write", path: path.to_path_buf(), error }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_stays_one() {
+        let folder = std::env::temp_dir().join(format!("bizarro-link-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let (file, link, nowhere) = (folder.join("file"), folder.join("link"), folder.join("new"));
+        fs::write(&file, "before").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        std::os::unix::fs::symlink(folder.join("made"), &nowhere).unwrap();
+        for path in [&link, &nowhere] {
+            prepare_file(path).unwrap();
+            write_file(path, b"after").unwrap();
+            assert!(path.is_symlink());
+            assert_eq!(fs::read(path).unwrap(), b"after");
+        }
+        assert_eq!(fs::read(&file).unwrap(), b"after");
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -26,7 +26,7 @@ pub(crate) fn told(
         Until::Time(time) => *time,
         // The same plan gives the same run: where it is to stop is seen in a run that goes on.
         Until::Event(text) => {
-            moment(&runner.run_traced(plan, super::settings::Trace::Off)?.0, text)?
+            moment(&runner.run_traced(plan, bizarro_record::Trace::Off)?.0, text)?
         }
     };
     let (mut record, calls) = runner.run_until(plan, at, settings.trace)?;
