@@ -93,7 +93,7 @@ pub(crate) fn read_record(file: &File) -> Result<RunRecord, String> {
 mod tests {
     use super::*;
     use crate::run::fixtures::record;
-    use bizarro_record::Trace;
+    use bizarro_record::{Messages, Nanos, Trace};
 
     #[test]
     fn frames_come_out_as_they_went_in() {
