@@ -172,22 +172,27 @@ fn set() {
     });
 }
 
-fn queue_replies(call: &QueueCall<i32>) -> Vec<QueueReply<i32>> {
+fn queue_replies(call: &ContainerCall<i32>) -> Vec<ContainerReply<i32>> {
     match call {
-        QueueCall::Put(_) => vec![QueueReply::Put],
-        QueueCall::Take => {
+        ContainerCall::Put(_) => vec![ContainerReply::Put],
+        ContainerCall::Take => {
             vec![
-                QueueReply::Taken(1),
-                QueueReply::Taken(2),
-                QueueReply::Taken(3),
-                QueueReply::Empty,
+                ContainerReply::Taken(1),
+                ContainerReply::Taken(2),
+                ContainerReply::Taken(3),
+                ContainerReply::Empty,
             ]
         }
     }
 }
 
-const QUEUE_CALLS: [QueueCall<i32>; 5] =
-    [QueueCall::Put(2), QueueCall::Put(1), QueueCall::Put(3), QueueCall::Take, QueueCall::Take];
+const QUEUE_CALLS: [ContainerCall<i32>; 5] = [
+    ContainerCall::Put(2),
+    ContainerCall::Put(1),
+    ContainerCall::Put(3),
+    ContainerCall::Take,
+    ContainerCall::Take,
+];
 
 #[test]
 fn queue() {

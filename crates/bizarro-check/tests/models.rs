@@ -157,10 +157,12 @@ fn numbers_and_sets() {
 
 #[test]
 fn queues() {
-    let calls = [QueueCall::Put(1), QueueCall::Put(2), QueueCall::Take];
-    let replies = |call: &QueueCall<i32>| match call {
-        QueueCall::Put(_) => vec![QueueReply::Put],
-        QueueCall::Take => vec![QueueReply::Taken(1), QueueReply::Taken(2), QueueReply::Empty],
+    let calls = [ContainerCall::Put(1), ContainerCall::Put(2), ContainerCall::Take];
+    let replies = |call: &ContainerCall<i32>| match call {
+        ContainerCall::Put(_) => vec![ContainerReply::Put],
+        ContainerCall::Take => {
+            vec![ContainerReply::Taken(1), ContainerReply::Taken(2), ContainerReply::Empty]
+        }
     };
     keeps_its_word(Queue::new(), &calls, replies);
     keeps_its_word(Stack::new(), &calls, replies);

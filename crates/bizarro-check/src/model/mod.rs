@@ -4,18 +4,16 @@
 mod append_log;
 mod bank;
 mod cas_register;
+mod container;
 mod counter;
 mod fenced_lock;
 mod key_value;
 mod lease;
 mod multi_register;
 mod mutex;
-mod priority_queue;
-mod queue;
 mod raw;
 mod register;
 mod set;
-mod stack;
 mod unique_id;
 mod whole;
 
@@ -24,18 +22,19 @@ use std::hash::Hash;
 pub use append_log::{AppendLog, AppendLogCall, AppendLogReply};
 pub use bank::{Bank, BankCall, BankReply, Overdraft};
 pub use cas_register::{CasRegister, CasRegisterCall, CasRegisterReply};
+pub use container::{
+    Container, ContainerCall, ContainerReply, Discipline, Fifo, LeastFirst, Lifo, PriorityQueue,
+    Queue, Stack,
+};
 pub use counter::{Counter, CounterCall, CounterReply};
 pub use fenced_lock::{Expiry, FencedLock, FencedLockCall, FencedLockReply, Tokens};
 pub use key_value::{KeyValue, KeyValueCall, KeyValueReply};
 pub use lease::{Lease, LeaseCall, LeaseReply};
 pub use multi_register::{Access, MultiRegister};
 pub use mutex::{Mutex, MutexCall};
-pub use priority_queue::PriorityQueue;
-pub use queue::{Queue, QueueCall, QueueReply};
 pub use raw::{FromRaw, Misfit};
 pub use register::{Register, RegisterCall, RegisterReply};
 pub use set::{Set, SetCall, SetReply};
-pub use stack::Stack;
 pub use unique_id::{UniqueId, UniqueIdCall};
 pub use whole::Whole;
 
