@@ -11,7 +11,7 @@ mod key_value;
 mod lease;
 mod multi_register;
 mod mutex;
-mod raw;
+pub(crate) mod raw;
 mod register;
 mod set;
 mod unique_id;
