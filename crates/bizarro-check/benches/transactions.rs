@@ -84,7 +84,7 @@ fn peak_mib() -> f64 {
 /// What a database that does one transaction at a time shows to some processes. Where it is damaged, one
 /// transaction in the middle reads lists without their last element.
 fn lists(transactions: u64, processes: u64, damaged: bool) -> ListHistory<u64, u64> {
-    let mut builder: Builder<Vec<ListAccess<u64, u64>>, Vec<Arc<[u64]>>> = Builder::new();
+    let mut builder = Builder::new();
     let (mut draw, mut value) = (1_u64, 0);
     let mut next = |below: u64| {
         draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

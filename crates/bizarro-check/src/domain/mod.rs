@@ -74,6 +74,32 @@ pub enum Rule {
     Convergence,
 }
 
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Rule::UniqueToken => "token granted twice",
+            Rule::RisingToken => "falling token",
+            Rule::StaleToken => "stale token accepted",
+            Rule::Availability => "lock not granted",
+            Rule::MutualExclusion => "two holders",
+            Rule::NoCreation => "out of nothing",
+            Rule::NothingLost => "lost",
+            Rule::NothingStale => "stale",
+            Rule::NoDuplicate => "duplicate",
+            Rule::Conservation => "wrong total",
+            Rule::NoOverdraft => "overdrawn",
+            Rule::NoFork => "long fork",
+            Rule::UniqueId => "id given twice",
+            Rule::FifoOrder => "sender's order broken",
+            Rule::TotalOrder => "two orders",
+            Rule::Agreement => "not delivered to all",
+            Rule::AtMostOnce => "more than one effect",
+            Rule::AtLeastOnce => "no effect",
+            Rule::Convergence => "no convergence",
+        })
+    }
+}
+
 /// Operations that contradict each other.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Contradiction {

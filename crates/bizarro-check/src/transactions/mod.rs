@@ -99,6 +99,17 @@ pub enum Disagreement {
     WrittenTwice(u32, u32),
 }
 
+impl Disagreement {
+    /// The transaction that it is about.
+    pub fn operation(&self) -> u32 {
+        match self {
+            Disagreement::Replies(operation)
+            | Disagreement::WritesInitial(operation)
+            | Disagreement::WrittenTwice(_, operation) => *operation,
+        }
+    }
+}
+
 impl fmt::Display for Disagreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
