@@ -6,7 +6,7 @@ mod common;
 use bizarro_check::budget::{Budget, Exhausted};
 use bizarro_check::evidence::{Doubt, verify};
 use bizarro_check::history::{Builder, History, Value};
-use bizarro_check::linearizable::{CoreSearch, Options, Verdict, check};
+use bizarro_check::linearizable::{CoreSearch, Options, Report, Verdict, check};
 use bizarro_check::model::*;
 use common::brute::is_linearizable;
 use common::generate::{Script, histories};
@@ -23,11 +23,26 @@ where
     M::Call: Sync + Debug,
     M::Reply: Sync + Debug,
 {
+    agrees_by(model, calls, replies, |_| {});
+}
+
+/// The same, with a look at every report.
+fn agrees_by<M>(
+    model: M,
+    calls: &[M::Call],
+    replies: impl Fn(&M::Call) -> Vec<M::Reply>,
+    look: impl Fn(&Report),
+) where
+    M: Model + Sync,
+    M::Call: Sync + Debug,
+    M::Reply: Sync + Debug,
+{
     let (held, violated, unclear) = (Cell::new(0), Cell::new(0), Cell::new(0));
     let config = Config { cases: 1200, source_file: Some(file!()), ..Config::default() };
     let run = TestRunner::new(config).run(&histories(), |script: Script| {
         let history = script.play(&model, calls, &replies);
         let report = check(&model, &history, &Options::default());
+        look(&report);
         let expected = is_linearizable(&model, &history, u32::MAX);
         let problem = |what: &str| Err(TestCaseError::fail(format!("{what}: {history:#?}")));
         match &report.verdict {
@@ -68,6 +83,25 @@ fn register() {
         Read => vec![Value(0), Value(1), Value(2)],
         Write(_) => vec![Written],
     });
+}
+
+/// Mostly every value is written once, and then nothing is searched.
+#[test]
+fn register_with_distinct_values() {
+    use {RegisterCall::*, RegisterReply::*};
+    let mut calls: Vec<RegisterCall<i32>> = (1..12).map(Write).collect();
+    calls.extend([Read; 11]);
+    let searched = Cell::new(0);
+    agrees_by(
+        Register::new(0),
+        &calls,
+        |call| match call {
+            Read => (0..7).map(Value).collect(),
+            Write(_) => vec![Written],
+        },
+        |report| searched.set(searched.get() + usize::from(report.configurations > 0)),
+    );
+    assert!(searched.get() < 600, "{} of 1200 were searched", searched.get());
 }
 
 #[test]

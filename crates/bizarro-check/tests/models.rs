@@ -46,6 +46,18 @@ where
             if model.observes(call, reply) {
                 assert!(next.iter().all(|it| it == state), "observes: {what}");
             }
+            match model.register_use(call, reply) {
+                None => {}
+                Some(RegisterUse::Write(value)) => {
+                    assert_eq!(next, std::slice::from_ref(value), "write: {what}");
+                }
+                Some(RegisterUse::Read(seen)) => {
+                    let expected = seen.is_none_or(|seen| seen == state).then(|| state.clone());
+                    assert_eq!(next, Vec::from_iter(expected), "read: {what}");
+                }
+            }
+            let is_used = model.register_use(call, reply).is_some();
+            assert!(!is_used || model.register_use(call, None).is_some(), "no reply: {what}");
             if reply.is_none() {
                 let known = replies(call);
                 let known = known.iter().flat_map(|reply| steps(&model, state, call, Some(reply)));

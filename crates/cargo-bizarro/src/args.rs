@@ -8,6 +8,7 @@ use bizarro::supervisor::settings::{DRIVEN, DRIVEN_FOR_MATRIX, JOBS, MATRIX, SEE
 use bizarro_record::Plan;
 use clap::{Args, Parser, Subcommand};
 
+use crate::check::Check;
 use crate::exec::Exec;
 
 /// The failure matrix of your distributed system, from the command line.
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Run an unmodified program, dynamically linked, as the only host of a world.
     Exec(Exec),
+    /// Say whether a history, of any system, keeps a promise.
+    Check(Check),
     /// Say which system calls are simulated, and how far.
     Syscalls {
         /// Only calls whose name contains this.

@@ -38,6 +38,15 @@ pub use set::{Set, SetCall, SetReply};
 pub use unique_id::{UniqueId, UniqueIdCall};
 pub use whole::Whole;
 
+/// What an operation is to an object that only holds a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RegisterUse<'c, S> {
+    /// It holds this from then on.
+    Write(&'c S),
+    /// It holds this, if the answer is known.
+    Read(Option<&'c S>),
+}
+
 /// An object, as it behaves when operations come one at a time.
 ///
 /// ```
@@ -140,6 +149,19 @@ pub trait Model {
     fn is_blind(&self, call: &Self::Call, reply: Option<&Self::Reply>) -> bool {
         let _ = (call, reply);
         false
+    }
+
+    /// What this operation is to an object that only holds a value, which is written and read whole and is
+    /// its state. Where all operations are of this sort, and no value is written twice or held first, no
+    /// search is needed. None is always right, and slower; without a reply it has to be some for every call
+    /// for which it is some with one.
+    fn register_use<'c>(
+        &self,
+        call: &'c Self::Call,
+        reply: Option<&'c Self::Reply>,
+    ) -> Option<RegisterUse<'c, Self::State>> {
+        let _ = (call, reply);
+        None
     }
 
     /// A number for the object that a call is about, where one part holds several. Calls with different
