@@ -6,7 +6,7 @@ use super::verify::{Doubt, wrong};
 use crate::history::{History, Outcome, Process};
 use crate::model::Access;
 use crate::transactions::{
-    Cyclic, Dependency, ListAccess, ListHistory, Order, Phenomenon, Place, RegisterHistory,
+    Basis, Cyclic, Dependency, ListAccess, ListHistory, Order, Phenomenon, Place, RegisterHistory,
 };
 
 /// What transactions did, put plainly.
@@ -37,6 +37,22 @@ struct Transaction<'h, K, V> {
 enum Step<'h, K, V> {
     Write(&'h K, &'h V),
     Read(&'h K, Option<&'h [V]>),
+}
+
+impl<'h, K: Ord, V: Eq> Transaction<'h, K, V> {
+    /// All that it is known to have read.
+    fn reads(&self) -> impl Iterator<Item = (&'h K, &'h [V])> + '_ {
+        self.accesses.iter().filter_map(|it| match it {
+            Step::Read(key, Some(seen)) => Some((*key, *seen)),
+            Step::Read(_, None) | Step::Write(..) => None,
+        })
+    }
+
+    /// Whether what was read of an object shows something that it wrote.
+    fn shows(&self, key: &K, seen: &[V]) -> bool {
+        let mut writes = self.accesses.iter();
+        writes.any(|it| matches!(it, Step::Write(to, value) if *to == key && seen.contains(value)))
+    }
 }
 
 impl<'h, K: Ord, V: Eq> Transactions<'h, K, V> {
@@ -137,7 +153,13 @@ impl<'h, K: Ord, V: Eq> Transactions<'h, K, V> {
             (2.., _) => Cyclic::G2Item,
             (0, 0) => return wrong("nothing was written or read"),
         };
-        let order = match (are("process"), are("realtime")) {
+        let by_time = |it: &&Dependency| match it {
+            Dependency::WriteWrite { basis, .. } | Dependency::ReadWrite { basis, .. } => {
+                *basis == Basis::Time
+            }
+            _ => it.name() == "realtime",
+        };
+        let order = match (are("process"), cycle.iter().filter(by_time).count()) {
             (0, 0) => Order::None,
             (_, 0) => Order::Process,
             (_, _) => Order::Realtime,
@@ -158,7 +180,7 @@ impl<'h, K: Ord, V: Eq> Transactions<'h, K, V> {
                 let invoked = self.transaction(to)?.invoked;
                 self.transaction(from)?.ended.is_some_and(|end| end < invoked)
             }
-            Dependency::WriteWrite { from, to, seen_by } => {
+            Dependency::WriteWrite { from, to, seen_by, .. } if self.objects == Objects::Lists => {
                 let (first, second, seen) =
                     (self.wrote(from)?, self.wrote(to)?, self.saw(seen_by)?);
                 let at = seen.1.iter().position(|value| value == first.1);
@@ -166,14 +188,31 @@ impl<'h, K: Ord, V: Eq> Transactions<'h, K, V> {
                     && first.0 == seen.0
                     && at.is_some_and(|at| !seen.1[..at].contains(second.1))
             }
+            Dependency::WriteWrite { from, to, seen_by, basis } => {
+                let (first, second, seen) =
+                    (self.wrote(from)?, self.wrote(to)?, self.saw(seen_by)?);
+                let (writer, reader) =
+                    (self.transaction(from.operation)?, self.transaction(seen_by.operation)?);
+                let could_see = match basis {
+                    Basis::Time => writer.ended.is_some_and(|end| end < reader.invoked),
+                    Basis::Values => reader.reads().any(|(key, seen)| writer.shows(key, seen)),
+                };
+                first.0 == second.0 && second.0 == seen.0 && seen.1.contains(second.1) && could_see
+            }
             Dependency::WriteRead { from, to } => {
                 let (wrote, saw) = (self.wrote(from)?, self.saw(to)?);
                 wrote.0 == saw.0 && saw.1.contains(wrote.1)
             }
-            Dependency::ReadWrite { from, to, seen_by } => {
+            Dependency::ReadWrite { from, to, seen_by, basis } => {
                 let (saw, wrote) = (self.saw(from)?, self.wrote(to)?);
                 let upon = match (self.objects, seen_by) {
                     (Objects::Registers, None) => saw.1.is_empty(),
+                    (Objects::Registers, Some(write)) if basis == Basis::Time => {
+                        let end = self.transaction(write.operation)?.ended;
+                        let (key, value) = self.wrote(write)?;
+                        let later = self.transaction(to.operation)?.invoked;
+                        key == saw.0 && saw.1.contains(value) && end.is_some_and(|end| end < later)
+                    }
                     (Objects::Registers, Some(read)) => {
                         let before = read.operation == to.operation && read.access < to.access;
                         before && self.saw(read)? == saw
@@ -188,18 +227,8 @@ impl<'h, K: Ord, V: Eq> Transactions<'h, K, V> {
     /// Whether it is known to have taken effect: it ended well, or something that it wrote was read.
     fn took_effect(&self, index: u32) -> Result<bool, Doubt> {
         let this = self.transaction(index)?;
-        let shown = |(key, seen): (&K, &[V])| {
-            let mut writes = this.accesses.iter();
-            writes.any(
-                |it| matches!(it, Step::Write(to, value) if *to == key && seen.contains(value)),
-            )
-        };
-        let steps = || self.all.iter().flat_map(|it| &it.accesses);
-        let mut reads = steps().filter_map(|it| match it {
-            Step::Read(key, Some(seen)) => Some((*key, *seen)),
-            Step::Read(_, None) | Step::Write(..) => None,
-        });
-        Ok(this.ended.is_some() || (!this.failed && reads.any(shown)))
+        let mut reads = self.all.iter().flat_map(Transaction::reads);
+        Ok(this.ended.is_some() || (!this.failed && reads.any(|(key, seen)| this.shows(key, seen))))
     }
 
     fn transaction(&self, index: u32) -> Result<&Transaction<'h, K, V>, Doubt> {

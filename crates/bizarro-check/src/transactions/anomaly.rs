@@ -87,8 +87,11 @@ pub enum Dependency {
         from: Place,
         /// The later write, of the same object.
         to: Place,
-        /// A read that shows the first write, and the second one later or not yet.
+        /// For lists, a read that shows the first write, and the second one later or not yet. For registers,
+        /// a read of the second by a transaction that could have seen the first.
         seen_by: Place,
+        /// Why it could.
+        basis: Basis,
     },
     /// wr: the second saw what the first had written.
     WriteRead {
@@ -104,12 +107,37 @@ pub enum Dependency {
         /// The write, of the same object.
         to: Place,
         /// For a register, what shows that the write came later than what was read, unless that was the
-        /// initial value: a read of the same value by the transaction that then wrote.
+        /// initial value: a read of the same value by the transaction that then wrote; or, by time, the write
+        /// of that value.
         seen_by: Option<Place>,
+        /// Why the write came later.
+        basis: Basis,
     },
 }
 
+/// What the order of two versions is known from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Basis {
+    /// From what was read: of a list, more than one version; of registers, what one transaction saw or wrote
+    /// beside it.
+    Values,
+    /// From when it was: one transaction had ended when the other one began.
+    Time,
+}
+
 impl Dependency {
+    /// What the order of versions is known from, where there are some.
+    fn basis(&self) -> Option<Basis> {
+        match self {
+            Dependency::WriteWrite { basis, .. } | Dependency::ReadWrite { basis, .. } => {
+                Some(*basis)
+            }
+            Dependency::Process { .. }
+            | Dependency::Realtime { .. }
+            | Dependency::WriteRead { .. } => None,
+        }
+    }
+
     /// The transaction that comes first.
     pub fn from(&self) -> u32 {
         match self {
@@ -176,6 +204,7 @@ impl Anomaly {
         let is = |wanted: &'static str| move |it: &&Dependency| it.name() == wanted;
         let order = match () {
             () if dependencies.iter().any(|it| is("realtime")(&it)) => Order::Realtime,
+            () if dependencies.iter().any(|it| it.basis() == Some(Basis::Time)) => Order::Realtime,
             () if dependencies.iter().any(|it| is("process")(&it)) => Order::Process,
             () => Order::None,
         };

@@ -92,7 +92,13 @@ impl<'g> Search<'g> {
         for (order, order_kinds) in [
             (Order::None, 0),
             (Order::Process, kind::PROCESS),
-            (Order::Realtime, kind::PROCESS | kind::REALTIME),
+            (
+                Order::Realtime,
+                kind::PROCESS
+                    | kind::REALTIME
+                    | kind::WRITE_WRITE_BY_TIME
+                    | kind::READ_WRITE_BY_TIME,
+            ),
         ] {
             for cyclic in of_family(level.family()) {
                 let known = found.iter().any(|(kind, with)| kind <= cyclic && *with <= order);
@@ -112,20 +118,16 @@ impl<'g> Search<'g> {
 
     /// A short cycle of a kind.
     fn cycle(&mut self, cyclic: Cyclic, order: u8, nodes: &[u32]) -> Option<Vec<Edge>> {
-        let writes = kind::WRITE_WRITE | kind::THROUGH | order;
+        let reads_upon = kind::READ_WRITE | (order & kind::READ_WRITE_BY_TIME);
+        let writes = kind::WRITE_WRITE | kind::THROUGH | (order & !kind::READ_WRITE_BY_TIME);
+        let without_reads_upon = writes | kind::WRITE_READ;
+        let all = without_reads_upon | reads_upon;
         let (begins, kinds, nonadjacent, back) = match cyclic {
-            Cyclic::G0 => (kind::WRITE_WRITE, writes, false, writes),
-            Cyclic::G1c => {
-                (kind::WRITE_READ, writes | kind::WRITE_READ, false, writes | kind::WRITE_READ)
-            }
-            Cyclic::GSingle => {
-                let all = writes | kind::WRITE_READ | kind::READ_WRITE;
-                (kind::READ_WRITE, all, true, writes | kind::WRITE_READ)
-            }
-            Cyclic::GNonadjacent | Cyclic::G2Item => {
-                let all = writes | kind::WRITE_READ | kind::READ_WRITE;
-                (kind::READ_WRITE, all, cyclic == Cyclic::GNonadjacent, all)
-            }
+            Cyclic::G0 => (kind::WRITE_WRITE | kind::WRITE_WRITE_BY_TIME, writes, false, writes),
+            Cyclic::G1c => (kind::WRITE_READ, without_reads_upon, false, without_reads_upon),
+            Cyclic::GSingle => (reads_upon, all, true, without_reads_upon),
+            Cyclic::GNonadjacent => (reads_upon, all, true, all),
+            Cyclic::G2Item => (reads_upon, all, false, all),
         };
         let walks = Walks { kinds, nonadjacent };
         let components =
@@ -135,7 +137,7 @@ impl<'g> Search<'g> {
         let mut effort = SINGLE_EFFORT * (self.graph.edges() + 1);
         for from in nodes.iter().map(|node| state(*node, false)) {
             for (to, kind) in self.graph.from(node(from)) {
-                let Some(next) = walks.along(from, to, kind).filter(|_| kind == begins) else {
+                let Some(next) = walks.along(from, to, kind).filter(|_| kind & begins > 0) else {
                     continue;
                 };
                 let component = components.cyclic(from);

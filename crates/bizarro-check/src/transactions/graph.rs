@@ -10,7 +10,15 @@ pub(super) mod kind {
     pub(crate) const REALTIME: u8 = 16;
     /// Goes on with an edge that leads to a node between.
     pub(crate) const THROUGH: u8 = 32;
-    pub(crate) const ALL: u8 = 63;
+    /// As those above, where the order of versions is known from when they were written.
+    pub(crate) const WRITE_WRITE_BY_TIME: u8 = 64;
+    pub(crate) const READ_WRITE_BY_TIME: u8 = 128;
+    pub(crate) const ALL: u8 = 255;
+
+    /// Whether this is an rw edge.
+    pub(crate) fn is_read_write(kind: u8) -> bool {
+        kind & (READ_WRITE | READ_WRITE_BY_TIME) > 0
+    }
 }
 
 /// Edges before they are put in order.
@@ -145,12 +153,14 @@ impl Walks {
         if kind & self.kinds == 0 {
             return None;
         }
-        match (self.nonadjacent, kind) {
-            (false, _) => Some(state(to, false)),
-            (true, kind::READ_WRITE) if by_read_write => None,
-            (true, kind::READ_WRITE) => Some(state(to, true)),
-            (true, kind::THROUGH) => Some(state(to, by_read_write)),
-            (true, _) => Some(state(to, false)),
+        if !self.nonadjacent {
+            return Some(state(to, false));
+        }
+        match kind {
+            kind::THROUGH => Some(state(to, by_read_write)),
+            _ if !kind::is_read_write(kind) => Some(state(to, false)),
+            _ if by_read_write => None,
+            _ => Some(state(to, true)),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
-use super::anomaly::{Anomaly, Dependency, Phenomenon, Place, Proof};
+use super::anomaly::{Anomaly, Basis, Dependency, Phenomenon, Place, Proof};
 use super::graph::{Edges, Graph, kind};
 use super::{Disagreement, Interpretation, Unordered};
 use crate::history::{History, Outcome};
@@ -399,7 +399,7 @@ impl<K: Eq + Hash, V: Eq + Hash> Interpretation for ListAppend<'_, K, V> {
                 let mut later = self.appended(to);
                 let (to, ..) =
                     later.find(|(_, same, later)| *same == key && earlier(position, *later))?;
-                Some(Dependency::WriteWrite { from, to, seen_by })
+                Some(Dependency::WriteWrite { from, to, seen_by, basis: Basis::Values })
             }),
             kind::WRITE_READ => self.saw_by(to).find_map(|(to, key, seen)| {
                 let mut before = self.appended(from);
@@ -411,7 +411,7 @@ impl<K: Eq + Hash, V: Eq + Hash> Interpretation for ListAppend<'_, K, V> {
                 let mut later = self.appended(to);
                 let (to, ..) =
                     later.find(|(_, same, position)| *same == key && *position >= seen)?;
-                Some(Dependency::ReadWrite { from, to, seen_by: None })
+                Some(Dependency::ReadWrite { from, to, seen_by: None, basis: Basis::Values })
             }),
             _ => None,
         }

@@ -20,8 +20,10 @@ mod list_append;
 mod orders;
 pub mod raw;
 mod rw_register;
+mod schedule;
+mod versions;
 
-pub use anomaly::{Anomaly, Cyclic, Dependency, Order, Phenomenon, Place, Proof};
+pub use anomaly::{Anomaly, Basis, Cyclic, Dependency, Order, Phenomenon, Place, Proof};
 use level::Family;
 pub use level::{LEVELS, Level};
 pub use list_append::{ListAccess, ListHistory};
@@ -178,7 +180,7 @@ pub fn rw_register<V: Eq + Hash>(
     options: &Options,
 ) -> Result<Report, Disagreement> {
     let mut edges = Edges::new(history.len());
-    let mut known = RwRegister::new(history, initial, unwritten, &mut edges)?;
+    let mut known = RwRegister::new(history, initial, unwritten, options.level, &mut edges)?;
     let anomalies = std::mem::take(&mut known.anomalies);
     let bytes = known.bytes();
     Ok(decide(history, &known, anomalies, edges, bytes, options))

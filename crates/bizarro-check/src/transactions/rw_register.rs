@@ -1,13 +1,13 @@
 //! Transactions that read and write registers. Every value is written once, so a read tells whose version it
 //! saw; which version came after which, only a transaction tells that read one and then wrote the next.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::hash::Hash;
 
-use super::anomaly::{Anomaly, Dependency, Phenomenon, Place, Proof};
+use super::anomaly::{Anomaly, Basis, Dependency, Phenomenon, Place, Proof};
 use super::graph::{Edges, Graph, kind};
-use super::{Disagreement, Interpretation, Unordered};
+use super::level::{Family, Level};
+use super::schedule::Schedule;
+use super::{Disagreement, Interpretation, Unordered, versions};
 use crate::history::{History, Outcome};
 use crate::intern::{Index, Interner, hash_of};
 use crate::model::Access;
@@ -27,38 +27,41 @@ pub enum Unwritten {
 }
 
 /// The version of a register that nobody wrote.
-const INITIAL: u32 = u32::MAX;
+pub(super) const INITIAL: u32 = u32::MAX;
 
 /// A transaction that updated a version is compared with so many others that did. Two such are an anomaly
 /// already.
 const RIVALS_MAX: usize = 8;
 
-struct Write {
-    key: u32,
-    place: Place,
+/// What is known of a write.
+pub(super) struct Write {
+    pub(super) key: u32,
+    pub(super) place: Place,
     /// Its transaction writes the same register again.
     overwritten: bool,
 }
 
 /// What a transaction saw of a register as others had left it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Read {
-    key: u32,
-    version: u32,
-    place: Place,
+pub(super) struct Read {
+    pub(super) key: u32,
+    pub(super) version: u32,
+    pub(super) place: Place,
     /// It wrote the register after that.
     updates: bool,
 }
 
 /// A history as its transactions tell it.
 pub(super) struct RwRegister<'h, V> {
-    history: &'h RegisterHistory<V>,
-    keys: Interner<&'h V>,
-    writes: Vec<Write>,
+    pub(super) history: &'h RegisterHistory<V>,
+    pub(super) keys: Interner<&'h V>,
+    pub(super) writes: Vec<Write>,
     index: Index,
     /// By transaction.
-    reads: Vec<Read>,
-    took_effect: Vec<bool>,
+    pub(super) reads: Vec<Read>,
+    /// By version.
+    pub(super) by_version: Vec<Read>,
+    pub(super) took_effect: Vec<bool>,
     pub(super) anomalies: Vec<Anomaly>,
 }
 
@@ -68,6 +71,7 @@ impl<'h, V: Eq + Hash> RwRegister<'h, V> {
         history: &'h RegisterHistory<V>,
         initial: &V,
         unwritten: Unwritten,
+        level: Level,
         edges: &mut Edges,
     ) -> Result<RwRegister<'h, V>, Disagreement> {
         let took_effect = history.operations().iter().map(|it| it.outcome.reply().is_some());
@@ -77,6 +81,7 @@ impl<'h, V: Eq + Hash> RwRegister<'h, V> {
             writes: Vec::new(),
             index: Index::default(),
             reads: Vec::new(),
+            by_version: Vec::new(),
             took_effect: took_effect.collect(),
             anomalies: Vec::new(),
         };
@@ -87,6 +92,9 @@ impl<'h, V: Eq + Hash> RwRegister<'h, V> {
             }
         }
         this.dependencies(edges);
+        if level.family() >= Family::Snapshot {
+            versions::add(&this, edges, level.order());
+        }
         Ok(this)
     }
 
@@ -250,15 +258,24 @@ impl<'h, V: Eq + Hash> RwRegister<'h, V> {
                 }
             }
         }
+        self.by_version = reads;
     }
 
-    fn reads_of(&self, operation: u32) -> &[Read] {
+    /// Who read a version.
+    pub(super) fn readers(&self, key: u32, version: u32) -> &[Read] {
+        let at = |it: &Read| (it.key, it.version);
+        let from = self.by_version.partition_point(|it| at(it) < (key, version));
+        let end = self.by_version.partition_point(|it| at(it) <= (key, version));
+        &self.by_version[from..end]
+    }
+
+    pub(super) fn reads_of(&self, operation: u32) -> &[Read] {
         let from = self.reads.partition_point(|it| it.place.operation < operation);
         let end = self.reads.partition_point(|it| it.place.operation <= operation);
         &self.reads[from..end]
     }
 
-    fn writes_of(&self, operation: u32) -> &[Write] {
+    pub(super) fn writes_of(&self, operation: u32) -> &[Write] {
         let from = self.writes.partition_point(|it| it.place.operation < operation);
         let end = self.writes.partition_point(|it| it.place.operation <= operation);
         &self.writes[from..end]
@@ -308,8 +325,12 @@ impl<V: Eq + Hash> Interpretation for RwRegister<'_, V> {
                 let after = read.version == INITIAL || seen_by.is_some();
                 let seen_by = seen_by.filter(|_| read.version != INITIAL);
                 let (from, to) = (read.place, write.place);
-                after.then_some(Dependency::ReadWrite { from, to, seen_by })
+                let basis = Basis::Values;
+                after.then_some(Dependency::ReadWrite { from, to, seen_by, basis })
             }),
+            kind::WRITE_WRITE | kind::WRITE_WRITE_BY_TIME | kind::READ_WRITE_BY_TIME => {
+                versions::dependency(self, from, to, kind)
+            }
             _ => None,
         }
     }
@@ -320,129 +341,5 @@ impl<V: Eq + Hash> Interpretation for RwRegister<'_, V> {
 
     fn serial(&self, graph: &Graph, _: &[u32]) -> Option<Vec<u32>> {
         Schedule::new(self, graph).run()
-    }
-}
-
-/// Looks for a serial order: of the transactions that may come next, the one that ended first comes, unless
-/// somebody still has to read what it would overwrite. This need not find an order that there is.
-struct Schedule<'s, 'h, V> {
-    known: &'s RwRegister<'h, V>,
-    graph: &'s Graph,
-    /// How many edges still lead to a node.
-    left: Vec<u32>,
-    /// What to take first.
-    urgency: Vec<u32>,
-    ready: BinaryHeap<Reverse<(u32, u32)>>,
-    /// The present version of each register, how many have still to read each version, and who waits for
-    /// that.
-    present: Vec<u32>,
-    readers: Vec<u32>,
-    first_readers: Vec<u32>,
-    waiting: Vec<Vec<u32>>,
-    order: Vec<u32>,
-}
-
-impl<'s, 'h, V: Eq + Hash> Schedule<'s, 'h, V> {
-    fn new(known: &'s RwRegister<'h, V>, graph: &'s Graph) -> Schedule<'s, 'h, V> {
-        let mut left = vec![0; graph.nodes() as usize];
-        for node in 0..graph.nodes() {
-            graph.from(node).for_each(|(to, _)| left[to as usize] += 1);
-        }
-        let operations = known.history.operations().iter();
-        let ends = operations.map(|it| match (&it.outcome, it.ended) {
-            (Outcome::Ok(_), Some(ended)) => ended.position,
-            _ => u32::MAX,
-        });
-        let mut urgency: Vec<u32> = ends.collect();
-        urgency.resize(graph.nodes() as usize, 0);
-        let keys = known.keys.len();
-        let mut readers = vec![0; known.writes.len()];
-        let mut first_readers = vec![0; keys];
-        for read in &known.reads {
-            match known.writes.get(read.version as usize) {
-                None => first_readers[read.key as usize] += 1,
-                Some(write) => {
-                    readers[read.version as usize] += 1;
-                    // Its writer must have come before.
-                    let end = urgency[read.place.operation as usize];
-                    let writer = &mut urgency[write.place.operation as usize];
-                    *writer = end.min(*writer);
-                }
-            }
-        }
-        Schedule {
-            known,
-            graph,
-            left,
-            urgency,
-            ready: BinaryHeap::new(),
-            present: vec![INITIAL; keys],
-            readers,
-            first_readers,
-            waiting: vec![Vec::new(); keys],
-            order: Vec::new(),
-        }
-    }
-
-    fn run(mut self) -> Option<Vec<u32>> {
-        let all = self.known.took_effect.iter().filter(|it| **it).count();
-        for node in 0..self.graph.nodes() {
-            if self.left[node as usize] == 0 {
-                self.ready.push(Reverse((self.urgency[node as usize], node)));
-            }
-        }
-        while let Some(Reverse((_, node))) = self.ready.pop() {
-            if self.known.took_effect.get(node as usize) == Some(&true) {
-                if let Some(key) = self.in_use(node) {
-                    self.waiting[key as usize].push(node);
-                    continue;
-                }
-                self.take(node)?;
-            }
-            for (to, _) in self.graph.from(node) {
-                self.left[to as usize] -= 1;
-                if self.left[to as usize] == 0 {
-                    self.ready.push(Reverse((self.urgency[to as usize], to)));
-                }
-            }
-        }
-        (self.order.len() == all).then_some(self.order)
-    }
-
-    fn readers_of(&mut self, key: u32, version: u32) -> &mut u32 {
-        match version {
-            INITIAL => &mut self.first_readers[key as usize],
-            version => &mut self.readers[version as usize],
-        }
-    }
-
-    /// A register that it would overwrite while others have to read it.
-    fn in_use(&mut self, operation: u32) -> Option<u32> {
-        let known = self.known;
-        known.writes_of(operation).iter().map(|write| write.key).find(|key| {
-            let version = self.present[*key as usize];
-            let mut own = known.reads_of(operation).iter();
-            let own = own.any(|read| read.key == *key && read.version == version);
-            *self.readers_of(*key, version) > u32::from(own)
-        })
-    }
-
-    fn take(&mut self, operation: u32) -> Option<()> {
-        let known = self.known;
-        for read in known.reads_of(operation) {
-            if self.present[read.key as usize] != read.version {
-                return None;
-            }
-            *self.readers_of(read.key, read.version) -= 1;
-            for waiting in std::mem::take(&mut self.waiting[read.key as usize]) {
-                self.ready.push(Reverse((self.urgency[waiting as usize], waiting)));
-            }
-        }
-        for (number, write) in (0..).zip(known.writes_of(operation)) {
-            let first = known.writes.partition_point(|it| it.place.operation < operation) as u32;
-            self.present[write.key as usize] = first + number;
-        }
-        self.order.push(operation);
-        Some(())
     }
 }
