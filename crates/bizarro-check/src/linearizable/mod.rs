@@ -164,11 +164,9 @@ fn verdict<M: Model>(
             Some(Outcome::None(mut stuck)) => {
                 let contradiction = stuck.contradiction.take();
                 let prefix = prefix::longest(model, history, part, stuck, ledger);
-                let (among, until) = match &contradiction {
-                    Some((operations, until)) => (operations.as_slice(), *until),
-                    None => (part.as_slice(), prefix.violated_at),
-                };
-                let core = core::find(model, history, among, until, ledger, core);
+                let until = contradiction.as_ref().map_or(prefix.violated_at, |(_, until)| *until);
+                let known = contradiction.as_ref().map(|(operations, _)| operations.as_slice());
+                let core = core::find(model, history, part, known, until, ledger, core);
                 let (stuck, longest, prefix) = (prefix.stuck, prefix.longest, prefix.order);
                 return Verdict::Violated(NonLinearizable { stuck, prefix, longest, core });
             }

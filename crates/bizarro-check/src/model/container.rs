@@ -4,9 +4,10 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 
 use crate::history::{Outcome, RawCall, Value};
+use crate::intern::Interner;
 
-use super::Model;
 use super::raw::{self, FromRaw, Misfit};
+use super::{Model, QueueUse};
 
 /// A container, empty first, from which values are taken as its discipline says.
 #[derive(Clone, Copy, Debug, Default)]
@@ -33,6 +34,9 @@ pub trait Discipline<V> {
     /// What putting and taking are called in files.
     const FUNCTIONS: [&'static str; 2];
 
+    /// Whether values leave in the order in which they came.
+    const IS_QUEUE: bool = false;
+
     /// Where a value comes to stand among those that are held. The last of them is taken next.
     fn place(held: &[V], value: &V) -> usize;
 }
@@ -51,6 +55,7 @@ pub struct LeastFirst;
 
 impl<V> Discipline<V> for Fifo {
     const FUNCTIONS: [&'static str; 2] = ["enqueue", "dequeue"];
+    const IS_QUEUE: bool = true;
 
     fn place(_: &[V], _: &V) -> usize {
         0
@@ -140,6 +145,27 @@ impl<V: Clone + Eq + Hash, D: Discipline<V>> Model for Container<V, D> {
                 false
             }
         }
+    }
+
+    fn queue_uses(
+        &self,
+        operations: &[(&Self::Call, Option<&Self::Reply>)],
+    ) -> Option<Vec<QueueUse>> {
+        if !D::IS_QUEUE {
+            return None;
+        }
+        let mut values: Interner<&V> = Interner::new();
+        let uses = operations.iter().map(|(call, reply)| match (call, reply) {
+            (ContainerCall::Put(value), None | Some(ContainerReply::Put)) => {
+                Some(QueueUse::Put(values.intern(value)))
+            }
+            (ContainerCall::Take, None) => Some(QueueUse::Take(None)),
+            (ContainerCall::Take, Some(ContainerReply::Taken(value))) => {
+                Some(QueueUse::Take(Some(values.intern(value))))
+            }
+            (ContainerCall::Put(_) | ContainerCall::Take, Some(_)) => None,
+        });
+        uses.collect()
     }
 
     fn weight(&self, held: &Vec<V>) -> usize {

@@ -47,6 +47,15 @@ pub enum RegisterUse<'c, S> {
     Read(Option<&'c S>),
 }
 
+/// What an operation is to a queue. Values are numbers from zero.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum QueueUse {
+    /// This is its last from then on.
+    Put(u32),
+    /// This is its first and leaves it, if the answer is known.
+    Take(Option<u32>),
+}
+
 /// An object, as it behaves when operations come one at a time.
 ///
 /// ```
@@ -161,6 +170,17 @@ pub trait Model {
         reply: Option<&'c Self::Reply>,
     ) -> Option<RegisterUse<'c, Self::State>> {
         let _ = (call, reply);
+        None
+    }
+
+    /// What each of these operations is to a queue, if this is one and nobody finds it empty: first in, first
+    /// out. Equal values get one number. Where every value is put once, little is searched. None is always
+    /// right, and slower; where it is some, it has to be some for each of the calls without its reply.
+    fn queue_uses(
+        &self,
+        operations: &[(&Self::Call, Option<&Self::Reply>)],
+    ) -> Option<Vec<QueueUse>> {
+        let _ = operations;
         None
     }
 

@@ -1,6 +1,7 @@
 //! Objects whose every value is put there by one operation: then what was seen tells by whom, and no search
 //! is needed. Where a history is not of this kind, these say nothing and it is searched.
 
+mod queue;
 mod register;
 
 use crate::budget::{Exhausted, Ledger};
@@ -25,5 +26,8 @@ pub(super) fn decide<M: Model>(
     until: u32,
     ledger: &Ledger,
 ) -> Result<Option<Decision>, Exhausted> {
-    register::decide(model, history, part, until, ledger)
+    match register::decide(model, history, part, until, ledger)? {
+        None => queue::decide(model, history, part, until, ledger),
+        decision => Ok(decision),
+    }
 }
