@@ -367,14 +367,18 @@ impl<'h, K: Eq + Hash, V: Eq + Hash> ListAppend<'h, K, V> {
         own.map(|it| (it.place, it.key, it.position))
     }
 
-    /// The reads of a transaction: where, of which list, and how much they saw.
+    /// The reads of a transaction: where, of which list, and how much of the longest read they saw. Those that
+    /// saw something else tell nothing.
     fn saw_by(&self, operation: u32) -> impl Iterator<Item = (Place, u32, u32)> + '_ {
         let of = &self.history.operations()[operation as usize];
         let reads = self.accesses(operation);
         let reads = reads
             .filter(|(place, _)| matches!(of.call[place.access as usize], ListAccess::Read(_)));
         let seen = of.outcome.reply().into_iter().flatten();
-        reads.zip(seen).map(|((place, key), seen)| (place, key, seen.len() as u32))
+        let seen = reads
+            .zip(seen)
+            .filter(|((_, key), seen)| self.lists[*key as usize].longest.starts_with(seen));
+        seen.map(|((place, key), seen)| (place, key, seen.len() as u32))
     }
 }
 
