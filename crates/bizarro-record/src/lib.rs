@@ -14,6 +14,7 @@ pub mod event;
 pub mod exchange;
 pub mod plan;
 pub mod record;
+pub mod serve;
 pub mod time;
 pub mod world;
 
@@ -21,5 +22,6 @@ pub use event::{Event, Stamped, Stream};
 pub use exchange::{Exchange, ExchangeId, Step};
 pub use plan::{Effect, Injection, Plan, Schedule, SpecError};
 pub use record::{Ending, FORMAT, Property, PropertyKind, RunRecord, Stats};
+pub use serve::{Command, Done, ServeRequest, Trace};
 pub use time::Nanos;
 pub use world::{Assertion, Hooks, HostSpec, LinkSpec, Mount, Role, RunRequest, WorldSpec};

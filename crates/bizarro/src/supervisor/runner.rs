@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use bizarro_explore::{Runner, RunnerError};
 use bizarro_fault::SystemModel;
-use bizarro_record::{Ending, FORMAT, Plan, RunRecord, Stats, WorldSpec};
+use bizarro_record::{Ending, FORMAT, Plan, RunRecord, Stats, Trace, WorldSpec};
 
 use super::build_id::build_id;
 use super::doctor;
 use super::process::{Afterwards, StartError, WorldProcess};
-use super::settings::Trace;
 use crate::check::{Check, Eventually};
 
 /// A test as its supervisor knows it.

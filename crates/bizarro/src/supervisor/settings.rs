@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bizarro_record::Plan;
-use serde::{Deserialize, Serialize};
+use bizarro_record::{Plan, Trace};
 
 /// The variables, each documented in the crate's documentation.
 pub const PLAN: &str = "BIZARRO_PLAN";
@@ -32,15 +31,6 @@ pub const DRIVEN_FOR_MATRIX: &str = "matrix";
 pub const WIDTH: &str = "BIZARRO_WIDTH";
 /// Set beside it: `1` where the terminal has colours.
 pub const COLOUR: &str = "BIZARRO_COLOUR";
-
-/// Whether a run's system calls are written down.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Trace {
-    /// They are not.
-    Off,
-    /// A line for each.
-    On,
-}
 
 /// What one invocation is to do, beyond what the test itself says.
 #[derive(Clone, PartialEq, Eq, Debug)]
