@@ -9,6 +9,7 @@ use bizarro::supervisor::settings::{DRIVEN, DRIVEN_FOR_MATRIX, JOBS, MATRIX, SEE
 use bizarro_record::Plan;
 use clap::{Args, Parser, Subcommand};
 
+use crate::check::Check;
 use crate::exec::Exec;
 use crate::outputs::Outputs;
 
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Replay(Replay),
     /// Run an unmodified program, dynamically linked, as the only host of a world.
     Exec(Exec),
+    /// Say whether a history, of any system, keeps a promise.
+    Check(Check),
     /// Say which system calls are simulated, and how far.
     Syscalls {
         /// Only calls whose name contains this.

@@ -3,6 +3,7 @@
 
 mod args;
 mod built;
+mod check;
 mod doctor;
 mod drive;
 mod exec;
@@ -72,6 +73,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         }
         Command::Replay(wanted) => replay::run(&wanted),
         Command::Exec(wanted) => exec::run(&wanted),
+        Command::Check(wanted) => check::run(&wanted),
         Command::Syscalls { name } => syscalls::report(name.as_deref()),
         Command::Doctor => Ok(doctor::report()),
     }
