@@ -13,8 +13,46 @@ static STARTS: AtomicU64 = AtomicU64::new(0);
 static ONCE: OnceLock<String> = OnceLock::new();
 static LOCK: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
+/// Maps, protects, grows and unmaps pages: the sum of what was in them, which is to be zero, and where they lay.
+fn mappings(grows: bool) -> (u64, [usize; 4]) {
+    const LEN: usize = 256 << 10;
+    let rw = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+    // SAFETY: what is read and written was just mapped, as long as that, and nobody else knows it.
+    unsafe {
+        let map = |len: usize, prot| libc::mmap(std::ptr::null_mut(), len, prot, flags, -1, 0);
+        let sum = |at: *mut libc::c_void, len: usize| {
+            let words = std::slice::from_raw_parts(at.cast::<u64>(), len / 8);
+            words.iter().copied().fold(0, u64::wrapping_add)
+        };
+        let fill = |at: *mut libc::c_void, len| std::ptr::write_bytes(at.cast::<u8>(), 0xa5, len);
+        let sealed = map(LEN, rw);
+        let mut found = sum(sealed, LEN);
+        fill(sealed, LEN);
+        assert_eq!(libc::mprotect(sealed, LEN / 2, libc::PROT_READ), 0);
+        // The first half of a stack's pages stays out of reach.
+        let stack = map(LEN, libc::PROT_NONE);
+        let upper = stack.byte_add(LEN / 2);
+        assert_eq!(libc::mprotect(upper, LEN / 2, rw), 0);
+        found = found.wrapping_add(sum(upper, LEN / 2));
+        fill(upper, LEN / 2);
+        let holed = map(LEN, rw);
+        fill(holed, LEN);
+        assert_eq!(libc::munmap(holed.byte_add(LEN / 4), LEN / 4), 0);
+        let last = map(LEN, rw);
+        fill(last, LEN);
+        if !grows {
+            return (found, [sealed, stack, holed, last].map(|at| at as usize));
+        }
+        let grown = libc::mremap(last, LEN, 4 * LEN, libc::MREMAP_MAYMOVE);
+        found = found.wrapping_add(sum(grown.byte_add(LEN), 3 * LEN));
+        fill(grown, 4 * LEN);
+        (found, [sealed, stack, holed, grown].map(|at| at as usize))
+    }
+}
+
 /// Leaves much behind: variables, leaked memory, a held lock, files, threads that wait for ever.
-fn litter() {
+fn litter(grows: bool) {
     let starts = STARTS.fetch_add(1, Ordering::Relaxed);
     let once = ONCE.get_or_init(|| format!("first start {starts}")).len();
     let seen = std::env::var("LITTER").is_ok();
@@ -30,6 +68,9 @@ fn litter() {
         let words = std::slice::from_raw_parts(std::alloc::alloc(layout).cast::<u64>(), 5000);
         words.iter().copied().fold(0, u64::wrapping_add)
     };
+    let (pages, addresses) = mappings(grows);
+    let dirt = dirt.wrapping_add(pages);
+    println!("{addresses:x?}");
     let order: Vec<i32> = (0..20).map(|n| (n, n)).collect::<HashMap<_, _>>().into_keys().collect();
     println!("{starts} {once} {seen} {written} {dirt} {} {order:?}", leaked.len());
     LOCK.lock().expect("nobody panicked").push(1);
@@ -38,7 +79,7 @@ fn litter() {
 }
 
 fn serve() -> std::io::Result<()> {
-    litter();
+    litter(false);
     let listener = TcpListener::bind("0.0.0.0:80")?;
     loop {
         let (mut stream, _) = listener.accept()?;
@@ -48,7 +89,7 @@ fn serve() -> std::io::Result<()> {
 }
 
 fn ask(what: u8) -> std::io::Result<()> {
-    litter();
+    litter(true);
     for _ in 0..3 {
         std::thread::sleep(millis(5));
         let Ok(mut stream) = TcpStream::connect("server:80") else { continue };

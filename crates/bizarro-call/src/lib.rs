@@ -34,7 +34,7 @@ pub const SYMBOL: &CStr = c"bizarro_call_v1";
 /// the whole process is the world's only host, and the host's `entry` is 0.
 ///
 /// Its value is the decimal number of a descriptor that holds the postcard of a `RunRequest` from its
-/// first byte to its end. The constructor reads it (from position 0), forks as [`Op::Run`] does, and
+/// first byte to its end. The constructor reads it (from position 0), forks, and
 /// the parent ends with what became of the child: its exit status, or 128 and the signal's number.
 pub const EXEC_ENV: &str = "BIZARRO_EXEC";
 
@@ -42,9 +42,6 @@ pub const EXEC_ENV: &str = "BIZARRO_EXEC";
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(u32)]
 pub enum Op {
-    /// Outside a world: make a run of one, in a process forked from this one. Input: postcard of `RunRequest`. Returns
-    /// the wait status that this process has, or would have if it ended with the run.
-    Run = 1,
     /// A property was looked at. Input: postcard of `Assertion`. Returns 0.
     Assert = 2,
     /// An operation of a history begins. Input: postcard of `(history name, value bytes)`.
@@ -58,12 +55,15 @@ pub enum Op {
     Panic = 6,
     /// True virtual time in nanoseconds since the world started. Returns it.
     Now = 9,
+    /// Outside a world: make runs of one, in processes forked from this one. Input: postcard of `ServeRequest`. Returns
+    /// 0 when nobody wants any more.
+    Serve = 10,
 }
 
 impl Op {
     /// The operation of this number.
     pub fn from_number(n: u32) -> Option<Op> {
-        [Op::Run, Op::Assert, Op::Invoke, Op::Return, Op::Note, Op::Panic, Op::Now]
+        [Op::Assert, Op::Invoke, Op::Return, Op::Note, Op::Panic, Op::Now, Op::Serve]
             .into_iter()
             .find(|op| *op as u32 == n)
     }

@@ -4,6 +4,8 @@
 //!   of other tools.
 //! - [`model`]: what an object does when operations come one at a time.
 //! - [`linearizable`]: whether concurrent operations can be seen as coming one at a time.
+//! - [`domain`]: checks of one property each, in near linear time.
+//! - [`transactions`]: whether transactions were isolated from each other.
 //! - [`evidence`]: what a verdict rests on, and a plain verifier of it.
 //! - [`checkers`]: all checkers by name, for histories from files.
 //! - [`budget`]: how much memory and time a check may take.
@@ -14,8 +16,10 @@
 
 pub mod budget;
 pub mod checkers;
+pub mod domain;
 pub mod evidence;
 pub mod history;
 mod intern;
 pub mod linearizable;
 pub mod model;
+pub mod transactions;

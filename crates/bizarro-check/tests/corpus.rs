@@ -4,12 +4,13 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use bizarro_check::checkers::Checker;
+use bizarro_check::checkers::{Answer, Case as Question, Checker};
 use bizarro_check::evidence::verify;
 use bizarro_check::history::read::{Format, Limits, read};
 use bizarro_check::history::{RawHistory, Value};
 use bizarro_check::linearizable::{Options, Verdict, check};
 use bizarro_check::model::{CasRegister, FromRaw, KeyValue, Model, MultiRegister, Mutex};
+use bizarro_check::transactions;
 
 /// How many configurations the plain verifier may look at for one core.
 const CORE_LIMIT: usize = 20_000;
@@ -130,6 +131,80 @@ impl Tally {
             Err(doubt) => self.wrong.push(format!("{name}: {doubt}")),
         }
     }
+}
+
+/// Histories of elle-cli that are not about linearizability, each with the checker that decides it.
+#[test]
+fn elle_and_jepsen_are_agreed_with() {
+    let Some(corpora) = std::env::var_os("BIZARRO_CORPORA").map(PathBuf::from) else {
+        eprintln!("SKIPPED: BIZARRO_CORPORA is not set, so no history of another tool was checked");
+        return;
+    };
+    let mut right = 0;
+    for row in rows(&corpora.join("elle-cli")) {
+        let (model, path) = (row[2].as_str(), row[3].trim_start_matches("histories/"));
+        let case = case(corpora.join("elle-cli").join(path), model, &row[0]);
+        let checker = match model {
+            "list-append" | "rw-register" | "counter" | "set-full" => model,
+            // What is read at the end has to be there, as in a set that is read all the time.
+            "set" => "set-full",
+            // elle-cli lets accounts be overdrawn.
+            "bank" => "bank-total",
+            _ => continue,
+        };
+        let file = File::open(&case.path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let raw = read(case.format, file, &Limits::default()).unwrap();
+        let said = match model {
+            "rw-register" => rw_register_as_elle(&raw),
+            _ => answer(checker, &raw),
+        };
+        assert_eq!(said, Some(case.holds), "{path}");
+        right += 1;
+    }
+    assert!(right > 6, "only {right} histories were found");
+}
+
+/// Whether a checker says that a history holds.
+fn answer(checker: &str, history: &RawHistory) -> Option<bool> {
+    let case = Question { history, initial: None, level: None, options: Options::default() };
+    let checker = Checker::named(checker).expect("it is in the list");
+    match (checker.check)(&case).expect("it is understood") {
+        Answer::Holds => Some(true),
+        Answer::Violated(_) => Some(false),
+        Answer::Unknown(_) => None,
+    }
+}
+
+/// Elle thinks nothing of a value that nobody wrote. There is one in this set.
+fn rw_register_as_elle(raw: &RawHistory) -> Option<bool> {
+    assert_eq!(answer("rw-register", raw), Some(false), "a value came out of nothing");
+    let history = transactions::raw::registers(raw).expect("it is understood");
+    let options = transactions::Options::default();
+    let foreign = transactions::Unwritten::Foreign;
+    let report = transactions::rw_register(&history, &Value::Nil, foreign, &options);
+    match report.expect("every value is written once").verdict {
+        transactions::Verdict::Holds(_) => Some(true),
+        transactions::Verdict::Violated(_) => Some(false),
+        transactions::Verdict::Unknown(_) => None,
+    }
+}
+
+/// The example of Elle's paper, by what is wrong with it.
+#[test]
+fn the_paper_example_is_named_as_in_the_paper() {
+    let Some(corpora) = std::env::var_os("BIZARRO_CORPORA").map(PathBuf::from) else {
+        eprintln!("SKIPPED: BIZARRO_CORPORA is not set, so no history of another tool was checked");
+        return;
+    };
+    let path = corpora.join("elle-cli/elle/paper-example.edn");
+    let raw = read(Format::JepsenEdn, File::open(path).unwrap(), &Limits::default()).unwrap();
+    let history = transactions::raw::lists(&raw).unwrap();
+    let report = transactions::list_append(&history, &transactions::Options::default()).unwrap();
+    let transactions::Verdict::Violated(anomalies) = report.verdict else {
+        panic!("{:?}", report.verdict)
+    };
+    let names: Vec<String> = anomalies.iter().map(|it| it.phenomenon.to_string()).collect();
+    assert!(names.contains(&"G-single".to_string()), "{names:?}");
 }
 
 #[test]

@@ -46,6 +46,18 @@ where
             if model.observes(call, reply) {
                 assert!(next.iter().all(|it| it == state), "observes: {what}");
             }
+            match model.register_use(call, reply) {
+                None => {}
+                Some(RegisterUse::Write(value)) => {
+                    assert_eq!(next, std::slice::from_ref(value), "write: {what}");
+                }
+                Some(RegisterUse::Read(seen)) => {
+                    let expected = seen.is_none_or(|seen| seen == state).then(|| state.clone());
+                    assert_eq!(next, Vec::from_iter(expected), "read: {what}");
+                }
+            }
+            let is_used = model.register_use(call, reply).is_some();
+            assert!(!is_used || model.register_use(call, None).is_some(), "no reply: {what}");
             if reply.is_none() {
                 let known = replies(call);
                 let known = known.iter().flat_map(|reply| steps(&model, state, call, Some(reply)));
@@ -157,10 +169,12 @@ fn numbers_and_sets() {
 
 #[test]
 fn queues() {
-    let calls = [QueueCall::Put(1), QueueCall::Put(2), QueueCall::Take];
-    let replies = |call: &QueueCall<i32>| match call {
-        QueueCall::Put(_) => vec![QueueReply::Put],
-        QueueCall::Take => vec![QueueReply::Taken(1), QueueReply::Taken(2), QueueReply::Empty],
+    let calls = [ContainerCall::Put(1), ContainerCall::Put(2), ContainerCall::Take];
+    let replies = |call: &ContainerCall<i32>| match call {
+        ContainerCall::Put(_) => vec![ContainerReply::Put],
+        ContainerCall::Take => {
+            vec![ContainerReply::Taken(1), ContainerReply::Taken(2), ContainerReply::Empty]
+        }
     };
     keeps_its_word(Queue::new(), &calls, replies);
     keeps_its_word(Stack::new(), &calls, replies);

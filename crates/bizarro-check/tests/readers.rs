@@ -2,10 +2,11 @@
 
 use std::io::Read;
 
-use bizarro_check::checkers::{CHECKERS, Checker, Refusal};
-use bizarro_check::history::read::{FORMATS, Format, Limits, Problem, read};
+use bizarro_check::checkers::{Answer, Case, Checker, Refusal, checkers};
+use bizarro_check::history::read::{FORMATS, Format, Limits, Problem, read, read_located, value};
 use bizarro_check::history::{Outcome, RawHistory, Value, Writer};
-use bizarro_check::linearizable::{Options, Verdict};
+use bizarro_check::linearizable::Options;
+use bizarro_check::transactions::Level;
 use proptest::prelude::*;
 
 fn parse(format: Format, text: &str) -> Result<RawHistory, String> {
@@ -70,6 +71,20 @@ fn json() {
     // Elle's histories of transactions name no function.
     let text = "{\"process\":0,\"type\":\"invoke\",\"value\":[]}\n";
     assert_eq!(shown(&parse(Format::Json, text).unwrap()), ["0 txn [] unknown @0..-"]);
+}
+
+#[test]
+fn operations_are_found_in_the_file() {
+    let located = read_located(Format::JepsenEdn, EDN.as_bytes(), &Limits::default()).unwrap();
+    assert_eq!(located.places, [(3, 2), (4, 2), (9, 2), (10, 2)]);
+    assert!(located.bytes > 4 * 100);
+}
+
+#[test]
+fn single_values() {
+    assert_eq!(value(" {:a [1 nil]} ; so").unwrap().to_string(), "{:a [1 nil]}");
+    assert_eq!(value("1 2").unwrap_err().to_string().split(':').next(), Some("line 1, column 3"));
+    assert!(value("").is_err());
 }
 
 #[test]
@@ -197,7 +212,7 @@ fn every_format_and_checker_has_a_name() {
         assert_eq!(Format::named(name), Some(*format));
         assert!(ends.iter().all(|end| Format::of_extension(end) == Some(*format)));
     }
-    for checker in CHECKERS {
+    for checker in checkers() {
         assert_eq!(Checker::named(checker.name).map(|it| it.about), Some(checker.about));
     }
     assert!(Checker::named("linear").is_none());
@@ -208,9 +223,9 @@ fn checkers_say_what_they_do_not_know() {
     let text = "{:process 0 :type :invoke :f :read}{:process 0 :type :ok :f :read :value 0}\
                 {:process 0 :type :invoke :f :jump :value 1}";
     let raw = parse(Format::JepsenEdn, text).unwrap();
+    let case = Case { history: &raw, initial: None, level: None, options: Options::default() };
     let run = |name: &str, initial: Option<&Value>| {
-        let checker = Checker::named(name).unwrap();
-        (checker.check)(&raw, initial, &Options::default())
+        (Checker::named(name).unwrap().check)(&Case { initial, ..case })
     };
     let refusal = run("register", None).unwrap_err();
     assert!(matches!(refusal, Refusal::Operation(1, _)));
@@ -220,11 +235,15 @@ fn checkers_say_what_they_do_not_know() {
     );
     let refusal = run("mutex", Some(&Value::Int(1))).unwrap_err();
     assert_eq!(refusal.to_string(), "the initial value: expected none, found 1");
+    let level = Some(Level::Serializable);
+    let refusal = (Checker::named("register").unwrap().check)(&Case { level, ..case }).unwrap_err();
+    assert_eq!(refusal, Refusal::Level(Level::Serializable));
     let raw = parse(Format::JepsenEdn, &text[..text.len() - 44]).unwrap();
     let checker = Checker::named("register").unwrap();
     for (initial, holds) in [(0, true), (1, false)] {
-        let report = (checker.check)(&raw, Some(&Value::Int(initial)), &Options::default());
-        assert_eq!(matches!(report.unwrap().verdict, Verdict::Holds(_)), holds);
+        let initial = Value::Int(initial);
+        let answer = (checker.check)(&Case { history: &raw, initial: Some(&initial), ..case });
+        assert_eq!(answer.unwrap() == Answer::Holds, holds);
     }
 }
 

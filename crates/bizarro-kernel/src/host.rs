@@ -144,11 +144,11 @@ impl Host {
         self.disk = Some(disk);
     }
 
-    /// A host whose program has not been started yet.
+    /// The disk of a host whose program has not been started yet.
     ///
     /// # Panics
-    /// Where a file or a mount of the test cannot be put onto its disk; the facade has checked them.
-    pub fn new(id: HostId, world: &WorldSpec, spec: &HostSpec, outside: &mut dyn Outside) -> Host {
+    /// Where a file or a mount of the test cannot be put onto it; the facade has checked them.
+    pub fn fresh_disk(world: &WorldSpec, spec: &HostSpec, outside: &mut dyn Outside) -> Fs {
         let now = Realtime(world.epoch.saturating_add_signed(spec.clock_offset) as i64);
         let standard = Standard {
             hostname: &spec.name,
@@ -170,10 +170,15 @@ impl Host {
                 panic!("{} cannot be mounted on host {}: {errno}", mount.source, spec.name);
             }
         }
+        fs
+    }
+
+    /// A host with this disk, whose program has not been started yet.
+    pub fn new(id: HostId, spec: &HostSpec, disk: Fs) -> Host {
         Host {
             id,
             spec: spec.clone(),
-            disk: Some(Box::new(fs)),
+            disk: Some(Box::new(disk)),
             process: Process::new(0, Fs::ROOT, Nanos::ZERO),
             locks: Locks::default(),
             lock_waiters: Vec::new(),

@@ -10,6 +10,7 @@ use bizarro_record::{Ending, Event, Nanos, Role, Stats, WorldSpec};
 
 use crate::errno::{Errno, Stop};
 use crate::fingerprint::Fingerprint;
+use crate::fs::Fs;
 use crate::host::{Host, HostId, Life};
 use crate::net::{Cx, HostFault, Net, NetEvent, SockId, Ucred, Wake};
 use crate::object::{ObjId, Objects};
@@ -135,18 +136,27 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// A world in which nothing has happened yet; the hosts' programs are to be started (see [`Command::Start`]).
+    /// The disks of a world's hosts before anything has happened. A copy of them is cheap, and every run of the
+    /// same world begins with one.
+    ///
+    /// # Panics
+    /// See [`Host::fresh_disk`].
+    pub fn disks(spec: &WorldSpec, outside: &mut dyn Outside) -> Vec<Fs> {
+        spec.hosts.iter().map(|host| Host::fresh_disk(spec, host, outside)).collect()
+    }
+
+    /// A world in which nothing has happened yet, with the hosts' disks; the hosts' programs are to be started (see
+    /// [`Command::Start`]).
     pub fn new(
         spec: &WorldSpec,
+        disks: Vec<Fs>,
         decider: Box<dyn Decider>,
         observer: Box<dyn Observer>,
-        mut outside: Box<dyn Outside>,
+        outside: Box<dyn Outside>,
     ) -> Kernel {
-        let hosts: Vec<Host> = spec
-            .hosts
-            .iter()
-            .enumerate()
-            .map(|(index, host)| Host::new(HostId(index as u16), spec, host, &mut *outside))
+        let hosts: Vec<Host> = (0..)
+            .zip(spec.hosts.iter().zip(disks))
+            .map(|(index, (host, disk))| Host::new(HostId(index), host, disk))
             .collect();
         let commands = hosts.iter().map(|host| Command::Start(host.id)).collect();
         Kernel {
@@ -189,7 +199,7 @@ impl Kernel {
         &mut self,
         memory: &mut dyn GuestMemory,
         number: u64,
-        args: Args,
+        args: &Args,
         via: Via,
     ) -> Flow {
         if !self.task().call.again {
@@ -206,7 +216,7 @@ impl Kernel {
         task.call.again = true;
         let row = table::find(number);
         let result = match row {
-            Some(row) => (row.handler)(self, memory, &args),
+            Some(row) => (row.handler)(self, memory, args),
             // No Linux has a call of such a number.
             None if number >= table::NUMBERS => Err(Errno::ENOSYS.into()),
             None => Err(Stop::Unsupported(String::new())),
@@ -268,7 +278,7 @@ impl Kernel {
         memory: &mut dyn GuestMemory,
         row: Option<&Row>,
         number: u64,
-        args: Args,
+        args: &Args,
         value: u64,
     ) -> Flow {
         let hidden = row.is_some_and(|row| row.gives_address) && (value as i64) >= 0;
@@ -279,7 +289,7 @@ impl Kernel {
         self.fingerprint.mix(if hidden { 0 } else { value });
         self.fingerprint.mix(self.now.0);
         if self.observer.traces() {
-            let line = strace::line(memory, number, &args, Some(value));
+            let line = strace::line(memory, number, args, Some(value));
             self.observer.call(self.now, host.0, tid, &line);
         }
         match self.cloned.take() {
@@ -288,7 +298,7 @@ impl Kernel {
         }
     }
 
-    fn block_call(&mut self, memory: &mut dyn GuestMemory, number: u64, args: Args) -> Flow {
+    fn block_call(&mut self, memory: &mut dyn GuestMemory, number: u64, args: &Args) -> Flow {
         if self.interrupted() {
             return self.interrupt_call(memory, number, args);
         }
@@ -311,7 +321,7 @@ impl Kernel {
         waiting != 0
     }
 
-    fn interrupt_call(&mut self, memory: &mut dyn GuestMemory, number: u64, args: Args) -> Flow {
+    fn interrupt_call(&mut self, memory: &mut dyn GuestMemory, number: u64, args: &Args) -> Flow {
         let restarts = table::find(number).is_some_and(|row| row.restarts);
         // LINUX: a transfer that has begun reports what it did; only one that did nothing ends with
         // EINTR or is made again (signal(7), write(2)).
@@ -339,10 +349,10 @@ impl Kernel {
         &mut self,
         memory: &mut dyn GuestMemory,
         number: u64,
-        args: Args,
+        args: &Args,
         what: &str,
     ) {
-        let mut call = strace::line(memory, number, &args, None);
+        let mut call = strace::line(memory, number, args, None);
         if !what.is_empty() {
             call.push_str(": ");
             call.push_str(what);
@@ -611,6 +621,8 @@ impl Kernel {
                 return Next::Task(task);
             }
             match self.timers.next() {
+                // Nothing happens after the deadline: tasks are seen as they wait at it.
+                Some(at) if at > self.deadline => self.now = self.deadline + Nanos(1),
                 Some(at) => self.now = at.max(self.now),
                 None => {
                     let tasks = self.task_reports();

@@ -124,6 +124,8 @@ pub trait Observer {
     fn call(&mut self, at: Nanos, host: u16, tid: u32, line: &str);
     /// Whether it wants to see each message ([`Event::Sent`] and its kin); they are many.
     fn wants_messages(&self) -> bool;
+    /// Whether it wants to see each packet with its bytes ([`Event::Packet`]).
+    fn wants_packets(&self) -> bool;
     /// Whether [`Observer::call`] wants to be called.
     fn traces(&self) -> bool;
 }

@@ -9,6 +9,7 @@ use crate::sys;
 
 /// The arguments of a call as the guest's registers held them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[repr(transparent)]
 pub struct Args(pub [u64; 6]);
 
 impl Args {

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
+use crate::packet::Packet;
 use crate::plan::Injection;
 use crate::time::Nanos;
 
@@ -104,6 +105,12 @@ pub enum Event {
     Dropped {
         /// The message that was sent.
         message: u64,
+    },
+    /// A packet left this host. Only in a run that was asked for packets; see
+    /// [`Messages::Captured`](crate::Messages::Captured).
+    Packet {
+        /// It.
+        packet: Packet,
     },
     /// The program asked for something that is not simulated.
     Unsupported {

@@ -12,17 +12,23 @@ extern crate alloc;
 
 pub mod event;
 pub mod exchange;
+pub mod packet;
 pub mod plan;
 pub mod record;
+pub mod serve;
 pub mod time;
 pub mod world;
 
 pub use event::{Event, Stamped, Stream};
 pub use exchange::{Exchange, ExchangeId, Step};
+pub use packet::Packet;
 pub use plan::{
     Deviation, Effect, HEALED_AFTER, Injection, Lasting, Plan, RandomFaults, Schedule, SpecError,
     TaskName,
 };
 pub use record::{Ending, FORMAT, Property, PropertyKind, RunRecord, Stats};
+pub use serve::{Command, Done, ServeRequest, Trace};
 pub use time::Nanos;
-pub use world::{Assertion, Hooks, HostSpec, LinkSpec, Mount, Role, RunRequest, WorldSpec};
+pub use world::{
+    Assertion, Hooks, HostSpec, LinkSpec, Messages, Mount, Role, RunRequest, WorldSpec,
+};

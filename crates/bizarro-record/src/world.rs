@@ -129,10 +129,25 @@ pub struct RunRequest {
     pub record_fd: i32,
     /// Descriptor of the real kernel that gets a line per system call, or -1.
     pub trace_fd: i32,
+    /// What is recorded of messages between hosts.
+    pub messages: Messages,
     /// Whether replaced symbols of the C library spare the trap.
     pub hooks: Hooks,
     /// Real milliseconds that a task may use without a system call before it is called spinning.
     pub spin_limit_ms: u32,
+}
+
+/// What a record says of messages between hosts. They are many, and most explorations look at none.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Messages {
+    /// Nothing.
+    #[default]
+    Hidden,
+    /// When each left and arrived: [`Event::Sent`](crate::Event::Sent) and its kin.
+    Shown,
+    /// The same, and the bytes of each packet: [`Event::Packet`](crate::Event::Packet).
+    Captured,
 }
 
 /// Whether replaced symbols of the C library go to the kernel without the trap. No result depends on it.

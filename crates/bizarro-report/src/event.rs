@@ -34,6 +34,7 @@ pub(crate) fn text(event: &Event, hosts: &[String]) -> String {
         }
         Event::Delivered { message } => format!("receives message {message}"),
         Event::Dropped { message } => format!("message {message} is lost on the way here"),
+        Event::Packet { packet } => format!("a packet for {}", packet.destination),
         Event::Unsupported { call } => format!("calls {call}, which is not simulated"),
         Event::Invoked { history, op, value } => {
             format!("{history} op {op}: {}", String::from_utf8_lossy(value))

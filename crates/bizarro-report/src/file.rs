@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use bizarro_record::{FORMAT, RunRecord};
 use serde::Deserialize;
 
+use crate::output::write_file;
 use crate::words::replay_command;
 
-/// Why a record could not be written or read.
+/// Why a file could not be written or read.
 #[derive(Debug)]
 pub enum FileError {
     /// The operating system says no.
@@ -92,14 +93,7 @@ struct Head {
 pub fn save(record: &RunRecord, path: &Path) -> Result<(), FileError> {
     let failed = |error| FileError::Io { action: "write", path: path.to_path_buf(), error };
     let text = serde_json::to_vec(record).map_err(|error| failed(error.into()))?;
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    fs::write(&part, text).and_then(|()| fs::rename(&part, path)).map_err(|error| {
-        // The reason matters, not whether its remains could be removed.
-        let _ = fs::remove_file(&part);
-        failed(error)
-    })
+    write_file(path, &text)
 }
 
 /// Reads a record that `build` made; `None` reads one of any build.

@@ -63,7 +63,7 @@ fn deviation(deviation: &Deviation) -> String {
 }
 
 /// `player's 3rd POST /move to board: the reply was lost on the way`
-fn fault(injection: &Injection) -> String {
+pub(crate) fn fault(injection: &Injection) -> String {
     let at = &injection.at;
     let what = effect(injection);
     let later = match injection.lasting {

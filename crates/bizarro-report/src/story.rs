@@ -78,7 +78,10 @@ fn lines(record: &RunRecord, verdict: &Verdict) -> Vec<Line> {
     let exchanges = record.exchanges.iter().map(exchange_line);
     let events = record.events.iter().filter_map(|stamped| {
         let mark = match &stamped.event {
-            Event::Sent { .. } | Event::Delivered { .. } | Event::Dropped { .. } => return None,
+            Event::Sent { .. }
+            | Event::Delivered { .. }
+            | Event::Dropped { .. }
+            | Event::Packet { .. } => return None,
             Event::Struck { .. } => Mark::Fault,
             Event::Panicked { .. } | Event::Killed { .. } | Event::Unsupported { .. } => {
                 Mark::Broken

@@ -8,7 +8,9 @@ use bizarro_explore::{
     MatrixOptions, MatrixReport, Outcome, Repeat, Runner, RunnerError, Silent, Verdict, compare,
 };
 use bizarro_record::{Plan, RunRecord};
-use bizarro_report::{Exit, load, save};
+use bizarro_report::{
+    DATA, Exit, FileError, PAGE, load, prepare_file, prepare_folder, save, write_file,
+};
 use expect_test::{Expect, expect};
 
 /// A folder of its own for a test, removed at its end.
@@ -217,4 +219,66 @@ fn a_plan_in_a_refusal_can_be_tried() {
     let command = text.lines().last().unwrap();
     let plan: Plan = shlex::split(command).unwrap()[4].parse().unwrap();
     assert_eq!(plan, record().plan);
+}
+
+#[test]
+fn a_folder_is_made_ready_and_reports_of_before_are_gone() {
+    let folder = Folder::new("ready");
+    let reports = folder.file("target/bizarro/t");
+    for _ in 0..2 {
+        prepare_folder(&reports).unwrap();
+        assert_eq!(fs::read_dir(&reports).unwrap().count(), 0);
+        for name in [PAGE, DATA] {
+            write_file(&reports.join(name), b"old").unwrap();
+        }
+    }
+    assert_eq!(fs::read(reports.join(PAGE)).unwrap(), b"old");
+}
+
+#[test]
+fn what_cannot_be_written_says_why_before_the_work_and_after() {
+    let folder = Folder::new("refused");
+    fs::write(folder.file("in-the-way"), "").unwrap();
+    let told = |result: Result<(), FileError>| {
+        result.unwrap_err().to_string().replace(folder.0.to_str().unwrap(), "DIR")
+    };
+    let below = folder.file("in-the-way/reports");
+    let absent = folder.file("absent/report.json");
+    for error in [prepare_folder(&below), prepare_file(&below), write_file(&below, b"")] {
+        assert_eq!(
+            told(error),
+            "cannot write DIR/in-the-way/reports: Not a directory (os error 20)"
+        );
+    }
+    for error in [prepare_file(&absent), write_file(&absent, b"")] {
+        let expected =
+            "cannot write DIR/absent/report.json: No such file or directory (os error 2)";
+        assert_eq!(told(error), expected);
+    }
+    assert_eq!(told(prepare_file(&folder.0)), "cannot write DIR: is a directory");
+    assert!(folder.file("in-the-way").is_file());
+}
+
+/// A device is written to: it must not become a file.
+#[test]
+fn what_is_no_plain_file_stays_what_it_is() {
+    let null = Path::new("/dev/null");
+    prepare_file(null).unwrap();
+    write_file(null, b"report").unwrap();
+    assert!(!fs::metadata(null).unwrap().is_file());
+    let full = write_file(Path::new("/dev/full"), b"report").unwrap_err().to_string();
+    assert_eq!(full, "cannot write /dev/full: No space left on device (os error 28)");
+}
+
+/// Looking whether a file can be written leaves it as it is.
+#[test]
+fn a_file_that_is_there_is_kept_until_it_is_replaced() {
+    let folder = Folder::new("kept");
+    let path = folder.file("report.json");
+    write_file(&path, b"old").unwrap();
+    prepare_file(&path).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"old");
+    write_file(&path, b"new").unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"new");
+    assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 1);
 }

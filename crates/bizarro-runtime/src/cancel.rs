@@ -29,12 +29,6 @@ pub fn capture() {
     }
 }
 
-/// The C library's function of this name, past the hook.
-pub fn next(name: &CStr) -> *mut c_void {
-    // SAFETY: dlsym(3), which looks behind the object that asks.
-    unsafe { libc::dlsym(libc::RTLD_NEXT, name.as_ptr()) }
-}
-
 unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _: usize, found: *mut c_void) -> c_int {
     // SAFETY: valid during the callback, by contract; `found` is `capture`'s.
     let (info, found) = unsafe { (&*info, &mut *found.cast::<bool>()) };

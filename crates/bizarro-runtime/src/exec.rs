@@ -27,6 +27,10 @@ pub unsafe extern "C" fn constructor(
     image::capture(envp as usize);
     backtrace::capture();
     cancel::capture();
+    #[cfg(feature = "shared-object")]
+    if cancel::is_used() {
+        crate::hooks::find_next();
+    }
     rewrite::rewrite();
     if let Some(fd) = requested(envp) {
         take_over(fd);

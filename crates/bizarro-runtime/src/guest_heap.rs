@@ -4,10 +4,11 @@
 //! that addresses do not depend on the machine, and goes away in one piece with its host's process. A limit
 //! makes allocation fail as it does on a machine without memory.
 
+use core::ops::Range;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicBool, Ordering};
 
-use crate::raw;
+use crate::{raw, touched};
 
 /// Where the arenas lie: the outside's first, then each host's.
 const BASE: usize = 0x6000_0000_0000;
@@ -35,9 +36,13 @@ struct Span {
     size: u64,
     /// Class + 1, or [`LARGE`].
     class: u8,
+    /// Of a large block: whether it may hold what somebody wrote before it was freed.
+    dirty: bool,
 }
 
 const LARGE: u8 = 255;
+/// A freed block that is longer gives its pages back.
+const KEPT: u64 = 256 << 10;
 
 /// Head of an arena.
 #[repr(C)]
@@ -54,7 +59,18 @@ struct Arena {
 
 const DATA: usize = size_of::<Arena>().next_multiple_of(SPAN);
 
+/// Which arenas are in use.
 static mut READY: [bool; ARENAS] = [false; ARENAS];
+/// What the real kernel knows of an arena.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mapped {
+    No,
+    /// As one piece that can be written.
+    Yes,
+    /// The guest has unmapped, protected or replaced some of it.
+    InPieces,
+}
+static mut MAPPED: [Mapped; ARENAS] = [Mapped::No; ARENAS];
 static mut LIMITS: [usize; ARENAS] = [SIZE; ARENAS];
 /// Taken while the process still has several kernel threads, that is, outside a world.
 static LOCK: AtomicBool = AtomicBool::new(false);
@@ -102,17 +118,42 @@ pub fn range(slot: usize) -> (usize, usize) {
     unsafe { if READY[slot] { (base, (*(base as *const Arena)).top) } else { (base, base) } }
 }
 
-/// Frees all of a slot's memory.
+/// Frees all memory of these slots: their arenas are as new.
 ///
 /// # Safety
-/// No task of the slot's host runs or will run again.
-pub unsafe fn tear_down(slot: usize) {
-    // SAFETY: the caller's; one kernel thread.
+/// No task of the slots' hosts runs or will run again.
+pub unsafe fn tear_down(slots: Range<usize>) {
+    // SAFETY: the caller's; one kernel thread. An arena that is one piece can be written.
     unsafe {
-        if READY[slot] {
-            raw::unmap(BASE + slot * SIZE, SIZE);
+        let used = |slot: &usize| READY[*slot];
+        let (Some(first), Some(last)) = (slots.clone().find(used), slots.clone().rfind(used))
+        else {
+            return;
+        };
+        let end = BASE + (last + 1) * SIZE;
+        let cleared = touched::pagemap().is_some_and(|pagemap| {
+            pagemap.each(BASE + first * SIZE, end, |start, end| {
+                let slot = (start - BASE) / SIZE;
+                if READY[slot] && MAPPED[slot] == Mapped::Yes {
+                    touched::clear(start, end);
+                }
+            })
+        });
+        for slot in slots.filter(used) {
             READY[slot] = false;
+            if !cleared || MAPPED[slot] != Mapped::Yes {
+                raw::unmap(BASE + slot * SIZE, SIZE);
+                MAPPED[slot] = Mapped::No;
+            }
         }
+    }
+}
+
+/// Notes that a guest unmaps, protects or replaces pages from this address on.
+pub fn taken_apart(addr: usize) {
+    if is_ours(addr) {
+        // SAFETY: one kernel thread; a plain word.
+        unsafe { MAPPED[(addr - BASE) / SIZE] = Mapped::InPieces };
     }
 }
 
@@ -154,13 +195,16 @@ unsafe fn arena() -> *mut Arena {
 #[cold]
 unsafe fn make(slot: usize) {
     let base = BASE + slot * SIZE;
-    if raw::map(Some(base), SIZE, libc::PROT_READ | libc::PROT_WRITE).is_err() {
-        raw::complain(format_args!("no room for the heap of host {slot}"));
-        raw::exit(crate::OUR_BUG);
-    }
     let arena = base as *mut Arena;
-    // SAFETY: fresh zeroed pages that belong to this arena; one kernel thread at a time.
+    // SAFETY: zeroed pages that belong to this arena; one kernel thread at a time.
     unsafe {
+        if MAPPED[slot] == Mapped::No {
+            if raw::map(Some(base), SIZE, libc::PROT_READ | libc::PROT_WRITE).is_err() {
+                raw::complain(format_args!("no room for the heap of host {slot}"));
+                raw::exit(crate::OUR_BUG);
+            }
+            MAPPED[slot] = Mapped::Yes;
+        }
         (*arena).top = base + DATA;
         (*arena).limit = LIMITS[slot];
         READY[slot] = true;
@@ -203,7 +247,7 @@ unsafe fn refill(arena: *mut Arena, class: usize, block: usize) -> *mut u8 {
         if at == 0 {
             return null_mut();
         }
-        *span_of(arena, at) = Span { size: block as u64, class: class as u8 + 1 };
+        *span_of(arena, at) = Span { size: block as u64, class: class as u8 + 1, dirty: true };
         (*arena).bump[class] = at + block;
         (*arena).end[class] = at + SPAN;
         at as *mut u8
@@ -249,11 +293,12 @@ unsafe fn take_from_bin(arena: *mut Arena, bin: usize, len: usize) -> usize {
         let mut link = &raw mut (*arena).large[bin];
         while *link != 0 {
             let at = *link;
-            let have = (*span_of(arena, at)).size as usize;
+            let Span { size, dirty, .. } = *span_of(arena, at);
+            let have = size as usize;
             if have >= len {
                 *link = *(at as *const usize);
                 if have > len {
-                    give_back(arena, at + len, have - len);
+                    give_back(arena, at + len, have - len, dirty);
                 }
                 *(at as *mut usize) = 0;
                 return at;
@@ -264,10 +309,10 @@ unsafe fn take_from_bin(arena: *mut Arena, bin: usize, len: usize) -> usize {
     }
 }
 
-unsafe fn give_back(arena: *mut Arena, at: usize, len: usize) {
+unsafe fn give_back(arena: *mut Arena, at: usize, len: usize, dirty: bool) {
     // SAFETY: the block is free, and at least a span long.
     unsafe {
-        (*span_of(arena, at)) = Span { size: len as u64, class: LARGE };
+        (*span_of(arena, at)) = Span { size: len as u64, class: LARGE, dirty };
         let bin = bin_of(len);
         *(at as *mut usize) = (*arena).large[bin];
         (*arena).large[bin] = at;
@@ -286,7 +331,9 @@ unsafe fn allocate_large(arena: *mut Arena, size: usize, align: usize) -> *mut u
         if at == 0 {
             return null_mut();
         }
-        *span_of(arena, at) = Span { size: len as u64, class: LARGE };
+        // What was never given out before is no span yet; what was says whether it is dirty.
+        let dirty = (*span_of(arena, at)).dirty;
+        *span_of(arena, at) = Span { size: len as u64, class: LARGE, dirty };
         at as *mut u8
     }
 }
@@ -310,13 +357,12 @@ unsafe fn release(block: *mut u8) {
         let span = block_span(addr);
         if span.class == LARGE {
             let args = [addr, span.size as usize, libc::MADV_DONTNEED as usize, 0, 0, 0];
-            if crate::image::is_tracked(addr) {
-                core::ptr::write_bytes(block, 0, span.size as usize);
-            } else {
+            let dirty = span.size <= KEPT || crate::image::is_tracked(addr);
+            if !dirty {
                 raw::call(libc::SYS_madvise, args);
             }
             (*arena).used -= span.size as usize;
-            give_back(arena, addr, span.size as usize);
+            give_back(arena, addr, span.size as usize, dirty);
             return;
         }
         let class = usize::from(span.class) - 1;
@@ -384,10 +430,11 @@ mod symbols {
         };
         // SAFETY: as for malloc.
         let block = unsafe { malloc(total) };
-        // Large blocks are fresh or were dropped: zero already.
-        if !block.is_null() && total <= SMALL {
-            // SAFETY: the block is at least this long.
-            unsafe { core::ptr::write_bytes(block, 0, total) };
+        // SAFETY: the block is at least this long, and of this arena.
+        unsafe {
+            if !block.is_null() && (total <= SMALL || block_span(block as usize).dirty) {
+                core::ptr::write_bytes(block, 0, total);
+            }
         }
         block
     }

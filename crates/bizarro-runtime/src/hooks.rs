@@ -5,14 +5,16 @@
 //! Two are more than that where the vDSO had to be hidden: the C library looks `time` and `gettimeofday` up in it
 //! when they are first called.
 
-use core::ffi::{CStr, c_void};
-use core::sync::atomic::{AtomicPtr, Ordering};
+use core::ffi::CStr;
+use core::sync::atomic::Ordering;
+
+use bizarro_kernel::table::Args;
 
 use crate::{cancel, world};
 
 /// What the C library's wrapper does with the kernel's result.
-fn wrapped(number: libc::c_long, args: [usize; 6]) -> isize {
-    finished(world::enter_by_hook(number as u64, args.map(|word| word as u64)))
+fn wrapped(number: libc::c_long, args: &Args) -> isize {
+    finished(world::enter_by_hook(number as u64, args))
 }
 
 /// What a program sees of the kernel's result: -1 and `errno` where it is an error.
@@ -26,6 +28,12 @@ fn finished(result: u64) -> isize {
     result
 }
 
+/// A call's arguments; those that it does not have are zero.
+#[inline(always)]
+fn six<const N: usize>(given: [usize; N]) -> Args {
+    Args(core::array::from_fn(|index| if index < N { given[index] as u64 } else { 0 }))
+}
+
 macro_rules! hooks {
     ($($number:ident $name:ident($($arg:ident),*) -> $result:ty;)*) => {
         $(
@@ -33,10 +41,7 @@ macro_rules! hooks {
             /// As for the call, in section 2 of the manual.
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn $name($($arg: usize),*) -> $result {
-                let given = [$($arg),*];
-                let mut args = [0; 6];
-                args[..given.len()].copy_from_slice(&given);
-                wrapped(libc::$number, args) as $result
+                wrapped(libc::$number, &six([$($arg),*])) as $result
             }
         )*
     };
@@ -70,28 +75,40 @@ macro_rules! cancellation_points {
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn $name($($arg: usize),*) -> $result {
                 if cancel::is_used() {
-                    const NAME: &CStr =
-                        match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
-                            Ok(name) => name,
-                            Err(_) => unreachable!(),
-                        };
-                    static NEXT: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());
-                    if NEXT.load(Ordering::Relaxed).is_null() {
-                        NEXT.store(cancel::next(NAME), Ordering::Relaxed);
-                    }
                     // SAFETY: the function that this one stands before has the same type.
                     return unsafe {
                         let next: unsafe extern "C" fn($(cancellation_points!(@word $arg)),*) -> $result =
-                            core::mem::transmute(NEXT.load(Ordering::Relaxed));
+                            core::mem::transmute(next::$name.load(Ordering::Relaxed));
                         next($($arg),*)
                     };
                 }
-                let given = [$($given),*];
-                let mut args = [0; 6];
-                args[..given.len()].copy_from_slice(&given);
-                wrapped(libc::$number, args) as $result
+                wrapped(libc::$number, &six([$($given),*])) as $result
             }
         )*
+
+        /// The C library's functions that these stand before.
+        #[expect(non_upper_case_globals, reason = "each is named as its function")]
+        mod next {
+            use core::ffi::c_void;
+            use core::sync::atomic::AtomicPtr;
+
+            $(pub(super) static $name: AtomicPtr<c_void> = AtomicPtr::new(core::ptr::null_mut());)*
+        }
+
+        /// Finds the C library's functions: to be called in the constructor of a program that cancels threads. Done
+        /// later, a host's first call would differ from what comes after.
+        pub fn find_next() {
+            $({
+                const NAME: &CStr =
+                    match CStr::from_bytes_with_nul(concat!(stringify!($name), "\0").as_bytes()) {
+                        Ok(name) => name,
+                        Err(_) => unreachable!(),
+                    };
+                // SAFETY: dlsym(3), which looks behind the object that asks.
+                let function = unsafe { libc::dlsym(libc::RTLD_NEXT, NAME.as_ptr()) };
+                next::$name.store(function, Ordering::Relaxed);
+            })*
+        }
     };
     (@word $arg:ident) => { usize };
 }
@@ -130,9 +147,9 @@ pub unsafe extern "C" fn syscall(
     f: usize,
 ) -> isize {
     let number = number as libc::c_long;
-    let args = [a, b, c, d, e, f];
+    let args = six([a, b, c, d, e, f]);
     if [libc::SYS_clone, libc::SYS_clone3, libc::SYS_fork, libc::SYS_vfork].contains(&number) {
-        return finished(world::enter_by_trap(number as u64, args.map(|word| word as u64)));
+        return finished(world::enter_by_trap(number as u64, &args));
     }
-    wrapped(number, args)
+    wrapped(number, &args)
 }

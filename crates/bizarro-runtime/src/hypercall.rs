@@ -18,8 +18,8 @@ pub fn hypercall(op: u32, input: &[u8]) -> isize {
             world::panicked(String::from_utf8_lossy(input).into_owned());
             0
         }
-        Some(Op::Run) if world::world().is_none() => {
-            runner::run(input).map_or_else(|code| -(code as isize), |status| status as isize)
+        Some(Op::Serve) if world::world().is_none() => {
+            runner::serve(input).map_or_else(|code| -(code as isize), |()| 0)
         }
         Some(op) if world::world().is_some() => {
             world::inside(|world| ask(world, op, input)).unwrap_or(INVALID)
@@ -30,7 +30,7 @@ pub fn hypercall(op: u32, input: &[u8]) -> isize {
 
 fn ask(world: &mut world::World, op: Op, input: &[u8]) -> Option<isize> {
     match op {
-        Op::Run | Op::Panic => return None,
+        Op::Serve | Op::Panic => return None,
         Op::Assert => {
             let assertion: Assertion<'_> = postcard::from_bytes(input).ok()?;
             let (at, host) = (world.kernel.now, who(world).0);

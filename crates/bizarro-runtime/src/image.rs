@@ -51,6 +51,8 @@ struct Piece {
     offset: usize,
     /// The lines that are places.
     differing: Lines,
+    /// The lines that are zero in the template.
+    blank: Lines,
     /// Whether its page has the protection key: nobody has written it since the last switch, or the next write faults.
     cold: bool,
     /// At which switch it grows cold.
@@ -364,6 +366,8 @@ fn add_piece(image: &mut Image, start: usize, len: usize, offset: usize) {
         len,
         offset,
         differing: 0,
+        // SAFETY: the template has all of the piece.
+        blank: unsafe { lines::blank(image.template + offset, len) },
         cold: false,
         cools_at,
         patience: PATIENCE,
@@ -480,10 +484,10 @@ fn swap(slot: usize) {
 /// Finds the lines that differ from the template and were not known to.
 fn find_differing(image: &mut Image) {
     for piece in image.pieces.iter_mut().filter(|piece| !piece.cold) {
-        let Piece { start, len, differing, .. } = *piece;
+        let Piece { start, len, differing, blank, .. } = *piece;
         let template = image.template + piece.offset;
         // SAFETY: pieces lie within mapped regions and the template, and none is longer than a page.
-        let found = unsafe { lines::differing(start, template, len, differing, image.wide) };
+        let found = unsafe { lines::differing(start, template, len, differing, blank, image.wide) };
         piece.differing |= found;
         image.places.extend(lines::offsets(found).map(|offset| Place {
             at: start + offset,

@@ -36,25 +36,45 @@ unsafe fn saved_states() -> u32 {
     low
 }
 
-/// Which lines differ between two copies of `len` bytes, of those that are not in `but`.
+/// Which lines of a page, `len` bytes of it, differ from the template's, of those that are not in `but`. `blank`: lines
+/// that are zero in the template.
 ///
 /// # Safety
-/// Both copies are readable, `len` is at most 4096, and `wide` is what [`has_wide_vectors`] says.
+/// Both are readable, `len` is at most 4096, and `wide` is what [`has_wide_vectors`] says.
 #[inline]
-pub unsafe fn differing(one: usize, other: usize, len: usize, but: Lines, wide: bool) -> Lines {
+pub unsafe fn differing(
+    page: usize,
+    template: usize,
+    len: usize,
+    but: Lines,
+    blank: Lines,
+    wide: bool,
+) -> Lines {
     let whole = len / LINE;
     // SAFETY: the caller's.
     unsafe {
         let mut found = match wide {
-            true => wide_differing(one, other, whole, but),
-            false => narrow_differing(one, other, whole, but),
+            true => wide_differing(page, template, whole, but, blank),
+            false => narrow_differing(page, template, whole, but),
         };
         let rest = whole * LINE;
-        if rest < len && bytes(one + rest, len - rest) != bytes(other + rest, len - rest) {
+        if rest < len && bytes(page + rest, len - rest) != bytes(template + rest, len - rest) {
             found |= 1 << whole;
         }
         found & !but
     }
+}
+
+/// Which lines of a page are zero.
+///
+/// # Safety
+/// So many bytes are readable, at most 4096.
+pub unsafe fn blank(page: usize, len: usize) -> Lines {
+    let is_blank = |index: &usize| {
+        // SAFETY: the caller's.
+        unsafe { bytes(page + index * LINE, LINE) }.iter().all(|byte| *byte == 0)
+    };
+    (0..len / LINE).filter(is_blank).fold(0, |lines, index| lines | 1 << index)
 }
 
 unsafe fn bytes<'a>(at: usize, len: usize) -> &'a [u8] {
@@ -62,33 +82,51 @@ unsafe fn bytes<'a>(at: usize, len: usize) -> &'a [u8] {
     unsafe { core::slice::from_raw_parts(at as *const u8, len) }
 }
 
-/// Eight lines at a time, for most pages are the same throughout; then those of eight that are not.
+/// Eight lines at a time, for most pages are the same throughout; then those of eight that are not. What is blank in the
+/// template need not be read there.
 #[target_feature(enable = "avx2")]
-unsafe fn wide_differing(one: usize, other: usize, lines: usize, but: Lines) -> Lines {
+unsafe fn wide_differing(
+    page: usize,
+    template: usize,
+    lines: usize,
+    but: Lines,
+    blank: Lines,
+) -> Lines {
     use core::arch::x86_64::*;
+    let half = |of: usize, index: usize, half: usize| {
+        // SAFETY: within both.
+        unsafe { _mm256_loadu_si256((of + index * LINE + half * 32) as *const __m256i) }
+    };
+    let written = |index: usize| _mm256_or_si256(half(page, index, 0), half(page, index, 1));
     let line = |index: usize| {
-        // SAFETY: within both copies.
-        unsafe {
-            let at = |copy: usize, half: usize| {
-                _mm256_loadu_si256((copy + index * LINE + half * 32) as *const __m256i)
-            };
-            let low = _mm256_xor_si256(at(one, 0), at(other, 0));
-            let high = _mm256_xor_si256(at(one, 1), at(other, 1));
-            _mm256_or_si256(low, high)
-        }
+        let low = _mm256_xor_si256(half(page, index, 0), half(template, index, 0));
+        let high = _mm256_xor_si256(half(page, index, 1), half(template, index, 1));
+        _mm256_or_si256(low, high)
     };
     let mut found = 0;
     for first in (0..lines).step_by(8) {
         let group = first..(first + 8).min(lines);
-        let excluded = but >> first & 0xff;
-        if excluded == 0 {
-            let mut any = _mm256_setzero_si256();
-            for index in group.clone() {
-                any = _mm256_or_si256(any, line(index));
+        let mut any = _mm256_setzero_si256();
+        match (but >> first & 0xff, blank >> first & 0xff) {
+            (0, 0xff) => {
+                for index in group.clone() {
+                    any = _mm256_or_si256(any, written(index));
+                }
             }
-            if _mm256_testz_si256(any, any) == 1 {
-                continue;
+            (0, _) => {
+                for index in group.clone() {
+                    any = _mm256_or_si256(any, line(index));
+                }
             }
+            (0xff, _) => continue,
+            _ => {
+                for index in group.clone().filter(|index| but & 1 << index == 0) {
+                    any = _mm256_or_si256(any, line(index));
+                }
+            }
+        }
+        if _mm256_testz_si256(any, any) == 1 {
+            continue;
         }
         for index in group.filter(|index| but & 1 << index == 0) {
             let difference = line(index);
@@ -160,9 +198,10 @@ mod tests {
     use std::vec;
     use std::vec::Vec;
 
-    /// A page with some lines changed, the original, and which were changed.
+    /// A page with some lines changed, the original, of which the first quarter is blank, and which were changed.
     fn pages(len: usize, changed: &[usize]) -> (Vec<u8>, Vec<u8>, Lines) {
-        let original: Vec<u8> = (0..len).map(|at| (at * 7) as u8).collect();
+        let original: Vec<u8> =
+            (0..len).map(|at| if at < 1024 { 0 } else { (at * 7) as u8 }).collect();
         let mut page = original.clone();
         let mut lines = 0;
         for at in changed {
@@ -173,10 +212,10 @@ mod tests {
     }
 
     fn find(page: &[u8], original: &[u8], but: Lines, wide: bool) -> Lines {
+        let (page, template, len) =
+            (page.as_ptr() as usize, original.as_ptr() as usize, page.len());
         // SAFETY: two vectors of this length.
-        unsafe {
-            differing(page.as_ptr() as usize, original.as_ptr() as usize, page.len(), but, wide)
-        }
+        unsafe { differing(page, template, len, but, blank(template, len), wide) }
     }
 
     #[test]

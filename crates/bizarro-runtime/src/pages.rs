@@ -3,11 +3,12 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use bizarro_kernel::errno::Errno;
 use bizarro_kernel::seams::{Moving, Pages};
 
-use crate::raw;
+use crate::{guest_heap, raw, touched};
 
 /// Where the first host's window starts. The windows of 256 hosts end below the place where Linux loads programs.
 const BASE: u64 = 0x4100_0000_0000;
@@ -16,15 +17,117 @@ const SIZE: u64 = 64 << 30;
 /// The first part of a window is for brk(2).
 const BREAK: u64 = 1 << 30;
 const PAGE: u64 = 4096;
+const READ_WRITE: i32 = libc::PROT_READ | libc::PROT_WRITE;
+
+/// Ranges of addresses that do not overlap: start and length.
+#[derive(Default)]
+struct Ranges(BTreeMap<u64, u64>);
+
+impl Ranges {
+    const fn new() -> Ranges {
+        Ranges(BTreeMap::new())
+    }
+
+    fn insert(&mut self, addr: u64, length: u64) {
+        self.remove(addr, length);
+        self.0.insert(addr, length);
+    }
+
+    /// What the ranges have of the bytes between these addresses, each part as start and end.
+    fn within(&self, start: u64, end: u64) -> impl Iterator<Item = (u64, u64)> {
+        let first = self.0.range(..=start).next_back().map_or(start, |(at, _)| *at);
+        let parts =
+            self.0.range(first..end).map(move |(at, len)| (start.max(*at), end.min(at + len)));
+        parts.filter(|(start, end)| start < end)
+    }
+
+    /// Takes `length` bytes from `addr` on out of the ranges. Says whether any of them was in one.
+    fn remove(&mut self, addr: u64, length: u64) -> bool {
+        let end = addr + length;
+        let first = self.0.range(..addr).next_back().map(|(start, _)| *start);
+        let hit: Vec<(u64, u64)> = self
+            .0
+            .range(first.unwrap_or(addr)..end)
+            .map(|(start, len)| (*start, *len))
+            .filter(|(start, len)| start + len > addr)
+            .collect();
+        for (start, len) in &hit {
+            self.0.remove(start);
+            if *start < addr {
+                self.0.insert(*start, addr - start);
+            }
+            if start + len > end {
+                self.0.insert(end, start + len - end);
+            }
+        }
+        !hit.is_empty()
+    }
+
+    /// Whether no range has any of these bytes.
+    fn is_free(&self, addr: u64, length: u64) -> bool {
+        let before = self.0.range(..addr + length).next_back();
+        before.is_none_or(|(start, len)| start + len <= addr)
+    }
+
+    /// Whether one range has all of these bytes.
+    fn holds(&self, addr: u64, length: u64) -> bool {
+        let before = self.0.range(..=addr).next_back();
+        before.is_some_and(|(start, len)| start + len >= addr + length)
+    }
+
+    /// The lowest `length` bytes from `from` on that no range has.
+    fn gap(&self, from: u64, end: u64, length: u64) -> Option<u64> {
+        let mut at = from;
+        if let Some((start, len)) = self.0.range(..from).next_back() {
+            at = at.max(start + len);
+        }
+        for (start, len) in self.0.range(from..) {
+            if start.checked_sub(at).is_some_and(|gap| gap >= length) {
+                return Some(at);
+            }
+            at = at.max(start + len);
+        }
+        (at.checked_add(length)? <= end).then_some(at)
+    }
+
+    /// These and others, with neighbours as one.
+    fn joined(&self, other: &Ranges) -> Ranges {
+        let mut all: Vec<(u64, u64)> =
+            self.0.iter().chain(&other.0).map(|(at, len)| (*at, *len)).collect();
+        all.sort_unstable();
+        let mut joined: Vec<(u64, u64)> = Vec::new();
+        for (at, len) in all {
+            match joined.last_mut() {
+                Some((last, length)) if *last + *length == at => *length += len,
+                _ => joined.push((at, len)),
+            }
+        }
+        Ranges(joined.into_iter().collect())
+    }
+}
 
 #[derive(Default)]
 struct Window {
-    /// Mapped ranges: start and length; neighbours are not merged.
-    mapped: BTreeMap<u64, u64>,
+    /// What the host has mapped; neighbours are not merged.
+    mapped: Ranges,
     /// Where the search for room starts.
     hint: u64,
     /// The program break, as an offset.
     brk: u64,
+    /// What of it can be written. All the rest has not been since it was zero, unless it is `sealed`.
+    writable: Ranges,
+    /// Whether some of it was writable and is no more.
+    sealed: bool,
+}
+
+/// Ranges of a window that the real kernel still knows, while the host does not: zero, and nobody may read or write
+/// them. Giving them to the host again is cheaper than mapping new ones. They outlive a run.
+static mut KEPT: [Ranges; HOSTS] = [const { Ranges::new() }; HOSTS];
+const HOSTS: usize = 256;
+
+fn kept(host: u16) -> &'static mut Ranges {
+    // SAFETY: one kernel thread, and no function here keeps the reference while another uses it.
+    unsafe { &mut (*(&raw mut KEPT))[usize::from(host)] }
 }
 
 /// The windows of all hosts.
@@ -44,51 +147,56 @@ fn errno(result: isize) -> Errno {
 }
 
 impl Window {
-    /// Takes `length` bytes out of the mapped ranges from `addr` on.
-    fn forget(&mut self, addr: u64, length: u64) {
-        let end = addr + length;
-        let first = self.mapped.range(..addr).next_back().map(|(start, _)| *start);
-        let hit: Vec<(u64, u64)> = self
-            .mapped
-            .range(first.unwrap_or(addr)..end)
-            .map(|(start, len)| (*start, *len))
-            .filter(|(start, len)| start + len > addr)
-            .collect();
-        for (start, len) in hit {
-            self.mapped.remove(&start);
-            if start < addr {
-                self.mapped.insert(start, addr - start);
-            }
-            if start + len > end {
-                self.mapped.insert(end, start + len - end);
-            }
-        }
-    }
-
-    fn is_free(&self, addr: u64, length: u64) -> bool {
-        let before = self.mapped.range(..addr + length).next_back();
-        before.is_none_or(|(start, len)| start + len <= addr)
-    }
-
     /// The lowest free range of `length` bytes at or after the last one that was found.
     fn find(&mut self, base: u64, length: u64) -> Option<u64> {
         let low = base + BREAK;
         let start = self.hint.max(low);
-        self.search(start, base + SIZE, length).or_else(|| self.search(low, base + SIZE, length))
+        let gap = |from| self.mapped.gap(from, base + SIZE, length);
+        gap(start).or_else(|| gap(low))
     }
 
-    fn search(&self, from: u64, end: u64, length: u64) -> Option<u64> {
-        let mut at = from;
-        if let Some((start, len)) = self.mapped.range(..from).next_back() {
-            at = at.max(start + len);
-        }
-        for (start, len) in self.mapped.range(from..) {
-            if start.checked_sub(at).is_some_and(|gap| gap >= length) {
-                return Some(at);
+    /// Makes everything writable that may hold something, and forgets what does not lie in the window.
+    ///
+    /// # Safety
+    /// The host's tasks have gone.
+    unsafe fn prepare(&mut self, host: u16) {
+        let (base, end) = window_of(host);
+        self.mapped.0.retain(|at, length| {
+            let (at, length) = (*at as usize, *length as usize);
+            let inside = (base..end).contains(&at);
+            if !inside && !crate::image::is_tracked(at) {
+                // SAFETY: the host chose this address, and its tasks have gone.
+                unsafe { raw::unmap(at, length) };
             }
-            at = at.max(start + len);
+            inside
+        });
+        if self.sealed {
+            self.writable = self.mapped.joined(&Ranges::new());
+            for (at, length) in &self.writable.0 {
+                // SAFETY: nobody uses these pages.
+                unsafe { raw::protect(*at as usize, *length as usize, READ_WRITE) };
+            }
         }
-        (at.checked_add(length)? <= end).then_some(at)
+    }
+
+    /// Keeps what is zero now for the host's next process, where nobody may read or write it; else unmaps it.
+    ///
+    /// # Safety
+    /// The host's tasks have gone.
+    unsafe fn give_back(&self, host: u16, cleared: bool) {
+        let kept = kept(host);
+        if !cleared {
+            let (base, end) = window_of(host);
+            // SAFETY: the window is the host's alone.
+            unsafe { raw::unmap(base, end - base) };
+            *kept = Ranges::new();
+            return;
+        }
+        for (at, length) in &self.mapped.joined(&Ranges::new()).0 {
+            // SAFETY: as above.
+            unsafe { raw::protect(*at as usize, *length as usize, libc::PROT_NONE) };
+        }
+        *kept = kept.joined(&self.mapped);
     }
 }
 
@@ -101,40 +209,77 @@ impl Windows {
         (&mut self.windows[index], BASE + u64::from(host) * SIZE)
     }
 
-    /// Frees everything that a host mapped.
+    /// Frees everything that these hosts mapped.
     ///
     /// # Safety
-    /// No task of the host runs or will run again.
-    pub unsafe fn tear_down(&mut self, host: u16) {
-        let (window, base) = self.window(host);
-        let was = core::mem::take(window);
-        if was.mapped.is_empty() {
-            return;
+    /// No task of the hosts runs or will run again.
+    pub unsafe fn tear_down(&mut self, hosts: Range<u16>) {
+        let mut torn: Vec<(u16, Window)> =
+            hosts.map(|host| (host, core::mem::take(self.window(host).0))).collect();
+        torn.retain(|(_, window)| !window.mapped.0.is_empty());
+        let (Some((first, _)), Some((last, _))) = (torn.first(), torn.last()) else { return };
+        let (start, end) = (window_of(*first).0, window_of(*last).1);
+        // SAFETY: the windows are the hosts' alone, and their tasks have gone.
+        unsafe {
+            for (host, window) in &mut torn {
+                window.prepare(*host);
+            }
+            let cleared = touched::pagemap().is_some_and(|pagemap| {
+                pagemap.each(start, end, |start, end| {
+                    let host = (start as u64 - BASE) / SIZE;
+                    let window = torn.iter().find(|(torn, _)| u64::from(*torn) == host);
+                    let Some((_, window)) = window else { return };
+                    for (start, end) in window.writable.within(start as u64, end as u64) {
+                        touched::clear(start as usize, end as usize);
+                    }
+                })
+            });
+            for (host, window) in &torn {
+                window.give_back(*host, cleared);
+            }
         }
-        // SAFETY: the window is the host's alone, and its tasks have gone.
-        unsafe { raw::unmap(base as usize, SIZE as usize) };
+    }
+
+    /// Maps zeroed pages at an address of a host's choice.
+    fn map_at(&mut self, host: u16, addr: u64, length: u64, prot: i32) -> Result<(), Errno> {
+        let kept = kept(host);
+        let protected = kept.holds(addr, length)
+            && (prot == libc::PROT_NONE
+                // SAFETY: nobody uses these pages.
+                || unsafe { raw::protect(addr as usize, length as usize, prot) } == 0);
+        if !protected {
+            raw::map(Some(addr as usize), length as usize, prot)
+                .map_err(|code| Errno(code as u16))?;
+            guest_heap::taken_apart(addr as usize);
+        }
+        kept.remove(addr, length);
+        let (window, _) = self.window(host);
+        window.mapped.insert(addr, length);
+        match prot & libc::PROT_WRITE {
+            0 => drop(window.writable.remove(addr, length)),
+            _ => window.writable.insert(addr, length),
+        }
+        Ok(())
     }
 }
 
 impl Pages for Windows {
     fn map(&mut self, host: u16, at: Option<u64>, length: u64, prot: i32) -> Result<u64, Errno> {
-        let (window, base) = self.window(host);
-        let addr = match at {
-            Some(addr) => addr,
-            None => window.find(base, length).ok_or(Errno::ENOMEM)?,
-        };
-        let result = raw::map(Some(addr as usize), length as usize, prot);
-        result.map_err(|code| Errno(code as u16))?;
-        window.forget(addr, length);
-        window.mapped.insert(addr, length);
-        if at.is_none() {
-            window.hint = addr + length;
+        if let Some(addr) = at {
+            self.map_at(host, addr, length, prot)?;
+            return Ok(addr);
         }
+        let (window, base) = self.window(host);
+        let addr = window.find(base, length).ok_or(Errno::ENOMEM)?;
+        self.map_at(host, addr, length, prot)?;
+        self.window(host).0.hint = addr + length;
         Ok(addr)
     }
 
     fn is_mapped(&self, host: u16, addr: u64, length: u64) -> bool {
-        self.windows.get(usize::from(host)).is_some_and(|window| !window.is_free(addr, length))
+        self.windows
+            .get(usize::from(host))
+            .is_some_and(|window| !window.mapped.is_free(addr, length))
     }
 
     fn unmap(&mut self, host: u16, addr: u64, length: u64) -> Result<(), Errno> {
@@ -142,8 +287,11 @@ impl Pages for Windows {
             // What the test allocated is the other hosts' too; this one only uses it no more.
             return Ok(());
         }
+        guest_heap::taken_apart(addr as usize);
+        kept(host).remove(addr, length);
         let (window, base) = self.window(host);
-        window.forget(addr, length);
+        window.mapped.remove(addr, length);
+        window.writable.remove(addr, length);
         if addr < window.hint && (base..base + SIZE).contains(&addr) {
             window.hint = addr;
         }
@@ -154,11 +302,18 @@ impl Pages for Windows {
         }
     }
 
-    fn protect(&mut self, _: u16, addr: u64, length: u64, prot: i32) -> Result<(), Errno> {
+    fn protect(&mut self, host: u16, addr: u64, length: u64, prot: i32) -> Result<(), Errno> {
         if crate::image::is_tracked(addr as usize) {
             // The loader protects parts of the image that are never written again (RELRO); those that we
             // swap between hosts have to stay writable for us.
             return Ok(());
+        }
+        guest_heap::taken_apart(addr as usize);
+        let (window, _) = self.window(host);
+        if prot & libc::PROT_WRITE != 0 {
+            window.writable.insert(addr, length);
+        } else if window.writable.remove(addr, length) {
+            window.sealed = true;
         }
         // SAFETY: the guest protects its own pages.
         match unsafe { raw::protect(addr as usize, length as usize, prot) } {
@@ -188,14 +343,19 @@ impl Pages for Windows {
             }
             return Ok(addr);
         }
-        let grows = window.is_free(addr + old, new - old) && addr + new <= base + SIZE;
+        let grows = window.mapped.is_free(addr + old, new - old) && addr + new <= base + SIZE;
         if grows {
+            if kept(host).remove(addr + old, new - old) {
+                // SAFETY: the host has not mapped these pages.
+                unsafe { raw::unmap((addr + old) as usize, (new - old) as usize) };
+            }
             let args = [addr as usize, old as usize, new as usize, 0, 0, 0];
             // SAFETY: the pages behind the mapping are free in the host's own window.
             let result = unsafe { raw::call(libc::SYS_mremap, args) };
             if result > 0 {
-                window.forget(addr, old);
+                window.mapped.remove(addr, old);
                 window.mapped.insert(addr, new);
+                window.sealed = true;
                 return Ok(addr);
             }
         }
@@ -228,16 +388,14 @@ impl Pages for Windows {
             let old_end = window.brk.next_multiple_of(PAGE);
             let new_end = offset.next_multiple_of(PAGE);
             if new_end > old_end {
-                let at = Some((base + old_end) as usize);
-                let prot = libc::PROT_READ | libc::PROT_WRITE;
-                if raw::map(at, (new_end - old_end) as usize, prot).is_err() {
-                    return base + window.brk;
+                let brk = window.brk;
+                if self.map_at(host, base + old_end, new_end - old_end, READ_WRITE).is_err() {
+                    return base + brk;
                 }
-                window.mapped.insert(base + old_end, new_end - old_end);
             }
-            window.brk = offset;
+            self.window(host).0.brk = offset;
         }
-        base + window.brk
+        base + self.window(host).0.brk
     }
 }
 
@@ -257,10 +415,13 @@ impl Windows {
         if result < 0 {
             return Err(errno(result));
         }
+        kept(host).remove(to, new);
         let (window, _) = self.window(host);
-        window.forget(from, old);
-        window.forget(to, new);
+        window.mapped.remove(from, old);
         window.mapped.insert(to, new);
+        window.writable.remove(from, old);
+        window.writable.remove(to, new);
+        window.sealed = true;
         Ok(to)
     }
 }

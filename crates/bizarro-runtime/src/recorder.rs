@@ -7,7 +7,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use bizarro_kernel::seams::Observer;
-use bizarro_record::{Assertion, Event, Nanos, Property, Stamped, Stream};
+use bizarro_record::{Assertion, Event, Messages, Nanos, Property, Stamped, Stream};
 
 use crate::raw;
 
@@ -31,6 +31,7 @@ pub struct Recorder {
     /// The host whose process asked to end without success, and where it did.
     pub exiting: Option<(u16, String)>,
     trace_fd: i32,
+    messages: Messages,
     forward: Forward,
 }
 
@@ -39,13 +40,14 @@ pub struct Handle(pub *mut Recorder);
 
 impl Recorder {
     /// An empty recorder. `trace_fd`: a descriptor of the real kernel for a line per system call, or -1.
-    pub fn new(trace_fd: i32, forward: Forward) -> Box<Recorder> {
+    pub fn new(trace_fd: i32, messages: Messages, forward: Forward) -> Box<Recorder> {
         Box::new(Recorder {
             events: Vec::new(),
             properties: BTreeMap::new(),
             operations: 0,
             exiting: None,
             trace_fd,
+            messages,
             forward,
         })
     }
@@ -85,7 +87,8 @@ impl Observer for Handle {
             let fd = if *stream == Stream::Stdout { 1 } else { 2 };
             raw::write_all(fd, format!("{line}\n").as_bytes());
         }
-        if recorder.trace_fd >= 0 {
+        // A line for each byte would hide the calls.
+        if recorder.trace_fd >= 0 && !matches!(event, Event::Packet { .. }) {
             let line = format!("{at} host {host} task {tid} -- {event:?}\n");
             raw::write_all(recorder.trace_fd, line.as_bytes());
         }
@@ -100,7 +103,14 @@ impl Observer for Handle {
     }
 
     fn wants_messages(&self) -> bool {
-        self.traces()
+        // SAFETY: as above.
+        let messages = unsafe { (*self.0).messages };
+        messages != Messages::Hidden || self.traces()
+    }
+
+    fn wants_packets(&self) -> bool {
+        // SAFETY: as above.
+        unsafe { (*self.0).messages == Messages::Captured }
     }
 
     fn traces(&self) -> bool {

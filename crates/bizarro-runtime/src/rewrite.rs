@@ -2,18 +2,22 @@
 //! symbols that `hooks.rs` replaces, and a trap takes longer than nearly every simulated call.
 //!
 //! An instruction `mov eax, NUMBER` shortly before a `syscall` has the five bytes of a jump. It becomes one, to a stub
-//! that does what lies between the two, makes the call and goes on behind the `syscall`. All other instructions stay
-//! what they are: who jumps to one of them is trapped as ever. Like the hooks this is for speed only.
+//! that does the same and what lies between the two, makes the call and goes on behind the `syscall`. All other
+//! instructions stay what they are: who jumps to one of them is trapped as ever. Like the hooks this is for speed only.
 //!
 //! ```text
-//! site:  mov eax, 3           jmp stub            stub:  lea rsp, [rsp - 128]     the red zone
+//! site:  mov eax, 3           jmp stub            stub:  mov eax, 3
 //!        mov rsi, rdi         mov rsi, rdi               mov rsi, rdi
-//!        syscall       ->     syscall                    lea rcx, [data]          a call destroys rcx anyway
-//!        cmp rax, ...         cmp rax, ...               jmp through              goes on at `cmp`
+//!        syscall       ->     syscall                    lea rsp, [rsp - 128]     the red zone
+//!        cmp rax, ...         cmp rax, ...               lea rcx, [data]          a call destroys rcx anyway
+//!                                                        jmp through              goes on at `cmp`
 //! ```
 
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_void};
+use core::mem::MaybeUninit;
+
+use bizarro_kernel::table::Args;
 
 use crate::{raw, world};
 
@@ -121,8 +125,8 @@ const LONGEST: usize = 48;
 #[derive(PartialEq, Eq, Debug)]
 struct Site {
     number: u32,
-    /// The instructions between the jump and the call, for the stub: `len` bytes.
-    between: [u8; 32],
+    /// The instructions before the call, for the stub: `len` bytes.
+    before: [u8; 40],
     len: usize,
     /// From the jump to behind the system-call instruction.
     behind: usize,
@@ -141,14 +145,14 @@ impl Site {
                 if number >= NUMBERS || TRAPPED.contains(&libc::c_long::from(number)) {
                     return None;
                 }
-                let mut site =
-                    Site { number, between: [0; 32], len: 0, behind: 5, compares: false };
+                let mut site = Site { number, before: [0; 40], len: 0, behind: 5, compares: false };
+                site.put(&[0xb8, *a, *b, *c, *d]);
                 site.add_until_call(at, rest).then_some(site)
             }
             // The whole straight path of a function that only calls read(2), which no other code jumps into:
             // xor eax, eax; syscall; cmp rax, -4096; ja error; ret.
             [0x31, 0xc0, 0x0f, 0x05, 0x48, 0x3d, 0x00, 0xf0, 0xff, 0xff, 0x77, _, 0xc3, ..] => {
-                Some(Site { number: 0, between: [0; 32], len: 0, behind: 4, compares: true })
+                Some(Site { number: 0, before: [0; 40], len: 0, behind: 4, compares: true })
             }
             _ => None,
         }
@@ -158,7 +162,7 @@ impl Site {
     fn add_until_call(&mut self, at: usize, mut rest: &[u8]) -> bool {
         while !rest.starts_with(&[0x0f, 0x05]) {
             let Some(len) = movable(rest) else { return false };
-            if self.len + 10 > self.between.len() {
+            if self.len + 10 > self.before.len() {
                 return false;
             }
             let relative = [0x48, 0x8d].as_slice() == &rest[..2] && rest[2] & 0xc7 == 0x05;
@@ -179,7 +183,7 @@ impl Site {
     }
 
     fn put(&mut self, bytes: &[u8]) {
-        self.between[self.len..][..bytes.len()].copy_from_slice(bytes);
+        self.before[self.len..][..bytes.len()].copy_from_slice(bytes);
         self.len += bytes.len();
     }
 }
@@ -248,7 +252,7 @@ struct Writer {
     end: usize,
 }
 
-/// Room for a stub: red zone, instructions between, the jump with its data, and the comparison.
+/// Room for a stub: instructions, red zone, the jump with its data, and the comparison.
 const STUB: usize = 112;
 
 impl Writer {
@@ -280,7 +284,7 @@ fn code(stub: usize, at: usize, site: &Site) -> [u8; STUB] {
         len += bytes.len();
         len
     };
-    put(&site.between[..site.len]);
+    put(&site.before[..site.len]);
     // lea rsp, [rsp - 128]; lea rcx, [rip + 6]: the data behind the next instruction.
     put(&[0x48, 0x8d, 0x64, 0x24, 0x80, 0x48, 0x8d, 0x0d, 6, 0, 0, 0]);
     // jmp [rip + 24]: the address behind the data.
@@ -301,11 +305,53 @@ fn code(stub: usize, at: usize, site: &Site) -> [u8; STUB] {
     code
 }
 
-/// The states of vector registers that a call of the simulator may change (Intel SDM volume 1, 13.1): SSE, AVX and
-/// the three of AVX-512.
+/// The states of vector registers (Intel SDM volume 1, 13.1): SSE, AVX and the three of AVX-512.
 const STATES: u32 = 0b1110_0110;
 /// Room for them: the legacy area, the header, and 256, 64, 512 and 1024 bytes, each aligned to 64.
-const STATE_ROOM: usize = 512 + 64 + 256 + 64 + 512 + 1024;
+const STATE_ROOM: usize = LEGACY + HEADER + 256 + 64 + 512 + 1024;
+const LEGACY: usize = 512;
+const HEADER: usize = 64;
+
+#[repr(C, align(64))]
+struct States {
+    _room: [u8; STATE_ROOM],
+}
+
+/// Runs what may use any vector register (other tasks, a guest's signal handlers, copies of pages), and puts them back
+/// to what they were, but for the lower halves of the first sixteen, which [`through`] keeps.
+#[cold]
+#[inline(never)]
+pub fn keeping_vectors<R>(f: impl FnOnce() -> R) -> R {
+    let mut states = MaybeUninit::<States>::uninit();
+    // SAFETY: rewritten calls, whose way this is, are made only where the processor has XSAVEC; there is room for what
+    // it writes, which is not all of the header.
+    unsafe {
+        core::ptr::write_bytes(states.as_mut_ptr().cast::<u8>().add(LEGACY), 0, HEADER);
+        core::arch::asm!(
+            "xsavec [{states}]",
+            states = in(reg) states.as_mut_ptr(),
+            in("eax") STATES,
+            in("edx") 0,
+            options(nostack),
+        );
+    }
+    let result = f();
+    // SAFETY: what XSAVEC wrote. The compiler knows that the lower halves change, and uses no upper ones.
+    unsafe {
+        core::arch::asm!(
+            "xrstor [{states}]",
+            states = in(reg) states.as_ptr(),
+            in("eax") STATES,
+            in("edx") 0,
+            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
+            out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
+            out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
+            out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
+            options(nostack, readonly),
+        );
+    }
+    result
+}
 
 /// Whether the processor has XSAVEC, and the kernel uses it.
 #[allow(unused_unsafe, reason = "CPUID is safe to ask for in newer compilers")]
@@ -321,8 +367,12 @@ fn can_save_vectors() -> bool {
     }
 }
 
-/// Where stubs jump to: saves all that a system call leaves alone but a function of the simulator does not, and makes
-/// the call. `rcx` points to the [`Stub`], and the guest's red zone lies on the stack.
+/// Where stubs jump to: saves what a system call leaves alone but a function of the simulator does not, and makes the
+/// call. `rcx` points to the [`Stub`], and the guest's red zone lies on the stack.
+///
+/// INVARIANT: between here and the kernel's handlers, and there, no code uses vector registers other than the lower
+/// halves of the first sixteen: the shared object is compiled for any x86_64, and has its own `memcpy` (`mem.rs`). What
+/// does is run by [`keeping_vectors`].
 #[unsafe(naked)]
 unsafe extern "C" fn through() {
     naked_asm!(
@@ -346,26 +396,41 @@ unsafe extern "C" fn through() {
         "push rdi",
         "mov rdi, [rcx]",
         "mov rsi, rsp",
-        "sub rsp, {room}",
-        "and rsp, -64",
-        // XSAVEC writes the header's first word only.
-        "xor eax, eax",
-        "mov [rsp + 520], rax",
-        "mov [rsp + 528], rax",
-        "mov [rsp + 536], rax",
-        "mov [rsp + 544], rax",
-        "mov [rsp + 552], rax",
-        "mov [rsp + 560], rax",
-        "mov [rsp + 568], rax",
-        "mov eax, {states}",
-        "xor edx, edx",
-        "xsavec [rsp]",
+        "sub rsp, 256",
+        "and rsp, -16",
+        "movaps [rsp + 0], xmm0",
+        "movaps [rsp + 16], xmm1",
+        "movaps [rsp + 32], xmm2",
+        "movaps [rsp + 48], xmm3",
+        "movaps [rsp + 64], xmm4",
+        "movaps [rsp + 80], xmm5",
+        "movaps [rsp + 96], xmm6",
+        "movaps [rsp + 112], xmm7",
+        "movaps [rsp + 128], xmm8",
+        "movaps [rsp + 144], xmm9",
+        "movaps [rsp + 160], xmm10",
+        "movaps [rsp + 176], xmm11",
+        "movaps [rsp + 192], xmm12",
+        "movaps [rsp + 208], xmm13",
+        "movaps [rsp + 224], xmm14",
+        "movaps [rsp + 240], xmm15",
         "call {make}",
-        "mov rcx, rax",
-        "mov eax, {states}",
-        "xor edx, edx",
-        "xrstor [rsp]",
-        "mov rax, rcx",
+        "movaps xmm0, [rsp + 0]",
+        "movaps xmm1, [rsp + 16]",
+        "movaps xmm2, [rsp + 32]",
+        "movaps xmm3, [rsp + 48]",
+        "movaps xmm4, [rsp + 64]",
+        "movaps xmm5, [rsp + 80]",
+        "movaps xmm6, [rsp + 96]",
+        "movaps xmm7, [rsp + 112]",
+        "movaps xmm8, [rsp + 128]",
+        "movaps xmm9, [rsp + 144]",
+        "movaps xmm10, [rsp + 160]",
+        "movaps xmm11, [rsp + 176]",
+        "movaps xmm12, [rsp + 192]",
+        "movaps xmm13, [rsp + 208]",
+        "movaps xmm14, [rsp + 224]",
+        "movaps xmm15, [rsp + 240]",
         "lea rsp, [rbp - 56]",
         "pop rdi",
         "pop rsi",
@@ -384,15 +449,13 @@ unsafe extern "C" fn through() {
         ".cfi_register rip, rcx",
         "jmp rcx",
         ".cfi_endproc",
-        room = const STATE_ROOM,
-        states = const STATES,
         make = sym make,
     )
 }
 
-unsafe extern "C" fn make(number: u64, args: *const [u64; 6]) -> u64 {
+unsafe extern "C" fn make(number: u64, args: *const Args) -> u64 {
     // SAFETY: `through` pushed them.
-    world::enter_by_hook(number, unsafe { *args })
+    world::enter_rewritten(number, unsafe { &*args })
 }
 
 #[cfg(test)]
@@ -406,23 +469,24 @@ mod tests {
         code
     }
 
-    /// Number, bytes between, and length of the site at the beginning of a function.
+    /// Number, bytes for the stub, and length of the site at the beginning of a function.
     fn site(bytes: &[u8]) -> Option<(u32, std::vec::Vec<u8>, usize)> {
         let site = Site::find(&function(bytes), 16, 0x1000)?;
-        Some((site.number, site.between[..site.len].to_vec(), site.behind))
+        Some((site.number, site.before[..site.len].to_vec(), site.behind))
     }
 
     #[test]
     fn a_call_by_its_number_is_a_site() {
         let close = [0xb8, 3, 0, 0, 0, 0x0f, 0x05];
-        assert_eq!(site(&close), Some((3, std::vec![], 7)));
+        assert_eq!(site(&close), Some((3, close[..5].to_vec(), 7)));
     }
 
     #[test]
-    fn instructions_between_move_to_the_stub() {
+    fn instructions_before_the_call_move_to_the_stub() {
         let open = [
             &[0xb8, 1, 1, 0, 0][..],
             &[0x48, 0x89, 0xfe],                // mov rsi, rdi
+            &[0x89, 0xc2],                      // mov edx, eax
             &[0xbf, 0x9c, 0xff, 0xff, 0xff],    // mov edi, AT_FDCWD
             &[0x48, 0x8b, 0x54, 0x24, 0x10],    // mov rdx, [rsp + 16]
             &[0x40, 0x80, 0xf6, 0x80],          // xor sil, 0x80
@@ -430,8 +494,8 @@ mod tests {
             &[0x0f, 0x05],
         ]
         .concat();
-        let between = open[5..open.len() - 2].to_vec();
-        assert_eq!(site(&open), Some((257, between, open.len())));
+        let before = open[..open.len() - 2].to_vec();
+        assert_eq!(site(&open), Some((257, before, open.len())));
     }
 
     #[test]
@@ -439,9 +503,9 @@ mod tests {
         let code = function(&[0xb8, 14, 0, 0, 0, 0x48, 0x8d, 0x35, 0x10, 0, 0, 0, 0x0f, 0x05]);
         let site = Site::find(&code, 16, 0x1000).unwrap();
         let address = 0x1000_u64 + 12 + 0x10;
-        assert_eq!(site.between[..2], [0x48, 0xbe]);
-        assert_eq!(site.between[2..10], address.to_le_bytes());
-        assert_eq!((site.len, site.behind), (10, 14));
+        assert_eq!(site.before[..7], [0xb8, 14, 0, 0, 0, 0x48, 0xbe]);
+        assert_eq!(site.before[7..15], address.to_le_bytes());
+        assert_eq!((site.len, site.behind), (15, 14));
     }
 
     #[test]
@@ -471,7 +535,7 @@ mod tests {
 
     #[test]
     fn a_stub_holds_what_through_reads() {
-        let site = Site { number: 3, between: [0; 32], len: 0, behind: 7, compares: false };
+        let site = Site { number: 3, before: [0; 40], len: 0, behind: 7, compares: false };
         let code = code(0x2000, 0x1000, &site);
         let word = |at: usize| u64::from_le_bytes(code[at..at + 8].try_into().unwrap());
         assert_eq!([word(18), word(26), word(34)], [3, 0x1007, 0x1007]);

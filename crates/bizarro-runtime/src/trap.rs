@@ -4,6 +4,7 @@
 use core::ffi::c_void;
 
 use bizarro_kernel::kernel::Via;
+use bizarro_kernel::table::Args;
 
 use crate::{guest, image, keys, raw, switch, world};
 
@@ -146,7 +147,7 @@ unsafe extern "C" fn trapped(_: i32, _: *mut libc::siginfo_t, frame: *mut Frame)
     if number == libc::SYS_exit_group as u64 && args[0] as u8 != 0 {
         world::exits_without_success();
     }
-    let result = world::enter(number, args, Via::Trap, Some(frame));
+    let result = world::enter::<false>(number, &Args(args), Via::Trap, Some(frame));
     frame.uc_mcontext.gregs[libc::REG_RAX as usize] = result as i64;
 }
 

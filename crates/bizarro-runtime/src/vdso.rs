@@ -8,6 +8,8 @@
 
 use core::ffi::{CStr, c_char};
 
+use bizarro_kernel::table::Args;
+
 use crate::foreign::Range;
 use crate::{objects, process, raw, world};
 
@@ -21,22 +23,29 @@ const DT_STRTAB: u64 = 5;
 const DT_SYMTAB: u64 = 6;
 
 unsafe extern "C" fn clock_gettime(clock: i32, time: *mut libc::timespec) -> i32 {
-    world::enter_by_hook(libc::SYS_clock_gettime as u64, [clock as u64, time as u64, 0, 0, 0, 0])
-        as i32
+    world::enter_by_hook(
+        libc::SYS_clock_gettime as u64,
+        &Args([clock as u64, time as u64, 0, 0, 0, 0]),
+    ) as i32
 }
 unsafe extern "C" fn clock_getres(clock: i32, time: *mut libc::timespec) -> i32 {
-    world::enter_by_hook(libc::SYS_clock_getres as u64, [clock as u64, time as u64, 0, 0, 0, 0])
-        as i32
+    world::enter_by_hook(
+        libc::SYS_clock_getres as u64,
+        &Args([clock as u64, time as u64, 0, 0, 0, 0]),
+    ) as i32
 }
 unsafe extern "C" fn gettimeofday(time: *mut libc::timeval, zone: *mut libc::timezone) -> i32 {
-    world::enter_by_hook(libc::SYS_gettimeofday as u64, [time as u64, zone as u64, 0, 0, 0, 0])
-        as i32
+    world::enter_by_hook(
+        libc::SYS_gettimeofday as u64,
+        &Args([time as u64, zone as u64, 0, 0, 0, 0]),
+    ) as i32
 }
 unsafe extern "C" fn time(time: *mut libc::time_t) -> libc::time_t {
-    world::enter_by_hook(libc::SYS_time as u64, [time as u64, 0, 0, 0, 0, 0]) as libc::time_t
+    world::enter_by_hook(libc::SYS_time as u64, &Args([time as u64, 0, 0, 0, 0, 0])) as libc::time_t
 }
 unsafe extern "C" fn getcpu(cpu: *mut u32, node: *mut u32) -> i32 {
-    world::enter_by_hook(libc::SYS_getcpu as u64, [cpu as u64, node as u64, 0, 0, 0, 0]) as i32
+    world::enter_by_hook(libc::SYS_getcpu as u64, &Args([cpu as u64, node as u64, 0, 0, 0, 0]))
+        as i32
 }
 /// vgetrandom: the kernel-assisted generator; refusing makes the C library use the system call.
 unsafe extern "C" fn getrandom(_: *mut u8, _: usize, _: u32, _: *mut u8, _: usize) -> isize {

@@ -1,19 +1,16 @@
-//! The facade inside a world process: describes the world once, then asks the shared object for one
-//! run after the other.
+//! The facade inside a world process: describes the world once, then has the shared object make the runs that the
+//! supervisor wants.
 
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io;
 
 use bizarro_call::{Op, Program, call, leak};
-use bizarro_record::{Hooks, RunRequest, WorldSpec};
+use bizarro_record::{Hooks, Messages, Plan, RunRequest, ServeRequest, WorldSpec};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 
 use crate::mistake::render;
-use crate::supervisor::protocol::{
-    Command, Done, Hello, WORLD_ENV, WORLD_WITHOUT_HOOKS, fd, read_frame, write_frame,
-};
-use crate::supervisor::settings::Trace;
+use crate::supervisor::protocol::{Hello, WORLD_ENV, WORLD_WITHOUT_HOOKS, fd, write_frame};
 use crate::world::World;
 
 /// Real milliseconds that a task may use without a system call.
@@ -27,7 +24,6 @@ pub(crate) fn serve(test: &str, describe: fn(&mut World)) -> io::Result<()> {
     // The parent is a thread that lives as long as the supervisor. If that is gone already, the first
     // read finds the pipe closed.
     set_pdeathsig(Signal::SIGKILL)?;
-    let mut commands = File::open(format!("/proc/self/fd/{}", fd::COMMANDS))?;
     let mut results =
         OpenOptions::new().write(true).open(format!("/proc/self/fd/{}", fd::RESULTS))?;
 
@@ -39,10 +35,13 @@ pub(crate) fn serve(test: &str, describe: fn(&mut World)) -> io::Result<()> {
     };
     let spec = with_programs(spec, world);
     write_frame(&mut results, &Hello::Described(Box::new(spec.clone())))?;
-    while let Some(command) = read_frame(&mut commands)? {
-        write_frame(&mut results, &run(&spec, command))?;
+    let request = postcard::to_allocvec(&request(spec)).map_err(io::Error::other)?;
+    let answer =
+        call(Op::Serve, &request, &mut []).expect("serving is only begun with a simulator");
+    match answer {
+        0 => Ok(()),
+        errno => Err(io::Error::from_raw_os_error(-errno as i32)),
     }
-    Ok(())
 }
 
 /// Puts the programs' addresses into the description. They are never given back: every later fork of this
@@ -57,25 +56,20 @@ fn with_programs(mut spec: WorldSpec, world: World) -> WorldSpec {
     spec
 }
 
-fn run(spec: &WorldSpec, command: Command) -> Done {
+fn request(world: WorldSpec) -> ServeRequest {
     let unhooked = std::env::var(WORLD_ENV).as_deref() == Ok(WORLD_WITHOUT_HOOKS);
-    let request = RunRequest {
-        hooks: if unhooked { Hooks::Off } else { Hooks::On },
-        world: spec.clone(),
-        plan: command.plan,
-        record_fd: fd::RECORD,
-        trace_fd: match command.trace {
-            Trace::On => fd::TRACE,
-            Trace::Off => -1,
+    ServeRequest {
+        run: RunRequest {
+            hooks: if unhooked { Hooks::Off } else { Hooks::On },
+            world,
+            plan: Plan::default(),
+            messages: Messages::default(),
+            record_fd: fd::RECORD,
+            trace_fd: -1,
+            spin_limit_ms: SPIN_LIMIT_MS,
         },
-        spin_limit_ms: SPIN_LIMIT_MS,
-    };
-    let input =
-        postcard::to_allocvec(&request).expect("a request is plain data and can be encoded");
-    let answer = call(Op::Run, &input, &mut []).expect("serving is only begun with a simulator");
-    match i32::try_from(answer) {
-        Ok(status) if status >= 0 => Done::Ended(status),
-        Ok(errno) => Done::Refused(-errno),
-        Err(_) => Done::Refused(nix::errno::Errno::EPROTO as i32),
+        commands_fd: fd::COMMANDS,
+        results_fd: fd::RESULTS,
+        trace_fd: fd::TRACE,
     }
 }

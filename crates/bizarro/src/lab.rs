@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bizarro_explore::{Runner, RunnerError};
-use bizarro_record::{Plan, RunRecord};
+use bizarro_record::{Messages, Plan, RunRecord};
 
 use crate::guest;
 use crate::mistake::render;
@@ -52,6 +52,7 @@ impl Lab {
             eventually: world.eventually,
             must_break: Vec::new(),
             must_differ: false,
+            messages: Messages::Hidden,
             limit: LIMIT,
             is_stopped: || false,
         };

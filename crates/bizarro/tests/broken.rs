@@ -258,7 +258,8 @@ fn never_ends() {
         }
     });
     let Some(said) = look_at("never_ends", &[], describe) else { return };
-    said.code(1).has(&["✗ the workload ends, at 60.0", "one's task 100 `one` is running"]);
+    said.code(1)
+        .has(&["✗ the workload ends, at 60.0", "one's task 100 `one` waits in time to pass"]);
     said.has(&["broken::never_ends::{{closure}}", "crates/bizarro/tests/broken.rs:"]);
 }
 

@@ -5,13 +5,15 @@ use std::num::NonZero;
 use std::path::PathBuf;
 
 use bizarro::supervisor::settings::{
-    DIRECTED, DRIVEN, DRIVEN_FOR_MATRIX, JOBS, MATRIX, PAIRS, RUNS, SEEDS, SWARM_SEED, TIME,
+    DIRECTED, DRIVEN, DRIVEN_FOR_MATRIX, JOBS, MATRIX, PAIRS, RUNS, SEEDS, SWARM_SEED, TIME, Until,
     WATCHDOG,
 };
 use bizarro_record::Plan;
 use clap::{Args, Parser, Subcommand};
 
+use crate::check::Check;
 use crate::exec::Exec;
+use crate::outputs::Outputs;
 
 /// The failure matrix of your distributed system, from the command line.
 #[derive(Clone, PartialEq, Eq, Debug, Parser)]
@@ -43,6 +45,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         search: Search,
         #[command(flatten)]
+        outputs: Outputs,
+        #[command(flatten)]
         build: Build,
     },
     /// Show the failure matrix: every request and reply, each of the eight ways it can fail.
@@ -58,6 +62,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         search: Search,
         #[command(flatten)]
+        outputs: Outputs,
+        #[command(flatten)]
         build: Build,
     },
     /// Make many runs, each with its own random schedule, latencies and faults, and shrink what fails.
@@ -69,12 +75,16 @@ pub(crate) enum Command {
         #[command(flatten)]
         search: Search,
         #[command(flatten)]
+        outputs: Outputs,
+        #[command(flatten)]
         build: Build,
     },
     /// Repeat one run and tell its story.
     Replay(Replay),
     /// Run an unmodified program, dynamically linked, as the only host of a world.
     Exec(Exec),
+    /// Say whether a history, of any system, keeps a promise.
+    Check(Check),
     /// Say which system calls are simulated, and how far.
     Syscalls {
         /// Only calls whose name contains this.
@@ -98,6 +108,17 @@ pub(crate) struct Replay {
     /// Write the run to this file; repeating that tells whether it is still the same run.
     #[arg(long, value_name = "FILE")]
     pub(crate) record: Option<PathBuf>,
+    /// Stop there and say where every task is: a virtual time such as `1.5s`, or a text of an event's line.
+    #[arg(long, value_name = "TIME|EVENT", conflicts_with_all = ["record", "perfetto", "pcapng", "json", "junit"])]
+    pub(crate) until: Option<Until>,
+    /// Write the run to this file as a trace, for ui.perfetto.dev or chrome://tracing.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) perfetto: Option<PathBuf>,
+    /// Write the packets between hosts to this file, for Wireshark and tshark.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pcapng: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) outputs: Outputs,
     #[command(flatten)]
     pub(crate) build: Build,
 }

@@ -23,6 +23,8 @@ pub(crate) struct Test {
     pub(crate) binary: PathBuf,
     /// Directory of its package, in which cargo runs tests.
     pub(crate) directory: PathBuf,
+    /// Where its reports are written.
+    pub(crate) reports: PathBuf,
 }
 
 impl Test {
@@ -69,6 +71,7 @@ fn build_all(build: &Build, filter: Option<&str>) -> Result<Vec<Test>, Failure> 
             .map_err(|error| Failure::bug(format!("{}: {error}", binary.display())))?;
         let found = tests_in(&bytes).into_iter();
         tests.extend(found.map(|name| Test {
+            reports: workspace.target_directory.join("bizarro").join(name.replace("::", "-")),
             name,
             binary: binary.clone(),
             directory: directory.clone(),
@@ -148,7 +151,12 @@ mod tests {
     use super::*;
 
     fn test(name: &str, directory: &str) -> Test {
-        Test { name: name.into(), binary: "/b".into(), directory: directory.into() }
+        Test {
+            name: name.into(),
+            binary: "/b".into(),
+            directory: directory.into(),
+            reports: "/r".into(),
+        }
     }
 
     #[test]

@@ -4,17 +4,19 @@
 use std::fmt::Write;
 use std::io::{BufRead, BufReader, Read, Write as _};
 use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use bizarro::supervisor::settings::{COLOUR, WIDTH};
+use bizarro::supervisor::settings::{COLOUR, REPORT, WIDTH};
 use bizarro::supervisor::signal::Signal;
-use bizarro_report::Exit;
+use bizarro_report::{Exit, PAGE, prepare_folder};
 use console::Term;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::args::Variables;
 use crate::built::Test;
+use crate::outputs::Outputs;
 use crate::{Failure, interrupt};
 
 /// The exits by their codes.
@@ -28,22 +30,35 @@ const EXITS: [Exit; 6] = [
 ];
 
 /// Drives one test after the other; the worst exit counts.
-pub(crate) fn all(tests: &[Test], variables: &Variables) -> Result<Exit, Failure> {
+pub(crate) fn all(
+    tests: &[Test],
+    variables: &Variables,
+    outputs: &Outputs,
+) -> Result<Exit, Failure> {
     interrupt::watch().map_err(interrupt::as_io).map_err(Failure::bug)?;
     let mut exits = Vec::new();
+    let mut done = Vec::new();
+    let mut failure = None;
     for (index, test) in tests.iter().enumerate() {
         if index > 0 {
             println!();
         }
-        exits.push(one(test, variables)?);
-        if interrupt::was_asked() {
+        match one(test, variables) {
+            Ok(exit) => exits.push(exit),
+            Err(why) => failure = Some(why),
+        }
+        done.push(test.clone());
+        if failure.is_some() || interrupt::was_asked() {
             break;
         }
     }
-    Ok(Exit::worst(exits))
+    // What was found before the end is written down, whatever the end was.
+    outputs.write(&done)?;
+    failure.map_or(Ok(Exit::worst(exits)), Err)
 }
 
 fn one(test: &Test, variables: &Variables) -> Result<Exit, Failure> {
+    prepare_folder(&test.reports).map_err(|error| Failure::usage(format!("error: {error}")))?;
     let mut child = start(test, variables)
         .map_err(|error| Failure::bug(format!("{}: {error}", test.binary.display())))?;
     interrupt::arm(child.stdin.take());
@@ -51,12 +66,22 @@ fn one(test: &Test, variables: &Variables) -> Result<Exit, Failure> {
     let before = pass_on(output, &mut Progress::new(&test.name)).map_err(Failure::bug)?;
     let status = child.wait().map_err(Failure::bug)?;
     interrupt::disarm();
+    let page = test.reports.join(PAGE);
+    if page.exists() {
+        println!(" report  {}", from_here(&page).display());
+    }
     exit(status).ok_or_else(|| {
         Failure::bug(format!(
             "{} ended with {status} and no verdict; it wrote:\n{before}",
             test.name
         ))
     })
+}
+
+/// A path as it is typed in this directory.
+fn from_here(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(here).unwrap_or(path).to_path_buf()
 }
 
 fn start(test: &Test, variables: &Variables) -> std::io::Result<Child> {
@@ -71,6 +96,7 @@ fn start(test: &Test, variables: &Variables) -> std::io::Result<Child> {
             "--include-ignored",
         ])
         .envs(variables.iter().map(|(name, value)| (name, value)))
+        .env(REPORT, &test.reports)
         .env(COLOUR, if console::colors_enabled() { "1" } else { "0" })
         .current_dir(&test.directory)
         .stdin(Stdio::piped())

@@ -3,11 +3,15 @@
 
 mod args;
 mod built;
+mod check;
 mod doctor;
 mod drive;
 mod exec;
 mod interrupt;
+mod junit;
 mod names;
+mod outputs;
+mod pcapng;
 mod replay;
 mod scan;
 mod syscalls;
@@ -57,18 +61,24 @@ fn run(command: Command) -> Result<Exit, Failure> {
             }
             Ok(Exit::Held)
         }
-        Command::Run { filter, swarm, search, build } => {
-            drive::all(&built::tests(&build, filter.as_deref())?, &search.for_everything(swarm))
+        Command::Run { filter, swarm, search, outputs, build } => {
+            outputs.prepare()?;
+            let tests = built::tests(&build, filter.as_deref())?;
+            drive::all(&tests, &search.for_everything(swarm), &outputs)
         }
-        Command::Swarm { filter, budget, search, build } => {
-            drive::all(&built::tests(&build, filter.as_deref())?, &budget.variables(&search))
+        Command::Swarm { filter, budget, search, outputs, build } => {
+            outputs.prepare()?;
+            let tests = built::tests(&build, filter.as_deref())?;
+            drive::all(&tests, &budget.variables(&search), &outputs)
         }
-        Command::Matrix { filter, depth, runs, search, build } => {
-            let variables = search.for_matrix(depth, runs);
-            drive::all(&built::tests(&build, filter.as_deref())?, &variables)
+        Command::Matrix { filter, depth, runs, search, outputs, build } => {
+            outputs.prepare()?;
+            let tests = built::tests(&build, filter.as_deref())?;
+            drive::all(&tests, &search.for_matrix(depth, runs), &outputs)
         }
         Command::Replay(wanted) => replay::run(&wanted),
         Command::Exec(wanted) => exec::run(&wanted),
+        Command::Check(wanted) => check::run(&wanted),
         Command::Syscalls { name } => syscalls::report(name.as_deref()),
         Command::Doctor => Ok(doctor::report()),
     }

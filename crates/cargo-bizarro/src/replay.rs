@@ -2,28 +2,71 @@
 
 use std::path::{Path, PathBuf};
 
-use bizarro::supervisor::settings::{DRIVEN, PLAN, RECORD, REPEAT, TRACE};
+use bizarro::supervisor::settings::{
+    CAPTURE, DRIVEN, PERFETTO, PLAN, RECORD, REPEAT, TRACE, UNTIL,
+};
 use bizarro_record::Plan;
-use bizarro_report::{Exit, load};
+use bizarro_report::{Exit, FileError, load, prepare_file, write_file};
 
 use crate::args::{Replay, Variables};
-use crate::{Failure, built, drive};
+use crate::{Failure, built, drive, pcapng};
 
 /// Builds the test and repeats the run.
 pub(crate) fn run(wanted: &Replay) -> Result<Exit, Failure> {
+    wanted.outputs.prepare()?;
+    for path in wanted.files() {
+        prepare_file(path).map_err(|error| Failure::usage(format!("error: {error}")))?;
+    }
     let (test, variables) = match &wanted.plan {
         Some(plan) => (wanted.test.clone(), for_plan(plan)),
         None => for_record(&wanted.test)?,
     };
+    if wanted.until.is_some() && wanted.plan.is_none() {
+        return Err(Failure::usage(
+            "error: `--until` needs a plan\n  = of a record: cargo bizarro replay TEST PLAN --until TIME",
+        ));
+    }
     let test = built::test(&wanted.build, &test)?;
     let mut variables = variables;
     if wanted.trace {
         variables.push((TRACE, "1".to_string()));
     }
+    if let Some(until) = &wanted.until {
+        variables.push((UNTIL, until.to_string()));
+    }
     if let Some(path) = &wanted.record {
         variables.push((RECORD, text(&absolute(path)?)?));
     }
-    drive::all(&[test], &variables)
+    if let Some(path) = &wanted.perfetto {
+        variables.push((PERFETTO, text(&absolute(path)?)?));
+    }
+    let capture = test.reports.join(CAPTURED);
+    if wanted.pcapng.is_some() {
+        variables.push((CAPTURE, text(&capture)?));
+    }
+    let exit = drive::all(&[test], &variables, &wanted.outputs)?;
+    match &wanted.pcapng {
+        Some(path) if capture.exists() => write_packets(&capture, path).map(|()| exit),
+        _ => Ok(exit),
+    }
+}
+
+/// The record from which packets are taken, beside the reports; it is not kept.
+const CAPTURED: &str = "captured.json";
+
+fn write_packets(capture: &Path, path: &Path) -> Result<(), Failure> {
+    let refused = |error: FileError| Failure::usage(format!("error: {error}"));
+    let record = load(capture, None).map_err(refused)?;
+    // What stays behind is overwritten the next time.
+    let _ = std::fs::remove_file(capture);
+    write_file(path, &pcapng::pcapng(&record)).map_err(refused)
+}
+
+impl Replay {
+    /// The files that are written.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        [&self.record, &self.perfetto, &self.pcapng].into_iter().flatten().map(PathBuf::as_path)
+    }
 }
 
 fn for_plan(plan: &Plan) -> Variables {

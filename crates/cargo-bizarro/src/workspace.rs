@@ -1,5 +1,6 @@
 //! Which packages can have Bizarro tests, as `cargo metadata` tells.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde::Deserialize;
@@ -11,6 +12,9 @@ use crate::args::Build;
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
 pub(crate) struct Workspace {
     pub(crate) packages: Vec<Package>,
+    /// Where cargo puts what it builds.
+    #[serde(default)]
+    pub(crate) target_directory: PathBuf,
 }
 
 /// A package.
@@ -110,6 +114,7 @@ mod tests {
                 package("bank", "bizarro", &["bank", "money"]),
                 package("tool", "serde", &["tool"]),
             ],
+            target_directory: PathBuf::new(),
         };
         let found: Vec<_> = workspace.to_build(filter).iter().map(|p| p.name.clone()).collect();
         assert_eq!(found, expected);

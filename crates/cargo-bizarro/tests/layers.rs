@@ -36,7 +36,10 @@ const LAYERS: [(&str, &[&str]); 16] = [
         ],
     ),
     // The kernel is only asked for its table of system calls.
-    ("cargo-bizarro", &["bizarro-record", "bizarro-kernel", "bizarro-report", "bizarro"]),
+    (
+        "cargo-bizarro",
+        &["bizarro-record", "bizarro-check", "bizarro-kernel", "bizarro-report", "bizarro"],
+    ),
     ("conformance", &["bizarro"]),
     ("guests", &["bizarro"]),
     ("guests-jemalloc", &["bizarro", "guests"]),

@@ -47,6 +47,8 @@ fn tests_are_found_run_and_repeated() {
         &["client → server", "deliver reply", "24 cells"],
         "",
     );
+    reports_are_written();
+    what_cannot_be_written_is_refused();
     let plan = "client>server tcp:7 #1 deliver-reply=lost";
     check(&["replay", "careful_client", plan], 0, &["⚡", "the reply was lost", "held"], "");
     check(&["replay", "time_is_virtual", "baseline", "--trace"], 0, &["clock_nanosleep("], "");
@@ -55,6 +57,22 @@ fn tests_are_found_run_and_repeated() {
     check(&["replay", "careful_client", plan, "--record", file], 0, &["held"], "");
     check(&["replay", file], 0, &["⚡", "the reply was lost", "held"], "");
     repeat_what_is_not_of_this_build(file);
+
+    runs_stop_where_they_are_told(plan);
+
+    let packets = concat!(env!("CARGO_TARGET_TMPDIR"), "/packets.pcapng");
+    let trace = concat!(env!("CARGO_TARGET_TMPDIR"), "/trace.json");
+    check(
+        &["replay", "careful_client", plan, "--pcapng", packets, "--perfetto", trace],
+        0,
+        &["held"],
+        "",
+    );
+    let packets = std::fs::read(packets).unwrap();
+    assert_eq!(packets[..4], 0x0A0D_0D0A_u32.to_le_bytes());
+    assert!(packets.windows(15).any(|bytes| bytes == b"lost on the way"));
+    let trace: serde_json::Value = serde_json::from_slice(&std::fs::read(trace).unwrap()).unwrap();
+    assert!(trace["traceEvents"].as_array().unwrap().len() > 20);
 
     let near = "no test is called `worlds::time_is_vitrual`\n  = nearly so called:\n      worlds::time_is_virtual";
     check(&["replay", "worlds::time_is_vitrual", "baseline"], 2, &[], near);
@@ -65,6 +83,81 @@ fn tests_are_found_run_and_repeated() {
         "",
     );
     check(&["run", "no such test"], 2, &[], "no test is called `no such test`");
+}
+
+const JSON: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/report.json");
+const JUNIT: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/junit.xml");
+/// Where reports of tests are written.
+const REPORTS: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/../bizarro");
+
+#[track_caller]
+fn reports_are_written() {
+    let slug = "worlds-a_careful_client_survives_every_fault";
+    let line = format!("/bizarro/{slug}/report.html\n");
+    let options = ["--jobs", "2", "--json", JSON, "--junit", JUNIT];
+    check(&[&["matrix", "careful_client"][..], &options].concat(), 0, &[" report  ", &line], "");
+
+    let json: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(JSON).unwrap()).unwrap();
+    let report = &json["tests"][0];
+    assert_eq!(report["test"], "worlds::a_careful_client_survives_every_fault");
+    assert_eq!(report["summary"]["cells"], 24);
+    assert_eq!(report["runs"][0]["plan"], "baseline");
+    let sent =
+        |event: &serde_json::Value| event["kind"] == "sent" && event["label"] == "tcp:7 #1 reply";
+    assert!(report["runs"][0]["events"].as_array().unwrap().iter().any(sent));
+    // Whoever is struck first, all runs of cells are there.
+    let variants = report["cells"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|cell| cell["variants"].as_array().unwrap());
+    assert!(
+        variants
+            .clone()
+            .all(|variant| variant["skipped"].is_string() || variant["run"].is_number())
+    );
+
+    let xml = std::fs::read_to_string(JUNIT).unwrap();
+    assert_eq!(xml.matches("<testcase ").count(), 24 + 2, "{xml}");
+    let page = std::fs::read_to_string(format!("{REPORTS}/{slug}/report.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>"));
+
+    // A single run has its page, too.
+    let line = "/bizarro/worlds-time_is_virtual/report.html";
+    check(&["replay", "time_is_virtual", "baseline", "--json", JSON], 0, &[line], "");
+}
+
+#[track_caller]
+fn runs_stop_where_they_are_told(plan: &str) {
+    let replay = |until| ["replay", "careful_client", plan, "--until", until];
+    // Long before the client would be done.
+    let waiting = ["stopped at 0.001000 s", "server task ", "client task ", "worlds::"];
+    check(&replay("1ms"), 0, &waiting, "");
+    check(&replay("fault at"), 0, &["the reply was lost on the way", "stopped at 0.012"], "");
+    check(&replay("1h is no time"), 2, &["no event of this run has `1h is no time`"], "");
+    check(&replay("100s"), 0, &["the run was over at "], "");
+}
+
+/// Before anything runs.
+#[track_caller]
+fn what_cannot_be_written_is_refused() {
+    let absent = "error: cannot write /proc/none/report.json: No such file";
+    check(&["matrix", "careful_client", "--json", "/proc/none/report.json"], 2, &[], absent);
+    check(
+        &["replay", "time_is_virtual", "baseline", "--record", "/proc/none/r"],
+        2,
+        &[],
+        "cannot write",
+    );
+    let blocked = format!("{REPORTS}/worlds-time_is_virtual");
+    std::fs::remove_dir_all(&blocked).unwrap();
+    std::fs::write(&blocked, "in the way").unwrap();
+    let said = bizarro(&["run", "time_is_virtual"]);
+    std::fs::remove_file(&blocked).unwrap();
+    assert_eq!(said.code, Some(2), "{}", said.stdout);
+    assert_eq!(said.stdout, "");
+    assert!(said.stderr.contains("worlds-time_is_virtual: File exists"), "{}", said.stderr);
 }
 
 /// A record whose build, test or content is another one.

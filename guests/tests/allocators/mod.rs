@@ -9,6 +9,21 @@ use guests::{SERVERS_ARE_UP, prints};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+/// Blocks that were written and freed come back zeroed where that is asked for, whole or in parts, and grown.
+fn used_blocks_are_zeroed() {
+    const SIZES: [usize; 9] =
+        [100, 30_000, 33_000, 65_536, 70_000, 200_000, 262_144, 300_000, 2_000_000];
+    for round in 0..3 {
+        let written: Vec<Vec<u8>> = SIZES.iter().map(|size| vec![0xa5; *size]).collect();
+        drop(written);
+        let sizes = SIZES.iter().rev().map(|size| size / (round + 1));
+        let zeroed: Vec<Vec<u8>> = sizes.map(|size| vec![0; size]).collect();
+        for block in &zeroed {
+            assert!(block.iter().all(|byte| *byte == 0), "{} bytes, round {round}", block.len());
+        }
+    }
+}
+
 /// Blocks of many sizes, made on one thread and freed on another, and threads that come and go.
 fn churn() {
     let (blocks, received) = mpsc::sync_channel::<Vec<u8>>(16);
@@ -34,6 +49,8 @@ fn churn() {
         maker.join().unwrap();
     }
     println!("{}", consumer.join().unwrap());
+
+    used_blocks_are_zeroed();
 
     let shared: Arc<Mutex<BTreeMap<u32, String>>> = Arc::default();
     for generation in 0..20 {

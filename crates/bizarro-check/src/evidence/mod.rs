@@ -1,8 +1,10 @@
-//! What verdicts rest on, in a form that a small program can check: [`verify`] shares no code with the
-//! checkers.
+//! What verdicts rest on, in a form that a small program can check: [`verify`] and [`Transactions`] share no
+//! code with the checkers.
 
+mod transactions;
 mod verify;
 
+pub use transactions::Transactions;
 pub use verify::{Doubt, verify};
 
 /// What a verdict rests on.

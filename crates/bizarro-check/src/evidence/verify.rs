@@ -249,6 +249,6 @@ fn operation<C, R>(
     found.ok_or_else(|| Doubt::Wrong(format!("there is no operation {index}")))
 }
 
-fn wrong<T>(why: impl Into<String>) -> Result<T, Doubt> {
+pub(super) fn wrong<T>(why: impl Into<String>) -> Result<T, Doubt> {
     Err(Doubt::Wrong(why.into()))
 }

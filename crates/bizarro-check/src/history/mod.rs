@@ -42,6 +42,15 @@ impl<R> Outcome<R> {
             Outcome::Fail | Outcome::Unknown => None,
         }
     }
+
+    /// The same outcome with another reply.
+    pub fn map<R2>(&self, reply: impl FnOnce(&R) -> R2) -> Outcome<R2> {
+        match self {
+            Outcome::Ok(it) => Outcome::Ok(reply(it)),
+            Outcome::Fail => Outcome::Fail,
+            Outcome::Unknown => Outcome::Unknown,
+        }
+    }
 }
 
 /// What clocks said at an event, in nanoseconds, as far as it is known.

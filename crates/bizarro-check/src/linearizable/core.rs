@@ -33,16 +33,23 @@ impl Default for CoreSearch {
 /// What one attempt may take. One that takes more shows nothing.
 const QUOTA: Quota = Quota::Configurations(1 << 16);
 
-/// A core of a part that is violated by the event `until`.
+/// Where a few operations are known to contradict each other, none of them is tried to be spared in a part
+/// with more operations than this: each attempt looks at all.
+const PART_MAX: usize = 1 << 14;
+
+/// A core of a part that is violated by the event `until`; among the operations `known`, where some are known to
+/// contradict each other.
 pub(super) fn find<M: Model>(
     model: &M,
     history: &History<M::Call, M::Reply>,
     part: &[u32],
+    known: Option<&[u32]>,
     until: u32,
     ledger: &Ledger,
     how: CoreSearch,
 ) -> Core {
-    let mut kept: Vec<u32> = part
+    let mut kept: Vec<u32> = known
+        .unwrap_or(part)
         .iter()
         .copied()
         .filter(|index| {
@@ -51,7 +58,8 @@ pub(super) fn find<M: Model>(
         })
         .collect();
     let mut minimal = false;
-    if let CoreSearch::For(time) = how {
+    let few = known.is_none() || part.len() <= PART_MAX;
+    if let (CoreSearch::For(time), true) = (how, few) {
         let ledger = ledger.within(time);
         minimal = shrink(&mut kept, |kept| {
             let role = |index| match kept.binary_search(&index) {

@@ -4,6 +4,7 @@
 
 mod cache;
 mod core;
+mod distinct;
 mod outlook;
 mod prefix;
 mod problem;
@@ -19,8 +20,9 @@ use crate::budget::{Budget, Exhausted, Ledger};
 use crate::evidence::{Evidence, Linearization, NonLinearizable};
 use crate::history::History;
 use crate::model::Model;
+use distinct::Decision;
 use problem::{Problem, Role};
-use search::{Cost, Outcome, search};
+use search::{Cost, Outcome, Quota, Stuck, search};
 
 /// How to check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -105,12 +107,36 @@ where
     let ledger = Ledger::new(&options.budget);
     let parts = parts(model, history);
     let (outcomes, cost) = rounds::run(parts.len(), options.threads.get(), |part, quota| {
-        let problem = Problem::new(model, history, &parts[part], |_| Role::Kept, u32::MAX);
-        search(&problem, &ledger, quota)
+        solve(model, history, &parts[part], u32::MAX, &ledger, quota)
     });
     let verdict = verdict(model, history, &parts, outcomes, &ledger, options.core);
     let Cost { configurations, states } = cost;
     Report { verdict, configurations, states, bytes_peak: ledger.peak_bytes() }
+}
+
+/// Decides on a part up to and with the event `until`: without a search where that can be, else by one.
+fn solve<M: Model>(
+    model: &M,
+    history: &History<M::Call, M::Reply>,
+    part: &[u32],
+    until: u32,
+    ledger: &Ledger,
+    quota: Quota,
+) -> (Outcome, Cost) {
+    let outcome = match distinct::decide(model, history, part, until, ledger) {
+        Ok(None) => {
+            let problem = Problem::new(model, history, part, |_| Role::Kept, until);
+            return search(&problem, ledger, quota);
+        }
+        Ok(Some(Decision::Order(order))) => Outcome::Found(order),
+        Ok(Some(Decision::Contradiction { operations, until })) => Outcome::None(Stuck {
+            rank: 0,
+            prefix: Vec::new(),
+            contradiction: Some((operations, until)),
+        }),
+        Err(what) => Outcome::Exhausted(what),
+    };
+    (outcome, Cost::default())
 }
 
 /// The indices of each part's operations, parts in their order.
@@ -135,9 +161,12 @@ fn verdict<M: Model>(
     let mut exhausted = None;
     for (part, outcome) in parts.iter().zip(outcomes) {
         match outcome {
-            Some(Outcome::None(stuck)) => {
+            Some(Outcome::None(mut stuck)) => {
+                let contradiction = stuck.contradiction.take();
                 let prefix = prefix::longest(model, history, part, stuck, ledger);
-                let core = core::find(model, history, part, prefix.violated_at, ledger, core);
+                let until = contradiction.as_ref().map_or(prefix.violated_at, |(_, until)| *until);
+                let known = contradiction.as_ref().map(|(operations, _)| operations.as_slice());
+                let core = core::find(model, history, part, known, until, ledger, core);
                 let (stuck, longest, prefix) = (prefix.stuck, prefix.longest, prefix.order);
                 return Verdict::Violated(NonLinearizable { stuck, prefix, longest, core });
             }

@@ -9,7 +9,8 @@ use crate::history::History;
 use crate::model::Model;
 
 use super::problem::{Problem, Role};
-use super::search::{Outcome, Quota, Stuck, search};
+use super::search::{Outcome, Quota, Stuck};
+use super::solve;
 
 /// The longest prefix of a part that is known to be linearizable.
 pub(super) struct Prefix {
@@ -43,8 +44,7 @@ pub(super) fn longest<M: Model>(
     let mut stride = 1;
     while good < bad {
         let rank = (good + stride - 1).min(good + (bad - good) / 2);
-        let problem = Problem::new(model, history, part, |_| Role::Kept, end(rank));
-        match search(&problem, ledger, Quota::None).0 {
+        match solve(model, history, part, end(rank), ledger, Quota::None).0 {
             Outcome::Found(found) => {
                 (good, order) = (rank + 1, found);
                 stride *= 2;

@@ -46,6 +46,8 @@ pub(super) struct Stuck {
     pub(super) rank: u32,
     /// A linearization of all that had ended before.
     pub(super) prefix: Vec<u32>,
+    /// Operations that contradict each other, where no search was needed, and the event by which they do.
+    pub(super) contradiction: Option<(Vec<u32>, u32)>,
 }
 
 /// What a search cost.
@@ -190,7 +192,7 @@ impl<'p, 'h, 'l, M: Model> Search<'p, 'h, 'l, M> {
 
     fn stuck(&self) -> Stuck {
         let prefix = self.operations(&self.best_trail);
-        Stuck { rank: self.best_base, prefix }
+        Stuck { rank: self.best_base, prefix, contradiction: None }
     }
 
     /// Whether what the last step changed leaves something out of reach.

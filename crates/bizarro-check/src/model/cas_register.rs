@@ -4,8 +4,8 @@ use std::hash::Hash;
 
 use crate::history::{Outcome, RawCall, Value};
 
-use super::Model;
 use super::raw::{self, FromRaw, Misfit};
+use super::{Model, RegisterUse};
 
 /// A register that can also be set on condition of what it holds.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +69,24 @@ impl<V: Clone + Eq + Hash> Model for CasRegister<V> {
 
     fn observes(&self, call: &Self::Call, reply: Option<&Self::Reply>) -> bool {
         matches!(call, CasRegisterCall::Read) || reply == Some(&CasRegisterReply::Set(false))
+    }
+
+    fn register_use<'c>(
+        &self,
+        call: &'c Self::Call,
+        reply: Option<&'c Self::Reply>,
+    ) -> Option<RegisterUse<'c, V>> {
+        match (call, reply) {
+            (CasRegisterCall::Read, None) => Some(RegisterUse::Read(None)),
+            (CasRegisterCall::Read, Some(CasRegisterReply::Value(seen))) => {
+                Some(RegisterUse::Read(Some(seen)))
+            }
+            (CasRegisterCall::Write(value), None | Some(CasRegisterReply::Written)) => {
+                Some(RegisterUse::Write(value))
+            }
+            (CasRegisterCall::Read | CasRegisterCall::Write(_), Some(_)) => None,
+            (CasRegisterCall::Cas(..), _) => None,
+        }
     }
 }
 

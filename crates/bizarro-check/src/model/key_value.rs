@@ -2,8 +2,8 @@
 
 use crate::history::{Outcome, RawCall, Value};
 
-use super::Model;
 use super::raw::{self, FromRaw, Misfit};
+use super::{Model, RegisterUse};
 
 /// A store with `get`, `put`, `append`, `cas` and `delete`.
 #[derive(Clone, Debug, Default)]
@@ -98,6 +98,23 @@ impl Model for KeyValue {
                 KeyValueReply::Done,
             ) => true,
             _ => false,
+        }
+    }
+
+    fn register_use<'c>(
+        &self,
+        call: &'c KeyValueCall,
+        reply: Option<&'c KeyValueReply>,
+    ) -> Option<RegisterUse<'c, Value>> {
+        match (call, reply) {
+            (KeyValueCall::Get(_), None) => Some(RegisterUse::Read(None)),
+            (KeyValueCall::Get(_), Some(KeyValueReply::Value(seen))) => {
+                Some(RegisterUse::Read(Some(seen)))
+            }
+            (KeyValueCall::Put(_, value), None | Some(KeyValueReply::Done)) => {
+                Some(RegisterUse::Write(value))
+            }
+            _ => None,
         }
     }
 

@@ -4,18 +4,16 @@
 mod append_log;
 mod bank;
 mod cas_register;
+mod container;
 mod counter;
 mod fenced_lock;
 mod key_value;
 mod lease;
 mod multi_register;
 mod mutex;
-mod priority_queue;
-mod queue;
-mod raw;
+pub(crate) mod raw;
 mod register;
 mod set;
-mod stack;
 mod unique_id;
 mod whole;
 
@@ -24,20 +22,39 @@ use std::hash::Hash;
 pub use append_log::{AppendLog, AppendLogCall, AppendLogReply};
 pub use bank::{Bank, BankCall, BankReply, Overdraft};
 pub use cas_register::{CasRegister, CasRegisterCall, CasRegisterReply};
+pub use container::{
+    Container, ContainerCall, ContainerReply, Discipline, Fifo, LeastFirst, Lifo, PriorityQueue,
+    Queue, Stack,
+};
 pub use counter::{Counter, CounterCall, CounterReply};
 pub use fenced_lock::{Expiry, FencedLock, FencedLockCall, FencedLockReply, Tokens};
 pub use key_value::{KeyValue, KeyValueCall, KeyValueReply};
 pub use lease::{Lease, LeaseCall, LeaseReply};
 pub use multi_register::{Access, MultiRegister};
 pub use mutex::{Mutex, MutexCall};
-pub use priority_queue::PriorityQueue;
-pub use queue::{Queue, QueueCall, QueueReply};
 pub use raw::{FromRaw, Misfit};
 pub use register::{Register, RegisterCall, RegisterReply};
 pub use set::{Set, SetCall, SetReply};
-pub use stack::Stack;
 pub use unique_id::{UniqueId, UniqueIdCall};
 pub use whole::Whole;
+
+/// What an operation is to an object that only holds a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RegisterUse<'c, S> {
+    /// It holds this from then on.
+    Write(&'c S),
+    /// It holds this, if the answer is known.
+    Read(Option<&'c S>),
+}
+
+/// What an operation is to a queue. Values are numbers from zero.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum QueueUse {
+    /// This is its last from then on.
+    Put(u32),
+    /// This is its first and leaves it, if the answer is known.
+    Take(Option<u32>),
+}
 
 /// An object, as it behaves when operations come one at a time.
 ///
@@ -141,6 +158,30 @@ pub trait Model {
     fn is_blind(&self, call: &Self::Call, reply: Option<&Self::Reply>) -> bool {
         let _ = (call, reply);
         false
+    }
+
+    /// What this operation is to an object that only holds a value, which is written and read whole and is
+    /// its state. Where all operations are of this sort, and no value is written twice or held first, no
+    /// search is needed. None is always right, and slower; without a reply it has to be some for every call
+    /// for which it is some with one.
+    fn register_use<'c>(
+        &self,
+        call: &'c Self::Call,
+        reply: Option<&'c Self::Reply>,
+    ) -> Option<RegisterUse<'c, Self::State>> {
+        let _ = (call, reply);
+        None
+    }
+
+    /// What each of these operations is to a queue, if this is one and nobody finds it empty: first in, first
+    /// out. Equal values get one number. Where every value is put once, little is searched. None is always
+    /// right, and slower; where it is some, it has to be some for each of the calls without its reply.
+    fn queue_uses(
+        &self,
+        operations: &[(&Self::Call, Option<&Self::Reply>)],
+    ) -> Option<Vec<QueueUse>> {
+        let _ = operations;
+        None
     }
 
     /// A number for the object that a call is about, where one part holds several. Calls with different

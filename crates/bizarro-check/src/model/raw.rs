@@ -46,7 +46,7 @@ impl Misfit {
     }
 
     /// The function is none of these.
-    pub(super) fn function(known: &str, call: &RawCall) -> Misfit {
+    pub(crate) fn function(known: &str, call: &RawCall) -> Misfit {
         Misfit::new(format!("one of the functions {known}"), format!("`{}`", call.function))
     }
 }
@@ -60,7 +60,7 @@ impl fmt::Display for Misfit {
 impl std::error::Error for Misfit {}
 
 /// The outcome, with its reply understood.
-pub(super) fn reply<R>(
+pub(crate) fn reply<R>(
     outcome: &Outcome<Value>,
     understand: impl FnOnce(&Value) -> Result<R, Misfit>,
 ) -> Result<Outcome<R>, Misfit> {
@@ -72,12 +72,12 @@ pub(super) fn reply<R>(
 }
 
 /// A whole number.
-pub(super) fn int(value: &Value) -> Result<i64, Misfit> {
+pub(crate) fn int(value: &Value) -> Result<i64, Misfit> {
     value.int().ok_or_else(|| Misfit::new("a whole number", value))
 }
 
 /// Two values.
-pub(super) fn pair(value: &Value) -> Result<(Value, Value), Misfit> {
+pub(crate) fn pair(value: &Value) -> Result<(Value, Value), Misfit> {
     match value.members() {
         Some([first, second]) => Ok((first.clone(), second.clone())),
         _ => Err(Misfit::new("a list of two values", value)),
@@ -85,12 +85,12 @@ pub(super) fn pair(value: &Value) -> Result<(Value, Value), Misfit> {
 }
 
 /// A list.
-pub(super) fn list(value: &Value) -> Result<Vec<Value>, Misfit> {
+pub(crate) fn list(value: &Value) -> Result<Vec<Value>, Misfit> {
     value.members().map(<[Value]>::to_vec).ok_or_else(|| Misfit::new("a list", value))
 }
 
 /// A truth value.
-pub(super) fn truth(value: &Value) -> Result<bool, Misfit> {
+pub(crate) fn truth(value: &Value) -> Result<bool, Misfit> {
     match value {
         Value::Bool(truth) => Ok(*truth),
         _ => Err(Misfit::new("true or false", value)),

@@ -4,8 +4,8 @@ use std::hash::Hash;
 
 use crate::history::{Outcome, RawCall, Value};
 
-use super::Model;
 use super::raw::{self, FromRaw, Misfit};
+use super::{Model, RegisterUse};
 
 /// A register.
 #[derive(Clone, Debug, Default)]
@@ -66,6 +66,23 @@ impl<V: Clone + Eq + Hash> Model for Register<V> {
 
     fn observes(&self, call: &Self::Call, _: Option<&Self::Reply>) -> bool {
         matches!(call, RegisterCall::Read)
+    }
+
+    fn register_use<'c>(
+        &self,
+        call: &'c Self::Call,
+        reply: Option<&'c Self::Reply>,
+    ) -> Option<RegisterUse<'c, V>> {
+        match (call, reply) {
+            (RegisterCall::Read, None) => Some(RegisterUse::Read(None)),
+            (RegisterCall::Read, Some(RegisterReply::Value(seen))) => {
+                Some(RegisterUse::Read(Some(seen)))
+            }
+            (RegisterCall::Write(value), None | Some(RegisterReply::Written)) => {
+                Some(RegisterUse::Write(value))
+            }
+            (RegisterCall::Read | RegisterCall::Write(_), Some(_)) => None,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -151,10 +152,12 @@ impl Inode {
 }
 
 /// All inodes of a host, by number.
+///
+/// A copy shares the nodes until one of the two changes them: every run begins with a copy of the same disks.
 #[derive(Clone, Default)]
 pub(super) struct Nodes {
     /// A number is a position plus [`FIRST`]; freed positions stay empty, which costs eight bytes each.
-    table: Vec<Option<Box<Inode>>>,
+    table: Vec<Option<Rc<Inode>>>,
 }
 
 /// The number of the first inode, which is the root directory's: 2, as on ext4.
@@ -172,7 +175,7 @@ impl Nodes {
     /// Keeps `inode` under a new number.
     pub(super) fn add(&mut self, inode: Inode) -> Ino {
         let ino = self.next();
-        self.table.push(Some(Box::new(inode)));
+        self.table.push(Some(Rc::new(inode)));
         ino
     }
 
@@ -189,7 +192,7 @@ impl Nodes {
     /// The node, to be changed.
     pub(super) fn get_mut(&mut self, ino: Ino) -> &mut Inode {
         match self.table.get_mut(index(ino)) {
-            Some(Some(inode)) => inode,
+            Some(Some(inode)) => Rc::make_mut(inode),
             _ => panic!("inode {} is gone", ino.0),
         }
     }
@@ -197,7 +200,7 @@ impl Nodes {
     /// Forgets the node and gives it back.
     pub(super) fn remove(&mut self, ino: Ino) -> Inode {
         match self.table[index(ino)].take() {
-            Some(inode) => *inode,
+            Some(inode) => Rc::unwrap_or_clone(inode),
             None => panic!("inode {} is gone already", ino.0),
         }
     }
@@ -210,7 +213,7 @@ impl Nodes {
 
     /// All nodes that there are.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Inode> {
-        self.table.iter_mut().filter_map(|slot| slot.as_deref_mut())
+        self.table.iter_mut().filter_map(|slot| slot.as_mut().map(Rc::make_mut))
     }
 }
 

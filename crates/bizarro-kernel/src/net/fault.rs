@@ -26,7 +26,7 @@ use super::barrier::Wall;
 use super::body::put_error_into;
 use super::exchange::{Connection, Mark, Piece, Side};
 use super::socket::{Proto, SockId};
-use super::tcp::{HELD, Segment, What};
+use super::tcp::{Segment, What};
 use super::{Cx, Deadly, HostFault, Net, Wake};
 use crate::errno::Errno;
 
@@ -167,7 +167,7 @@ impl Net {
             }
         }
         if !data.is_empty() {
-            let segment = Segment { data, arrives: HELD, message: 0, mark, what: What::Data };
+            let segment = Segment::new(data, mark, What::Data);
             self.tcp_queue(cx, id, segment);
         }
         if matches!(blow, Blow::Sever) {

@@ -37,6 +37,7 @@ mod addr;
 mod barrier;
 mod body;
 mod calls;
+mod capture;
 mod control;
 mod conversation;
 mod dns;

@@ -73,11 +73,17 @@ pub(super) struct Segment {
     /// Its part in an exchange.
     pub(super) mark: Mark,
     pub(super) what: What,
+    /// Bytes that were sent before it.
+    pub(super) offset: u64,
 }
 
 impl Segment {
     pub(super) fn sign(what: What) -> Segment {
-        Segment { data: Vec::new(), arrives: HELD, message: 0, mark: Mark::NONE, what }
+        Segment::new(Vec::new(), Mark::NONE, what)
+    }
+
+    pub(super) fn new(data: Vec<u8>, mark: Mark, what: What) -> Segment {
+        Segment { data, arrives: HELD, message: 0, mark, what, offset: 0 }
     }
 
     pub(super) fn is_in_air(&self) -> bool {

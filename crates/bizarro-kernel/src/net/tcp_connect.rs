@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use core::net::IpAddr;
 
+use bizarro_record::packet::Sign;
 use bizarro_record::{Event, Nanos};
 
 use super::addr::{Endpoint, Route, SockAddr};
@@ -150,8 +151,10 @@ impl Net {
         tcp.syns += 1;
         let timeout = syn_timeout(tcp.syns);
         cx.later(cx.now + timeout, Later::SynTimer(id));
+        let (local, remote) = (tcp.local, tcp.remote);
         let fate = self.carry(cx, host, peer_host, 0);
         self.show_sign(cx, host, peer_host, "syn", fate);
+        cx.show_sign_packet((host, local), (peer_host, remote), fate, Sign::Syn);
         if let Fate::Arrives(at) = fate {
             cx.later(at, Later::Syn(id));
         }
@@ -231,8 +234,10 @@ impl Net {
         if tcp.path == Path::Loopback {
             return self.tcp_rst_arrives(cx, client);
         }
+        let (local, remote) = (tcp.local, tcp.remote);
         let fate = self.carry(cx, peer_host, host, 0);
         self.show_sign(cx, peer_host, host, "rst", fate);
+        cx.show_sign_packet((peer_host, remote), (host, local), fate, Sign::Rst);
         if let Fate::Arrives(at) = fate {
             cx.later(at, Later::Reset(client));
         }
@@ -244,7 +249,10 @@ impl Net {
         if tcp.path == Path::Loopback {
             return self.tcp_syn_ack_arrives(cx, client, child);
         }
-        match self.carry(cx, host, peer_host, 0) {
+        let (local, remote) = (tcp.local, tcp.remote);
+        let fate = self.carry(cx, host, peer_host, 0);
+        cx.show_sign_packet((host, local), (peer_host, remote), fate, Sign::SynAck);
+        match fate {
             Fate::Arrives(at) => cx.later(at, Later::SynAck { client, child }),
             Fate::Lost => cx.later(cx.now + HALF_OPEN_TIMEOUT, Later::HalfOpen(child)),
         }

@@ -1,5 +1,6 @@
 //! Segments on their way: from the sender's queue over the link into the receiver's queue.
 
+use bizarro_record::packet::Sign;
 use bizarro_record::{Event, Nanos};
 
 use super::exchange::Mark;
@@ -41,6 +42,7 @@ impl Net {
             return self.tcp_swallow(cx, id, segment);
         }
         let length = segment.data.len();
+        segment.offset = tcp.sent_bytes;
         tcp.sent_bytes += length as u64;
         let is_data = segment.what == What::Data;
         let must_wait = tcp.held > 0 || is_data && !self.tcp_has_window(id);
@@ -102,6 +104,11 @@ impl Net {
                 tcp.last_arrival
             }
         };
+        if cx.observer.wants_packets() {
+            let (source, destination) = (tcp.local, tcp.remote);
+            let arrives = segment.is_in_air().then_some(segment.arrives);
+            cx.show_segment((from, source), (to, destination), arrives, segment);
+        }
     }
 
     /// Shows the first segment of a message, and the signs, to the observer.
@@ -369,12 +376,14 @@ impl Net {
     pub(super) fn tcp_answer_rst(&mut self, cx: &mut Cx<'_>, to: SockId) {
         let Some((base, tcp)) = self.tcp(to) else { return };
         let (host, peer_host) = (base.host, tcp.peer_host);
+        let (local, remote) = (tcp.local, tcp.remote);
         match tcp.path {
             Path::Loopback => self.tcp_rst_arrives(cx, to),
             Path::Dark => {}
             Path::Link => {
                 let fate = self.carry(cx, peer_host, host, 0);
                 self.show_sign(cx, peer_host, host, "rst", fate);
+                cx.show_sign_packet((peer_host, remote), (host, local), fate, Sign::Rst);
                 if let Fate::Arrives(at) = fate {
                     cx.later(at, Later::Reset(to));
                 }

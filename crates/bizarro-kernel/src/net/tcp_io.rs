@@ -4,7 +4,7 @@ use super::calls::{Received, Source};
 use super::exchange::Mark;
 use super::options::Opt;
 use super::socket::{Base, Pool, RCV_SHUTDOWN, SEND_SHUTDOWN, SockId};
-use super::tcp::{HELD, SEGMENT, Segment, State, Tcp, What, receive_window};
+use super::tcp::{SEGMENT, Segment, State, Tcp, What, receive_window};
 use super::{Cx, Net};
 use crate::errno::Errno;
 
@@ -99,8 +99,7 @@ impl Net {
     ) -> Result<(), Errno> {
         let (_, tcp) = self.tcp(id).ok_or(Errno::EBADF)?;
         if tcp.path == super::tcp::Path::Loopback {
-            let segment =
-                Segment { data, arrives: HELD, message: 0, mark: Mark::NONE, what: What::Data };
+            let segment = Segment::new(data, Mark::NONE, What::Data);
             self.tcp_queue(cx, id, segment);
             return Ok(());
         }

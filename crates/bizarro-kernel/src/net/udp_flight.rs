@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use bizarro_record::Event;
+use bizarro_record::packet::Payload;
 
 use super::addr::{Endpoint, RESOLVER};
 use super::fault::Outcome;
@@ -77,6 +78,10 @@ impl Net {
             let label = self.exchanges.label(mark);
             let bytes = datagram.data.len() as u32;
             cx.show(from_host, Event::Sent { message, to: to_host, bytes, label });
+        }
+        if cx.observer.wants_packets() {
+            let payload = Payload::Datagram { data: datagram.data.clone() };
+            cx.show_packet((from_host, datagram.from), to, fate, payload);
         }
         match fate {
             Fate::Arrives(at) => {

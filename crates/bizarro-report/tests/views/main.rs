@@ -49,6 +49,7 @@ fn check(actual: String, expected: Expect) {
 
 mod differences;
 mod matrices;
+mod stopped;
 mod stories;
 
 /// Every command that a view prints is one that a shell and the command line understand, and names a

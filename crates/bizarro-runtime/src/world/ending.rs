@@ -28,8 +28,8 @@ pub(super) fn go_back_to_root(from: *mut Context) -> ! {
 
 /// Finds out where the tasks are, by letting each look for itself.
 fn look_at_tasks(ending: &mut Ending) {
-    /// Enough to see what is going on.
-    const TASKS_MAX: usize = 32;
+    /// Enough to see what is going on in a world of many threads; each stack takes time to walk.
+    const TASKS_MAX: usize = 256;
     let (Ending::Deadline { tasks } | Ending::Deadlock { tasks }) = ending else { return };
     let hosts = the_world().kernel.hosts.iter();
     let ids: Vec<TaskId> = hosts.flat_map(|host| host.process.tasks.iter().copied()).collect();

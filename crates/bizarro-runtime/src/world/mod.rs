@@ -18,7 +18,7 @@ use crate::guest::Guest;
 use crate::recorder::Recorder;
 use crate::switch::{self, Context};
 use crate::trap::{self, Frame};
-use crate::{backtrace, image, raw};
+use crate::{backtrace, image, raw, rewrite};
 
 mod ending;
 mod run;
@@ -114,34 +114,44 @@ pub fn timestamp() -> u64 {
 
 /// A call that reached the shared object without a trap: it goes on as it is, or, where hooks are off, by the trap.
 #[inline]
-pub fn enter_by_hook(number: u64, args: [u64; 6]) -> u64 {
+pub fn enter_by_hook(number: u64, args: &Args) -> u64 {
     // SAFETY: a plain word.
     if unsafe { HOOKS } == Hooks::Off && is_armed() && !in_kernel() {
         return trapped_call(number, args);
     }
-    enter(number, args, Via::Hook, None)
+    enter::<false>(number, args, Via::Hook, None)
+}
+
+/// As [`enter_by_hook`], from an instruction that was a system call: vector registers stay as they are.
+#[inline]
+pub fn enter_rewritten(number: u64, args: &Args) -> u64 {
+    // SAFETY: a plain word.
+    if unsafe { HOOKS } == Hooks::Off && is_armed() && !in_kernel() {
+        return trapped_call(number, args);
+    }
+    enter::<true>(number, args, Via::Hook, None)
 }
 
 /// A call whose registers matter: it goes on by the trap.
-pub fn enter_by_trap(number: u64, args: [u64; 6]) -> u64 {
+pub fn enter_by_trap(number: u64, args: &Args) -> u64 {
     if is_armed() && !in_kernel() { trapped_call(number, args) } else { outside(number, args) }
 }
 
 /// A system-call instruction that is not in `bizarro_text`, so that it is trapped.
 #[cold]
-fn trapped_call(number: u64, args: [u64; 6]) -> u64 {
+fn trapped_call(number: u64, args: &Args) -> u64 {
     let result: u64;
     // SAFETY: the call is the guest's, and the trap handles it as one.
     unsafe {
         core::arch::asm!(
             "syscall",
             inlateout("rax") number => result,
-            in("rdi") args[0],
-            in("rsi") args[1],
-            in("rdx") args[2],
-            in("r10") args[3],
-            in("r8") args[4],
-            in("r9") args[5],
+            in("rdi") args.0[0],
+            in("rsi") args.0[1],
+            in("rdx") args.0[2],
+            in("r10") args.0[3],
+            in("r8") args.0[4],
+            in("r9") args.0[5],
             out("rcx") _,
             out("r11") _,
         );
@@ -149,24 +159,30 @@ fn trapped_call(number: u64, args: [u64; 6]) -> u64 {
     result
 }
 
-/// Makes a system call of the current task: returns what the guest's `rax` shows, whenever that is.
+/// Makes a system call of the current task: returns what the guest's `rax` shows, whenever that is. `KEEP`: with vector
+/// registers as they are; else the caller keeps them.
 #[inline]
-pub fn enter(number: u64, args: [u64; 6], via: Via, mut frame: Option<&mut Frame>) -> u64 {
+pub fn enter<const KEEP: bool>(
+    number: u64,
+    args: &Args,
+    via: Via,
+    mut frame: Option<&mut Frame>,
+) -> u64 {
     if !is_armed() || in_kernel() {
         return outside(number, args);
     }
     set_in_kernel(true);
     let result = loop {
         let world = the_world();
-        match world.kernel.call(&mut world.guest, number, Args(args), via) {
+        match world.kernel.call(&mut world.guest, number, args, via) {
             Flow::Return(value) => {
                 if world.kernel.attention() {
-                    deliver_signals(frame.as_deref_mut());
+                    keep::<KEEP>(|| deliver_signals(frame.as_deref_mut()));
                 }
                 break value;
             }
-            Flow::Again => switch_away(),
-            Flow::Restart => deliver_signals(frame.as_deref_mut()),
+            Flow::Again => keep::<KEEP>(switch_away),
+            Flow::Restart => keep::<KEEP>(|| deliver_signals(frame.as_deref_mut())),
             Flow::Gone => leave_for_good(),
             Flow::Cloned(cloned) => break make_thread(&cloned, frame.as_deref()),
         }
@@ -175,14 +191,19 @@ pub fn enter(number: u64, args: [u64; 6], via: Via, mut frame: Option<&mut Frame
     result
 }
 
+#[inline]
+fn keep<const KEEP: bool>(f: impl FnOnce()) {
+    if KEEP { rewrite::keeping_vectors(f) } else { f() }
+}
+
 /// A call of the process around a world: of the test function that describes it, or of whoever looks at its end.
 #[cold]
-fn outside(number: u64, args: [u64; 6]) -> u64 {
+fn outside(number: u64, args: &Args) -> u64 {
     if number == libc::SYS_getrandom as u64 {
-        return same_bytes_every_time(args[0], args[1]);
+        return same_bytes_every_time(args.0[0], args.0[1]);
     }
     // SAFETY: outside a world this is what the C library would have done.
-    unsafe { raw::call(number as i64, args.map(|word| word as usize)) as u64 }
+    unsafe { raw::call(number as i64, args.0.map(|word| word as usize)) as u64 }
 }
 
 /// Random bytes for the description of a world: a `HashMap` that a closure captures has to have the same order in

@@ -4,9 +4,10 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bizarro_fault::PlanDecider;
+use bizarro_kernel::fs::Fs;
 use bizarro_kernel::host::HostId;
 use bizarro_kernel::kernel::{Command, Kernel, Next};
-use bizarro_record::{Ending, Hooks, RunRequest};
+use bizarro_record::{Ending, Hooks, RunRequest, WorldSpec};
 
 use super::ending::{finish, write_ending};
 use super::start::{free_memory, start_host, tear_down};
@@ -43,23 +44,37 @@ pub fn run(request: RunRequest) -> i32 {
         start_trap(Images::PerHost);
     }
     let status = write_ending(run_tasks());
-    for host in 0..hosts as u16 {
-        free_memory(HostId(host));
-    }
+    free_memory(0..hosts as u16);
     // SAFETY: nobody has a reference to the world: all guests have gone, and this is the root task.
     unsafe { drop(Box::from_raw(core::ptr::replace(&raw mut WORLD, core::ptr::null_mut()))) };
     status
+}
+
+/// The hosts' disks before the run. Those of the world that this process ran last are kept: making them anew takes
+/// longer than many a call.
+fn disks(spec: &WorldSpec) -> Vec<Fs> {
+    static mut KEPT: Option<(WorldSpec, Vec<Fs>)> = None;
+    // SAFETY: one kernel thread, and no other reference to it lives.
+    let kept = unsafe { &mut *(&raw mut KEPT) };
+    match kept {
+        Some((of, disks)) if of == spec => disks.clone(),
+        _ => {
+            let disks = Kernel::disks(spec, &mut RealFiles);
+            kept.insert((spec.clone(), disks)).1.clone()
+        }
+    }
 }
 
 /// Makes the world of this process.
 pub fn create(request: RunRequest, forward: Forward) {
     let started = raw::monotonic();
     let hooks = request.hooks;
-    let mut recorder = Recorder::new(request.trace_fd, forward);
+    let mut recorder = Recorder::new(request.trace_fd, request.messages, forward);
     let observer = Box::new(Handle(&raw mut *recorder));
     let hosts: Vec<&str> = request.world.hosts.iter().map(|host| host.name.as_str()).collect();
     let decider = Box::new(PlanDecider::new(&request.plan, &hosts));
-    let kernel = Kernel::new(&request.world, decider, observer, Box::new(RealFiles));
+    let disks = disks(&request.world);
+    let kernel = Kernel::new(&request.world, disks, decider, observer, Box::new(RealFiles));
     let world = World {
         kernel,
         recorder,

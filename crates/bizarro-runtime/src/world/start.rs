@@ -3,15 +3,16 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ffi::c_void;
+use core::ops::Range;
 
 use bizarro_kernel::host::HostId;
 
 use super::{context, set_in_kernel, slot, the_world};
-use crate::{guest_heap, image, raw, switch};
+use crate::{guest_heap, image, raw, switch, touched};
 
 /// Starts a host's program: the guest's own pthread_create makes its first thread, on the host.
 pub(super) fn start_host(host: HostId) {
-    free_memory(host);
+    free_memory(host.0..host.0 + 1);
     let world = the_world();
     let spec = &world.request.world.hosts[usize::from(host.0)];
     let entry = spec.entry;
@@ -23,7 +24,7 @@ pub(super) fn start_host(host: HostId) {
     let boot = world.kernel.begin_boot(host);
     context(world, boot);
     image::switch_to(slot(host));
-    let code = with_boot_thread(host, || {
+    let code = with_boot_thread(|| {
         let mut thread: libc::pthread_t = 0;
         // SAFETY: the attributes are initialised before they are used; `host_main` is a thread's function.
         unsafe {
@@ -53,24 +54,16 @@ pub(super) fn start_host(host: HostId) {
 /// area for restartable sequences behind it.
 const BELOW: usize = 0x1000;
 const ABOVE: usize = 0xa00;
+/// Where it lies: far from where Linux and the usual allocators place anything.
+const BOOT_ROOM: usize = 0x3000_0000_0000;
 
 /// Runs guest code on a thread of the host that exists only for this: a copy of the outside's thread control
 /// block with fresh thread-local data.
-fn with_boot_thread<R>(host: HostId, f: impl FnOnce() -> R) -> R {
+fn with_boot_thread<R>(f: impl FnOnce() -> R) -> R {
     let outer = switch::thread_pointer();
     let (template, len) = image::thread_local();
     let below = (len + BELOW).next_multiple_of(4096);
-    let room = below + ABOVE + 4096;
-    let world = the_world();
-    let windows = bizarro_kernel::seams::GuestMemory::pages(&mut world.guest);
-    let prot = libc::PROT_READ | libc::PROT_WRITE;
-    let at = match windows.map(host.0, None, room.next_multiple_of(4096) as u64, prot) {
-        Ok(at) => at as usize,
-        Err(error) => {
-            raw::complain(format_args!("no room for host {}: {error}", host.0));
-            raw::exit(crate::OUR_BUG);
-        }
-    };
+    let at = boot_room(below + ABOVE + 4096);
     let boot = at + below + outer % 4096 % 64;
     let copied = below.min(len + 0x200);
     // SAFETY: the new pages have room for all that is copied, and the outside's thread control block is longer.
@@ -92,6 +85,23 @@ fn with_boot_thread<R>(host: HostId, f: impl FnOnce() -> R) -> R {
     // SAFETY: back to what it was.
     unsafe { switch::set_thread_pointer(outer) };
     result
+}
+
+/// Zeroed memory for the boot thread of whichever host starts, always the same: address.
+fn boot_room(len: usize) -> usize {
+    static mut LEN: usize = 0;
+    // SAFETY: one kernel thread; nobody uses the room between two starts, nor the addresses around it.
+    unsafe {
+        if len > LEN {
+            if raw::map(Some(BOOT_ROOM), len, libc::PROT_READ | libc::PROT_WRITE).is_err() {
+                raw::complain(format_args!("no room to start hosts ({len} bytes)"));
+                raw::exit(crate::OUR_BUG);
+            }
+            LEN = len;
+        }
+        touched::clear(BOOT_ROOM, BOOT_ROOM + len);
+    }
+    BOOT_ROOM
 }
 
 /// First function of a host's first thread: what the C library's start code and `main` do in a new process.
@@ -145,13 +155,13 @@ pub(super) fn tear_down(host: HostId) {
     image::reset(slot(host));
 }
 
-/// Frees what is left of a host's earlier process.
-pub(super) fn free_memory(host: HostId) {
+/// Frees what is left of these hosts' processes.
+pub(super) fn free_memory(hosts: Range<u16>) {
     let world = the_world();
-    // SAFETY: no task of the host runs: its process has not begun, or has gone, or the run has ended. This is the
-    // root's stack.
+    // SAFETY: no task of the hosts runs: their processes have not begun, or have gone, or the run has ended. This is
+    // the root's stack.
     unsafe {
-        world.guest.windows.tear_down(host.0);
-        guest_heap::tear_down(slot(host));
+        world.guest.windows.tear_down(hosts.clone());
+        guest_heap::tear_down(slot(HostId(hosts.start))..slot(HostId(hosts.end)));
     }
 }

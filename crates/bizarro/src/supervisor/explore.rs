@@ -10,11 +10,13 @@ use bizarro_explore::{
     verdict,
 };
 use bizarro_record::{Plan, RunRecord};
-use bizarro_report::{Exit, FileError, Look, load, replay_command, save};
+use bizarro_report::{Exit, FileError, Look, load, replay_command, save, trace, write_file};
 
 use super::admissible::objection;
 use super::build_id::build_id;
+use super::keep::{Keep, Keeping};
 use super::regressions::{FOLDER, Regressions};
+use super::reports::Reports;
 use super::runner::{TestCase, WorldRunner};
 use super::session::Conclusion;
 use super::settings::Settings;
@@ -81,10 +83,31 @@ fn told_run(
     let mut named = record.clone();
     Symbols::own().name_record(&mut named);
     let verdict = verdict(&named, baseline.as_ref());
+    if let Some(path) = &settings.perfetto {
+        write_file(path, trace(&named, &verdict).as_bytes()).map_err(usage)?;
+    }
+    if let Some(path) = &settings.capture {
+        save(&captured(&mut runner, &record)?, path).map_err(usage)?;
+    }
     let story = bizarro_report::story(&named, &verdict, baseline.as_ref(), look);
     let fingerprint = format!("\nfingerprint {:016x}\n", record.fingerprint);
     let text = calls + &fingerprint + &story;
-    Ok((record, Conclusion { text, exit: Exit::of_verdict(&verdict) }))
+    let conclusion = Conclusion { text, exit: Exit::of_verdict(&verdict) };
+    let report = Reports::of_run(baseline, named);
+    Ok((record, report.write(test, settings, conclusion)))
+}
+
+/// The same run once more, with its packets.
+fn captured(runner: &mut WorldRunner, record: &RunRecord) -> Result<RunRecord, RunnerError> {
+    let captured = runner.run_captured(&record.plan)?;
+    match captured.fingerprint == record.fingerprint {
+        true => Ok(captured),
+        false => Err(RunnerError::Usage(format!(
+            "error: the run whose packets were to be written is another one: the test is not deterministic\n  \
+             = how two runs of it differ: cargo bizarro run {}",
+            record.test
+        ))),
+    }
 }
 
 fn usage(error: FileError) -> RunnerError {
@@ -137,7 +160,9 @@ pub(crate) fn everything(
     voice: &mut Voice,
 ) -> Result<Conclusion, RunnerError> {
     let seeds = settings.seeds.unwrap_or(wanted.seeds);
-    let mut runners = runners(test, settings.jobs);
+    let keep = Keep::for_reports(settings.report.is_some());
+    let mut runners = runners(test, settings.jobs, &keep);
+    let mut reports = Reports::default();
     let mut told = Told::new(&test.name, *voice);
     // What is known to be wrong on purpose is no regression.
     let regressions = match settings.regressions && test.must_break.is_empty() && !test.must_differ
@@ -161,7 +186,7 @@ pub(crate) fn everything(
         let mut report = matrix(&mut runners, options, voice)?;
         Symbols::own().name_findings(&mut report.findings);
         told.matrix(&report);
-        report.baseline
+        reports.matrix(report).clone()
     } else {
         let (baseline, difference) = self_check(&mut *runners[0], &Plan::default())?;
         told.baseline(&baseline);
@@ -172,9 +197,16 @@ pub(crate) fn everything(
         baseline
     };
     if seeds > 0 && told.may_go_on {
-        let mut report = schedules(&mut runners, seeds.into(), Repeat::EveryRun, voice)?;
-        Symbols::own().name_findings(&mut report.findings);
-        told.schedules(&report, &baseline);
+        match schedules(&mut runners, seeds.into(), Repeat::EveryRun, voice) {
+            Ok(mut report) => {
+                Symbols::own().name_findings(&mut report.findings);
+                told.schedules(&report, &baseline);
+                reports.schedules(report);
+            }
+            // What the matrix found is told all the same.
+            Err(RunnerError::Interrupted) => told.exits.push(Exit::Inconclusive),
+            Err(error) => return Err(error),
+        }
     }
     if let Some(options) = swarm_options(test, wanted, settings)
         && told.may_go_on
@@ -186,8 +218,9 @@ pub(crate) fn everything(
     if let Some(regressions) = regressions {
         told.text += &regressions.add(told.failing.iter());
     }
+    reports.all(baseline, &told.properties, keep);
     let broken = std::mem::take(&mut told.broken);
-    let conclusion = told.conclude();
+    let conclusion = reports.write(test, settings, told.conclude());
     Ok(match voice {
         Voice::Libtest if test.must_differ => nondeterminism(test, conclusion),
         Voice::Libtest if !test.must_break.is_empty() => canary(test, &broken, conclusion),
@@ -250,8 +283,8 @@ fn canary(test: &TestCase, broken: &BTreeSet<String>, conclusion: Conclusion) ->
     }
 }
 
-fn runners(test: &Arc<TestCase>, jobs: u32) -> Vec<Box<dyn Runner + Send>> {
-    let runner = || Box::new(WorldRunner::new(test.clone())) as Box<dyn Runner + Send>;
+fn runners(test: &Arc<TestCase>, jobs: u32, keep: &Keep) -> Vec<Box<dyn Runner + Send>> {
+    let runner = || Box::new(Keeping::new(test.clone(), keep)) as Box<dyn Runner + Send>;
     (0..jobs).map(|_| runner()).collect()
 }
 

@@ -15,6 +15,8 @@ pub mod exec;
 #[cfg(worlds)]
 mod explore;
 #[cfg(worlds)]
+mod keep;
+#[cfg(worlds)]
 mod launch;
 #[cfg(worlds)]
 mod process;
@@ -23,13 +25,18 @@ pub(crate) mod protocol;
 #[cfg(worlds)]
 mod regressions;
 #[cfg(worlds)]
+mod reports;
+#[cfg(worlds)]
 pub(crate) mod runner;
 #[cfg(worlds)]
 mod session;
 pub mod settings;
 pub mod signal;
 #[cfg(worlds)]
+mod stopped;
+#[cfg(worlds)]
 mod symbols;
+mod until;
 #[cfg(worlds)]
 mod voice;
 #[cfg(worlds)]

@@ -10,13 +10,13 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use bizarro_record::{Plan, RunRecord, WorldSpec};
+use bizarro_record::{RunRecord, Trace, WorldSpec};
 
 use super::launch::{Group, Launch, memory_file};
 use super::protocol::{
     Command, Done, Hello, WORLD_ENV, WORLD_WITHOUT_HOOKS, fd, read_record, write_frame,
 };
-use super::settings::{HOOKS, Trace};
+use super::settings::HOOKS;
 use super::watchdog::{FrameReader, Waited};
 
 /// How much of a world process's own output is shown where it died.
@@ -126,6 +126,8 @@ impl WorldProcess {
             environment: [(WORLD_ENV.to_string(), hooks().to_string())]
                 .into_iter()
                 .chain([("RUST_BACKTRACE".to_string(), "1".to_string())])
+                // Else each host looks the same symbols up when it first calls them, in every run.
+                .chain([("LD_BIND_NOW".to_string(), "1".to_string())])
                 .chain(environment)
                 .collect(),
             descriptors: vec![
@@ -148,12 +150,11 @@ impl WorldProcess {
     }
 
     /// Makes one run, in at most `limit` of real time.
-    pub(crate) fn run(&mut self, plan: &Plan, trace: Trace, limit: Duration) -> io::Result<Ran> {
-        self.forget_last_run()?;
+    pub(crate) fn run(&mut self, command: &Command, limit: Duration) -> io::Result<Ran> {
+        self.forget_last_run(command.trace)?;
         let said_before = self.output.metadata()?.len();
-        let command = Command { plan: plan.clone(), trace };
         // A world process that is gone cannot take the command; waiting for its answer tells why.
-        let _ = write_frame(&mut self.commands, &command);
+        let _ = write_frame(&mut self.commands, command);
         let (record, process) = match self.results.next(limit)? {
             Waited::Frame(Done::Ended(status)) => {
                 let process = ended(ExitStatus::from_raw(status));
@@ -180,16 +181,24 @@ impl WorldProcess {
                 (Err(why), Afterwards::Gone)
             }
         };
-        Ok(Ran { record, trace: read_all(&self.trace, 0)?, process })
+        let trace = match command.trace {
+            Trace::On => read_all(&self.trace, 0)?,
+            Trace::Off => String::new(),
+        };
+        Ok(Ran { record, trace, process })
     }
 
     /// The processes share one position in each file, so both are set back here.
-    fn forget_last_run(&mut self) -> io::Result<()> {
-        for file in [&mut self.record, &mut self.trace] {
+    fn forget_last_run(&mut self, trace: Trace) -> io::Result<()> {
+        let forget = |file: &mut File| {
             file.set_len(0)?;
-            file.rewind()?;
+            file.rewind()
+        };
+        forget(&mut self.record)?;
+        match trace {
+            Trace::On => forget(&mut self.trace),
+            Trace::Off => Ok(()),
         }
-        Ok(())
     }
 
     /// The end of what the process has written since `from`, as the end of a sentence.

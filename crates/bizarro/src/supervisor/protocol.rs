@@ -1,19 +1,18 @@
 //! What supervisor and world process say to each other.
 //!
-//! Two pipes carry frames: the length of a value's postcard, eight bytes little-endian, and the
-//! postcard. The world process says [`Hello`] once; then each [`Command`] is answered by one [`Done`].
+//! Two pipes carry frames, see `bizarro_record::serve`. The world process says [`Hello`] once; then each [`Command`] is
+//! answered by one [`Done`], from the process that makes the runs, or from the world process where that died.
 //! A run's record does not go through the pipes: the run's process writes it, as one frame, to a memory
 //! file that both sides hold, so that a process that dies at any byte cannot confuse them.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 
-use bizarro_record::{Plan, RunRecord, WorldSpec};
+pub(crate) use bizarro_record::{Command, Done};
+use bizarro_record::{RunRecord, WorldSpec};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-
-use super::settings::Trace;
 
 /// Set for world processes: one that cannot find the shared object must not take itself for a
 /// supervisor.
@@ -49,42 +48,12 @@ pub(crate) enum Hello {
     Mistaken(String),
 }
 
-/// One run is wanted.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) struct Command {
-    /// What happens in it.
-    pub(crate) plan: Plan,
-    /// Whether its system calls are written down.
-    pub(crate) trace: Trace,
-}
-
-/// The run is over.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Done {
-    /// The run's process ended with this wait status.
-    Ended(i32),
-    /// The simulator made no run: an errno.
-    Refused(i32),
-}
-
 /// Writes a value as a frame.
 pub(crate) fn write_frame(to: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
     let body = postcard::to_allocvec(value).map_err(io::Error::other)?;
     let mut frame = (body.len() as u64).to_le_bytes().to_vec();
     frame.extend(body);
     to.write_all(&frame)
-}
-
-/// Reads a frame; `None` where the other side has closed.
-pub(crate) fn read_frame<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<Option<T>> {
-    let mut length = [0; 8];
-    match from.read_exact(&mut length) {
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
-        read => read?,
-    }
-    let mut body = vec![0; body_length(length)?];
-    from.read_exact(&mut body)?;
-    postcard::from_bytes(&body).map(Some).map_err(io::Error::other)
 }
 
 /// Takes a whole frame from the front of `bytes`, where there is one.
@@ -124,19 +93,19 @@ pub(crate) fn read_record(file: &File) -> Result<RunRecord, String> {
 mod tests {
     use super::*;
     use crate::run::fixtures::record;
-    use std::io::Cursor;
+    use bizarro_record::{Messages, Nanos, Trace};
 
     #[test]
     fn frames_come_out_as_they_went_in() {
-        let command = Command { plan: "seed=7; random".parse().unwrap(), trace: Trace::On };
+        let command = Command {
+            plan: "seed=7; random".parse().unwrap(),
+            messages: Messages::Shown,
+            trace: Trace::On,
+            until: Some(Nanos(7)),
+        };
         let mut bytes = Vec::new();
         write_frame(&mut bytes, &command).unwrap();
         write_frame(&mut bytes, &Done::Ended(139)).unwrap();
-
-        let mut reader = Cursor::new(bytes.clone());
-        assert_eq!(read_frame(&mut reader).unwrap(), Some(command.clone()));
-        assert_eq!(read_frame(&mut reader).unwrap(), Some(Done::Ended(139)));
-        assert_eq!(read_frame::<Done>(&mut reader).unwrap(), None);
 
         assert_eq!(take_frame(&mut bytes).unwrap(), Some(command));
         assert_eq!(take_frame(&mut bytes).unwrap(), Some(Done::Ended(139)));
@@ -158,7 +127,6 @@ mod tests {
     fn noise_is_refused() {
         let mut noise = vec![0xff; 64];
         assert!(take_frame::<Done>(&mut noise).is_err());
-        assert!(read_frame::<Done>(&mut Cursor::new(noise)).is_err());
     }
 
     #[test]

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use bizarro_explore::{Runner, RunnerError};
 use bizarro_fault::SystemModel;
-use bizarro_record::{Ending, FORMAT, Plan, RunRecord, Stats, WorldSpec};
+use bizarro_record::{Ending, FORMAT, Messages, Nanos, Plan, RunRecord, Stats, Trace, WorldSpec};
 
 use super::build_id::build_id;
 use super::doctor;
 use super::process::{Afterwards, StartError, WorldProcess};
-use super::settings::Trace;
+use super::protocol::Command;
 use crate::check::{Check, Eventually};
 
 /// A test as its supervisor knows it.
@@ -31,6 +31,8 @@ pub(crate) struct TestCase {
     pub(crate) must_break: Vec<String>,
     /// Whether exploring it has to show that it is not deterministic.
     pub(crate) must_differ: bool,
+    /// What its records say of messages.
+    pub(crate) messages: Messages,
     /// Real time that a run may take.
     pub(crate) limit: Duration,
     /// Asked before each run: whether the user wants to stop.
@@ -130,6 +132,31 @@ impl WorldRunner {
         plan: &Plan,
         trace: Trace,
     ) -> Result<(RunRecord, String), RunnerError> {
+        self.make(self.command(plan, trace))
+    }
+
+    fn command(&self, plan: &Plan, trace: Trace) -> Command {
+        Command { plan: plan.clone(), messages: self.test.messages, trace, until: None }
+    }
+
+    /// Makes a run whose record has the bytes of all packets between hosts.
+    pub(crate) fn run_captured(&mut self, plan: &Plan) -> Result<RunRecord, RunnerError> {
+        let command = Command { messages: Messages::Captured, ..self.command(plan, Trace::Off) };
+        self.make(command).map(|(record, _)| record)
+    }
+
+    /// Makes a run and stops it at a moment: it ends as at its deadline.
+    pub(crate) fn run_until(
+        &mut self,
+        plan: &Plan,
+        until: Nanos,
+        trace: Trace,
+    ) -> Result<(RunRecord, String), RunnerError> {
+        self.make(Command { until: Some(until), ..self.command(plan, trace) })
+    }
+
+    fn make(&mut self, command: Command) -> Result<(RunRecord, String), RunnerError> {
+        let plan = &command.plan;
         if (self.test.is_stopped)() {
             return Err(RunnerError::Interrupted);
         }
@@ -140,7 +167,7 @@ impl WorldRunner {
             self.process = None;
         }
         let mut process = self.take_process()?;
-        let ran = process.run(plan, trace, self.test.limit).map_err(bug)?;
+        let ran = process.run(&command, self.test.limit).map_err(bug)?;
         if ran.process == Afterwards::Ready {
             self.process = Some(process);
         }

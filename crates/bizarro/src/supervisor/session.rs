@@ -9,7 +9,7 @@ use super::protocol::WORLD_ENV;
 use super::runner::TestCase;
 use super::settings::Settings;
 use super::voice::Voice;
-use super::{explore, name_in};
+use super::{explore, name_in, stopped};
 use crate::guest;
 use crate::mistake::render;
 use crate::world::World;
@@ -84,10 +84,14 @@ fn conclude(name: &str, describe: fn(&mut World), voice: &mut Voice) -> Conclusi
         eventually: world.eventually,
         must_break: world.must_break,
         must_differ: world.must_differ,
+        messages: settings.messages(),
         limit: settings.watchdog,
         is_stopped: voice.stopping(),
     });
     let concluded = match (&settings.repeat, &settings.plan) {
+        (None, Some(plan)) if let Some(until) = &settings.until => {
+            stopped::told(&test, plan, until, &settings, voice.look())
+        }
         (Some(path), _) => explore::repeat(&test, path, &settings, voice.look()),
         (None, Some(plan)) => explore::one_run(&test, plan, &settings, voice.look()),
         (None, None) => explore::everything(&test, wanted, &settings, voice),

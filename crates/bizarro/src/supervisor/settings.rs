@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bizarro_explore::Guidance;
-use bizarro_record::Plan;
-use serde::{Deserialize, Serialize};
+use bizarro_record::{Messages, Plan, Trace};
+
+pub use super::until::Until;
 
 /// The variables, each documented in the crate's documentation.
 pub const PLAN: &str = "BIZARRO_PLAN";
@@ -31,6 +32,14 @@ pub const TRACE: &str = "BIZARRO_TRACE";
 pub const RECORD: &str = "BIZARRO_RECORD";
 /// The record of a run that is to be made again and compared.
 pub const REPEAT: &str = "BIZARRO_REPEAT";
+/// Where the only run is written as a trace for Perfetto.
+pub const PERFETTO: &str = "BIZARRO_PERFETTO";
+/// Where the record of the only run is written with its packets.
+pub const CAPTURE: &str = "BIZARRO_CAPTURE";
+/// Where the only run is stopped.
+pub const UNTIL: &str = "BIZARRO_UNTIL";
+/// The directory that reports are written to: `report.html` and `report.json`.
+pub const REPORT: &str = "BIZARRO_REPORT";
 /// Whether hooks spare the trap; `0` for not.
 pub const HOOKS: &str = "BIZARRO_HOOKS";
 /// How many world processes.
@@ -46,15 +55,6 @@ pub const WIDTH: &str = "BIZARRO_WIDTH";
 /// Set beside it: `1` where the terminal has colours.
 pub const COLOUR: &str = "BIZARRO_COLOUR";
 
-/// Whether a run's system calls are written down.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(crate) enum Trace {
-    /// They are not.
-    Off,
-    /// A line for each.
-    On,
-}
-
 /// What one invocation is to do, beyond what the test itself says.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Settings {
@@ -64,6 +64,14 @@ pub(crate) struct Settings {
     pub(crate) record: Option<PathBuf>,
     /// The record of a run to make again; the only run, too.
     pub(crate) repeat: Option<PathBuf>,
+    /// Where it is written as a trace.
+    pub(crate) perfetto: Option<PathBuf>,
+    /// Where it is stopped.
+    pub(crate) until: Option<Until>,
+    /// Where its record is written with its packets.
+    pub(crate) capture: Option<PathBuf>,
+    /// Where reports are written.
+    pub(crate) report: Option<PathBuf>,
     /// How many random schedules, where it is said.
     pub(crate) seeds: Option<u32>,
     /// Whether plans that broke the test are kept and run first.
@@ -96,6 +104,12 @@ impl Settings {
             plan: plan.transpose()?,
             record: get(RECORD).map(PathBuf::from),
             repeat: get(REPEAT).map(PathBuf::from),
+            until: get(UNTIL)
+                .map(|text| text.parse().map_err(|error| format!("{UNTIL}: {error}")))
+                .transpose()?,
+            perfetto: get(PERFETTO).map(PathBuf::from),
+            capture: get(CAPTURE).map(PathBuf::from),
+            report: get(REPORT).map(PathBuf::from),
             seeds: number(&get, SEEDS, 0)?,
             regressions: switch(&get, REGRESSIONS)?.unwrap_or(true),
             pairs: number(&get, PAIRS, 0)?.unwrap_or(0),
@@ -111,6 +125,15 @@ impl Settings {
             jobs: number(&get, JOBS, 1)?.unwrap_or(1),
             watchdog: Duration::from_secs(number(&get, WATCHDOG, 1)?.unwrap_or(30).into()),
         })
+    }
+
+    /// What records are to say of messages: a report draws them, and a record of a single run always has them,
+    /// so that it can be compared with one that somebody else makes.
+    pub(crate) fn messages(&self) -> Messages {
+        match (&self.plan, &self.repeat, &self.report) {
+            (None, None, None) => Messages::Hidden,
+            _ => Messages::Shown,
+        }
     }
 }
 

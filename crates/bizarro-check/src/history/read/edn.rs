@@ -3,14 +3,14 @@
 
 use std::io::Read;
 
-use super::super::{RawHistory, Value};
-use super::ReadError;
+use super::super::Value;
 use super::events::{self, Syntax};
 use super::scan::Scanner;
+use super::{Located, ReadError};
 
 type Input<'a> = Scanner<&'a mut dyn Read>;
 
-pub(super) fn history(scanner: &mut Input<'_>) -> Result<RawHistory, ReadError> {
+pub(super) fn history(scanner: &mut Input<'_>) -> Result<Located, ReadError> {
     events::history(scanner, &SYNTAX)
 }
 

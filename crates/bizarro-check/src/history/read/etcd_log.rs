@@ -7,19 +7,19 @@
 
 use std::io::Read;
 
-use super::super::{RawCall, RawHistory, Value};
+use super::super::{RawCall, Value};
 use super::events::{Events, Kind};
 use super::scan::{Place, Scanner};
-use super::{ReadError, edn};
+use super::{Located, ReadError, edn};
 
 type Input<'a> = Scanner<&'a mut dyn Read>;
 
-pub(super) fn history(scanner: &mut Input<'_>) -> Result<RawHistory, ReadError> {
+pub(super) fn history(scanner: &mut Input<'_>) -> Result<Located, ReadError> {
     let mut events = Events::default();
     loop {
         edn::blank(scanner)?;
         if scanner.peek()?.is_none() {
-            return Ok(events.builder.finish());
+            return Ok(events.finish());
         }
         scanner.begin_event();
         line(scanner, &mut events)?;

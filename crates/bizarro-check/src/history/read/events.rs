@@ -3,9 +3,9 @@
 
 use std::io::Read;
 
-use super::super::{Builder, Disorder, Outcome, Process, RawCall, RawHistory, Times, Value};
-use super::ReadError;
+use super::super::{Builder, Disorder, Outcome, Process, RawCall, Times, Value};
 use super::scan::{Place, Scanner};
+use super::{Located, ReadError};
 
 type Input<'a> = Scanner<&'a mut dyn Read>;
 
@@ -22,7 +22,7 @@ pub(super) struct Syntax {
 }
 
 /// Reads events one by one to the end of the file.
-pub(super) fn history(scanner: &mut Input<'_>, syntax: &Syntax) -> Result<RawHistory, ReadError> {
+pub(super) fn history(scanner: &mut Input<'_>, syntax: &Syntax) -> Result<Located, ReadError> {
     let mut events = Events::default();
     (syntax.blank)(scanner)?;
     let first = scanner.peek()?;
@@ -35,7 +35,7 @@ pub(super) fn history(scanner: &mut Input<'_>, syntax: &Syntax) -> Result<RawHis
         scanner.begin_event();
         let place = scanner.place();
         match (scanner.peek()?, close) {
-            (None, None) => return Ok(events.builder.finish()),
+            (None, None) => return Ok(events.finish()),
             (Some(byte), Some(close)) if byte == close => {
                 scanner.next()?;
                 break;
@@ -60,7 +60,7 @@ pub(super) fn history(scanner: &mut Input<'_>, syntax: &Syntax) -> Result<RawHis
     }
     (syntax.blank)(scanner)?;
     match scanner.peek()? {
-        None => Ok(events.builder.finish()),
+        None => Ok(events.finish()),
         Some(_) => Err(scanner.place().expected("the end of the file", scanner.found()?)),
     }
 }
@@ -90,11 +90,18 @@ impl Kind {
 /// Pairs events, and keeps count of what they take.
 #[derive(Default)]
 pub(super) struct Events {
-    pub(super) builder: Builder<RawCall, Value>,
+    builder: Builder<RawCall, Value>,
+    places: Vec<(u32, u32)>,
     memory_bytes: usize,
 }
 
 impl Events {
+    /// The history, when there are no more events.
+    pub(super) fn finish(self) -> Located {
+        let Events { builder, places, memory_bytes } = self;
+        Located { history: builder.finish(), places, bytes: memory_bytes }
+    }
+
     /// An event that was written as a map at `place`.
     fn add(&mut self, place: Place, event: &Value, limit: usize) -> Result<(), ReadError> {
         if event.pairs().is_none() {
@@ -152,8 +159,10 @@ impl Events {
         limit: usize,
     ) -> Result<(), ReadError> {
         let bytes = call.key.as_ref().map_or(0, Value::weight) + call.function.len();
-        self.charge(place, 160 + bytes + call.value.weight(), limit)?;
-        self.builder.invoke(process, call).map_err(|disorder| disordered(place, disorder))
+        self.charge(place, 168 + bytes + call.value.weight(), limit)?;
+        self.builder.invoke(process, call).map_err(|disorder| disordered(place, disorder))?;
+        self.places.push(place.line_and_column());
+        Ok(())
     }
 
     /// The open operation of a process ends.

@@ -12,7 +12,7 @@ mod scan;
 use std::fmt;
 use std::io::Read;
 
-use super::RawHistory;
+use super::{RawHistory, Value};
 use scan::Scanner;
 
 /// How a history is written.
@@ -29,7 +29,18 @@ pub enum Format {
     EtcdLog,
 }
 
-type Reader = fn(&mut Scanner<&mut dyn Read>) -> Result<RawHistory, ReadError>;
+/// A history, and where in the file its operations are.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Located {
+    /// The history.
+    pub history: RawHistory,
+    /// The line and column of each operation's invocation, from 1.
+    pub places: Vec<(u32, u32)>,
+    /// About how many bytes the history takes in memory.
+    pub bytes: usize,
+}
+
+type Reader = fn(&mut Scanner<&mut dyn Read>) -> Result<Located, ReadError>;
 
 /// Every format: its value, its name, how its files usually end, and its reader.
 pub const FORMATS: &[(Format, &str, &[&str], Reader)] = &[
@@ -97,8 +108,13 @@ pub enum Problem {
 
 impl fmt::Display for ReadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}, column {}: ", self.line, self.column)?;
-        match &self.problem {
+        write!(f, "line {}, column {}: {}", self.line, self.column, self.problem)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
             Problem::Expected { expected, found } => {
                 write!(f, "expected {expected}, found {found}")
             }
@@ -121,12 +137,37 @@ impl std::error::Error for ReadError {
 ///
 /// # Errors
 /// Where the file is not a history in this format, or is over the limits.
-pub fn read(
+pub fn read(format: Format, input: impl Read, limits: &Limits) -> Result<RawHistory, ReadError> {
+    read_located(format, input, limits).map(|located| located.history)
+}
+
+/// Reads a history, and keeps where its operations are.
+///
+/// # Errors
+/// Where the file is not a history in this format, or is over the limits.
+pub fn read_located(
     format: Format,
     mut input: impl Read,
     limits: &Limits,
-) -> Result<RawHistory, ReadError> {
+) -> Result<Located, ReadError> {
     let reader = FORMATS.iter().find(|(known, ..)| *known == format).map(|(.., reader)| reader);
     let reader = reader.expect("every format has a line in the list");
     reader(&mut Scanner::new(&mut input, *limits))
+}
+
+/// Reads a single value, written as EDN has it.
+///
+/// # Errors
+/// Where the text is none, or is something more.
+pub fn value(text: &str) -> Result<Value, ReadError> {
+    let mut bytes = text.as_bytes();
+    let input: &mut dyn Read = &mut bytes;
+    let mut scanner = Scanner::new(input, Limits::default());
+    edn::blank(&mut scanner)?;
+    let value = edn::value(&mut scanner)?;
+    edn::blank(&mut scanner)?;
+    match scanner.peek()? {
+        None => Ok(value),
+        Some(_) => Err(scanner.place().expected("nothing after the value", scanner.found()?)),
+    }
 }

@@ -27,6 +27,12 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// Both from 1, and no more than what 32 bits can say.
+    pub(super) fn line_and_column(self) -> (u32, u32) {
+        let bounded = |number| u32::try_from(number).unwrap_or(u32::MAX);
+        (bounded(self.line), bounded(self.column))
+    }
+
     /// Something else was expected here.
     pub(super) fn expected(
         self,

@@ -3,6 +3,7 @@
 mod chaos;
 mod exchanges;
 mod faults;
+mod packets;
 mod replaced;
 mod tcp;
 mod tcp_end;

@@ -80,7 +80,7 @@ fn a_reply_that_was_sent_is_lost_with_its_connection() {
         1.000000 s host 1: struck a>b PUT /a #1 deliver-reply=reset
         1.000000 s server send 40 = 40
         2.000000 s client recv = ECONNRESET
-        2.000000 s server SO_ERROR = 0
+        2.000000 s server SO_ERROR = ECONNRESET
         2.000000 s server send 40 = EPIPE
     "#]]
     .assert_eq(&w.transcript());

@@ -9,9 +9,10 @@ use alloc::vec::Vec;
 use core::net::SocketAddr;
 use core::time::Duration;
 
+use bizarro_record::packet::Payload;
 use bizarro_record::{
-    Deviation, Effect, Event, Exchange, ExchangeId, HostSpec, Injection, LinkSpec, Nanos, Role,
-    Step, WorldSpec,
+    Deviation, Effect, Event, Exchange, ExchangeId, HostSpec, Injection, LinkSpec, Nanos, Packet,
+    Role, Step, WorldSpec,
 };
 
 use crate::errno::Errno;
@@ -76,6 +77,10 @@ impl Decider for Draws {
 struct Watcher {
     lines: Vec<String>,
     is_on: bool,
+    /// Packets are wanted, too.
+    captures: bool,
+    /// A line for each of them.
+    packets: Vec<String>,
     /// Times are shown from here on.
     start: Nanos,
 }
@@ -85,9 +90,17 @@ impl Observer for Watcher {
         true
     }
 
+    fn wants_packets(&self) -> bool {
+        self.captures
+    }
+
     fn event(&mut self, at: Nanos, host: u16, _tid: u32, event: Event) {
         let text = match event {
             Event::Struck { injection } => format!("struck {injection}"),
+            Event::Packet { packet } => {
+                self.packets.push(format!("{at} {}", packet_text(&packet)));
+                return;
+            }
             _ if !self.is_on => return,
             Event::Sent { message, to, bytes, label } => {
                 format!("sent {message} to {to}: {bytes} bytes `{label}`")
@@ -102,6 +115,17 @@ impl Observer for Watcher {
     fn traces(&self) -> bool {
         false
     }
+}
+
+fn packet_text(packet: &Packet) -> String {
+    let what = match &packet.payload {
+        Payload::Datagram { data } => format!("`{}`", data.escape_ascii()),
+        Payload::Segment { sign, offset, data } => {
+            format!("{sign:?} at {offset} `{}`", data.escape_ascii())
+        }
+    };
+    let end = packet.arrives.map_or("lost".to_string(), |at| format!("arrives {at}"));
+    format!("{} > {}: {what} {end}", packet.source, packet.destination)
 }
 
 /// A world with hosts `a`, `b` and `c` at 10.0.0.1 to 3, a millisecond apart.
@@ -204,6 +228,16 @@ impl World {
     /// Writes down messages too.
     pub(super) fn watch(&mut self) {
         self.watcher.is_on = true;
+    }
+
+    /// Asks for packets.
+    pub(super) fn capture(&mut self) {
+        self.watcher.captures = true;
+    }
+
+    /// The packets so far, a line each.
+    pub(super) fn captured(&mut self) -> String {
+        self.watcher.packets.drain(..).map(|line| line + "\n").collect()
     }
 
     /// Makes a call of `host`, and takes over its timers.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use bizarro_call::EXEC_ENV;
 use bizarro_explore::RunnerError;
-use bizarro_record::{Hooks, HostSpec, Role, RunRequest, WorldSpec};
+use bizarro_record::{Hooks, HostSpec, Messages, Role, RunRequest, WorldSpec};
 
 use super::{Executed, Program};
 use crate::supervisor::launch::{Launch, memory_file, sealed_file};
@@ -104,6 +104,7 @@ fn request(program: &Program, path: &Path, binary: &Path) -> RunRequest {
         hooks: Hooks::On,
         world,
         plan: program.plan.clone(),
+        messages: Messages::Hidden,
         record_fd: fd::RECORD,
         trace_fd: if program.traced { fd::TRACE } else { -1 },
         spin_limit_ms: crate::guest::SPIN_LIMIT_MS,

@@ -1,0 +1,54 @@
+//! What the supervisor and the process that makes its runs say to each other.
+//!
+//! Two pipes carry frames: the length of a value's postcard, eight bytes little-endian, and the postcard.
+
+use serde::{Deserialize, Serialize};
+
+use crate::plan::Plan;
+use crate::time::Nanos;
+use crate::world::{Messages, RunRequest};
+
+/// What the facade asks of the shared object: to make the runs that the supervisor wants, until it wants no more.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ServeRequest {
+    /// Every run, but for what a [`Command`] says.
+    pub run: RunRequest,
+    /// Descriptor of the real kernel from which frames of [`Command`] are read.
+    pub commands_fd: i32,
+    /// Descriptor of the real kernel that gets a frame of [`Done`] for each.
+    pub results_fd: i32,
+    /// Descriptor of the real kernel that gets a line per system call of the runs of which that is wanted.
+    pub trace_fd: i32,
+}
+
+/// One run is wanted.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Command {
+    /// What happens in it.
+    pub plan: Plan,
+    /// What is recorded of messages.
+    pub messages: Messages,
+    /// Whether its system calls are written down.
+    pub trace: Trace,
+    /// When it is stopped, where that is before its deadline.
+    pub until: Option<Nanos>,
+}
+
+/// Whether the system calls of a run are written down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub enum Trace {
+    /// They are not.
+    #[default]
+    Off,
+    /// They are, a line each.
+    On,
+}
+
+/// The run is over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum Done {
+    /// The run's process ended with this wait status, or would have if it ended with the run.
+    Ended(i32),
+    /// The simulator made no run: an errno.
+    Refused(i32),
+}
