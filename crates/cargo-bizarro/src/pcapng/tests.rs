@@ -65,6 +65,7 @@ fn record_between(
         properties: vec![],
         events: packets.into_iter().map(event).collect(),
         files: vec![],
+        deviations: None,
         stats: Stats::default(),
     }
 }
