@@ -48,12 +48,19 @@ fn describe(world: &mut World) {
         let worker = std::thread::spawn(clocks);
         worker.join().unwrap();
     });
-    world.explore(Explore::baseline_only());
+    world.explore(Explore::everything().seeds(4));
+}
+
+/// How much of the world is explored.
+#[derive(Clone, Copy, PartialEq)]
+enum Runs {
+    One,
+    Many,
 }
 
 /// What the test of this name says on a machine that refuses this, with the exit code; `None` in the process that
 /// is looked at, and in its worlds.
-fn look_at(name: &str, refused: &[Refused]) -> Option<(String, i32)> {
+fn look_at(name: &str, refused: &[Refused], runs: Runs) -> Option<(String, i32)> {
     if bizarro::__private::in_world() || std::env::var_os(INNER).is_some() {
         if std::env::var(INNER).as_deref() == Ok(FILTERED) {
             refused.iter().for_each(|refused| refused.assert_in_force());
@@ -67,7 +74,8 @@ fn look_at(name: &str, refused: &[Refused]) -> Option<(String, i32)> {
     command
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env(INNER, if refused.is_empty() { "free" } else { FILTERED })
-        .envs([("BIZARRO_DRIVEN", "run"), ("BIZARRO_PLAN", "baseline")])
+        .env("BIZARRO_DRIVEN", "run")
+        .envs((runs == Runs::One).then_some(("BIZARRO_PLAN", "baseline")))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -82,12 +90,14 @@ fn look_at(name: &str, refused: &[Refused]) -> Option<(String, i32)> {
 #[track_caller]
 fn check_same(name: &str, refused: &[Refused]) {
     let is_inner = std::env::var(INNER).is_ok();
-    let Some((usual, code)) = look_at(name, if is_inner { refused } else { &[] }) else { return };
+    let Some((usual, code)) = look_at(name, if is_inner { refused } else { &[] }, Runs::One) else {
+        return;
+    };
     assert_eq!(code, 0, "{usual}");
     assert!(usual.contains("fingerprint "), "{usual}");
     // A virtual minute after the world began, which is 2026-01-01.
     assert!(usual.contains(" 1767225660"), "{usual}");
-    let Some((there, code)) = look_at(name, refused) else { return };
+    let Some((there, code)) = look_at(name, refused, Runs::One) else { return };
     assert_eq!(code, 0, "{there}");
     assert_eq!(there, usual);
 }
@@ -111,9 +121,20 @@ fn with_a_sealed_vdso_at_a_random_address() {
 #[test]
 fn without_system_call_dispatch() {
     let refused = [Refused::Dispatch];
-    let Some((text, code)) = look_at("without_system_call_dispatch", &refused) else { return };
+    let Some((text, code)) = look_at("without_system_call_dispatch", &refused, Runs::One) else {
+        return;
+    };
     assert_eq!(code, 2, "{text}");
     for part in ["error: this machine cannot run a world", "(Syscall User Dispatch): prctl("] {
         assert!(text.contains(part), "`{part}` is not in:\n{text}");
     }
+}
+
+/// The pages of a run's hosts are given back, and the next run's are new.
+#[test]
+fn without_page_scans() {
+    let name = "without_page_scans";
+    let Some((text, code)) = look_at(name, &[Refused::PageScans], Runs::Many) else { return };
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("all held"), "{text}");
 }

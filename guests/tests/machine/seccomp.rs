@@ -12,6 +12,8 @@ pub enum Refused {
     WritableCode,
     /// Syscall User Dispatch, as on a kernel before 5.11.
     Dispatch,
+    /// To say which pages hold something, as on a kernel before 6.7.
+    PageScans,
 }
 
 /// Where struct seccomp_data has the call's number and its arguments.
@@ -45,6 +47,7 @@ fn refusal(call: libc::c_long, index: u32, mask: u32, value: u32) -> [libc::sock
 impl Refused {
     fn filter(self) -> [libc::sock_filter; 6] {
         const PR_SET_SYSCALL_USER_DISPATCH: u32 = 59;
+        const PAGEMAP_SCAN: u32 = 0xc060_6610;
         const FIXED: u32 = libc::ADDR_NO_RANDOMIZE as u32;
         const BOTH: u32 = (libc::PROT_WRITE | libc::PROT_EXEC) as u32;
         match self {
@@ -56,6 +59,7 @@ impl Refused {
             Refused::Dispatch => {
                 refusal(libc::SYS_prctl, 0, u32::MAX, PR_SET_SYSCALL_USER_DISPATCH)
             }
+            Refused::PageScans => refusal(libc::SYS_ioctl, 1, u32::MAX, PAGEMAP_SCAN),
         }
     }
 }
@@ -70,6 +74,7 @@ impl Refused {
                     libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong)
                 }
                 Refused::Dispatch => libc::prctl(59, 0, 0, 0, 0),
+                Refused::PageScans => libc::ioctl(0, 0xc060_6610),
                 Refused::WritableCode => {
                     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
                     let page =
