@@ -318,7 +318,7 @@ struct States {
 }
 
 /// Runs what may use any vector register (other tasks, a guest's signal handlers, copies of pages), and puts them back
-/// to what they were, but for the lower halves of the first sixteen, which [`through`] keeps.
+/// to what they were, but for the lower halves of the first sixteen, which `through` keeps.
 #[cold]
 #[inline(never)]
 pub fn keeping_vectors<R>(f: impl FnOnce() -> R) -> R {
