@@ -21,7 +21,7 @@ use crate::foreign::Range;
 use crate::guest_heap::OUTSIDE_SIZE;
 use crate::keys::Key;
 use crate::lines::{self, Line, Lines};
-use crate::raw;
+use crate::{raw, vectors};
 
 const PAGE: usize = 4096;
 /// How many switches a page stays hot after its first write, and at most after any later one.
@@ -299,7 +299,7 @@ pub fn arm(hosts: usize, foreign: Vec<Range>, keys: bool) {
     image.key = keys.then(Key::new).flatten();
     image.slots = alloc::vec![Slot::new(); hosts + 1];
     image.armed = true;
-    image.wide = lines::has_wide_vectors();
+    image.wide = vectors::are_wide();
     image.current = NOBODY;
     for index in 0..image.regions.len() {
         arm_region(image, index);

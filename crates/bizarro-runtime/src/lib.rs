@@ -42,6 +42,7 @@ pub mod switch;
 pub mod touched;
 pub mod trap;
 pub mod vdso;
+pub mod vectors;
 pub mod watchdog;
 pub mod world;
 

@@ -8,39 +8,11 @@ const LINE: usize = size_of::<Line>();
 /// The lines of a piece of memory of at most a page, a bit each; the last one may be shorter.
 pub type Lines = u64;
 
-/// Whether the processor has vectors of 32 bytes, and the kernel saves them (Intel SDM volume 1, 14.7.1).
-pub fn has_wide_vectors() -> bool {
-    use core::arch::x86_64::{__cpuid, __cpuid_count};
-    const OSXSAVE_AND_AVX: u32 = 1 << 27 | 1 << 28;
-    const SSE_AND_AVX: u32 = 0b110;
-    const AVX2: u32 = 1 << 5;
-    // SAFETY: every x86_64 has CPUID, and XGETBV where OSXSAVE says so.
-    unsafe {
-        __cpuid(0).eax >= 7
-            && __cpuid(1).ecx & OSXSAVE_AND_AVX == OSXSAVE_AND_AVX
-            && saved_states() & SSE_AND_AVX == SSE_AND_AVX
-            && __cpuid_count(7, 0).ebx & AVX2 != 0
-    }
-}
-
-/// XCR0: what the kernel saves of a task's registers.
-///
-/// # Safety
-/// The kernel has set CPUID's bit OSXSAVE.
-unsafe fn saved_states() -> u32 {
-    let (low, _high): (u32, u32);
-    // SAFETY: reads a register, by the caller's condition allowed.
-    unsafe {
-        core::arch::asm!("xgetbv", in("ecx") 0, out("eax") low, out("edx") _high, options(nomem, nostack));
-    }
-    low
-}
-
 /// Which lines of a page, `len` bytes of it, differ from the template's, of those that are not in `but`. `blank`: lines
 /// that are zero in the template.
 ///
 /// # Safety
-/// Both are readable, `len` is at most 4096, and `wide` is what [`has_wide_vectors`] says.
+/// Both are readable, `len` is at most 4096, and `wide` is what [`vectors::are_wide`](crate::vectors::are_wide) says.
 #[inline]
 pub unsafe fn differing(
     page: usize,
@@ -195,6 +167,7 @@ pub unsafe fn put(to: usize, len: usize, line: Line) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::vectors::are_wide;
     use std::vec;
     use std::vec::Vec;
 
@@ -220,7 +193,7 @@ mod tests {
 
     #[test]
     fn every_changed_byte_is_found_in_its_line() {
-        for wide in [false, has_wide_vectors()] {
+        for wide in [false, are_wide()] {
             for len in [4096, 4095, 712, 64, 63, 1] {
                 for at in 0..len {
                     let (page, original, lines) = pages(len, &[at]);
@@ -234,7 +207,7 @@ mod tests {
     #[test]
     fn lines_that_are_known_are_left_out_and_others_found() {
         let (page, original, lines) = pages(4096, &[0, 70, 600, 4095]);
-        for wide in [false, has_wide_vectors()] {
+        for wide in [false, are_wide()] {
             assert_eq!(find(&page, &original, 1 << 1 | 1 << 63, wide), 1 | 1 << 9);
             assert_eq!(find(&page, &original, 0, wide), lines);
         }

@@ -15,11 +15,10 @@
 
 use core::arch::naked_asm;
 use core::ffi::{c_int, c_void};
-use core::mem::MaybeUninit;
 
 use bizarro_kernel::table::Args;
 
-use crate::{raw, world};
+use crate::{raw, vectors, world};
 
 /// Calls whose registers matter, which make threads or processes or return to what a handler interrupted; and those
 /// that send a signal to their caller, or end it: a handler or a backtrace may want to see them.
@@ -55,7 +54,7 @@ struct Stub {
 /// Rewrites the C library's code. To be called while there is one thread, before any code of the program runs. Where
 /// it is refused nothing changes but speed.
 pub fn rewrite() {
-    if !can_save_vectors() {
+    if !vectors::can_be_kept() {
         return;
     }
     let mut text = (0usize, 0usize);
@@ -305,74 +304,12 @@ fn code(stub: usize, at: usize, site: &Site) -> [u8; STUB] {
     code
 }
 
-/// The states of vector registers (Intel SDM volume 1, 13.1): SSE, AVX and the three of AVX-512.
-const STATES: u32 = 0b1110_0110;
-/// Room for them: the legacy area, the header, and 256, 64, 512 and 1024 bytes, each aligned to 64.
-const STATE_ROOM: usize = LEGACY + HEADER + 256 + 64 + 512 + 1024;
-const LEGACY: usize = 512;
-const HEADER: usize = 64;
-
-#[repr(C, align(64))]
-struct States {
-    _room: [u8; STATE_ROOM],
-}
-
-/// Runs what may use any vector register (other tasks, a guest's signal handlers, copies of pages), and puts them back
-/// to what they were, but for the lower halves of the first sixteen, which `through` keeps.
-#[cold]
-#[inline(never)]
-pub fn keeping_vectors<R>(f: impl FnOnce() -> R) -> R {
-    let mut states = MaybeUninit::<States>::uninit();
-    // SAFETY: rewritten calls, whose way this is, are made only where the processor has XSAVEC; there is room for what
-    // it writes, which is not all of the header.
-    unsafe {
-        core::ptr::write_bytes(states.as_mut_ptr().cast::<u8>().add(LEGACY), 0, HEADER);
-        core::arch::asm!(
-            "xsavec [{states}]",
-            states = in(reg) states.as_mut_ptr(),
-            in("eax") STATES,
-            in("edx") 0,
-            options(nostack),
-        );
-    }
-    let result = f();
-    // SAFETY: what XSAVEC wrote. The compiler knows that the lower halves change, and uses no upper ones.
-    unsafe {
-        core::arch::asm!(
-            "xrstor [{states}]",
-            states = in(reg) states.as_ptr(),
-            in("eax") STATES,
-            in("edx") 0,
-            out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _,
-            out("xmm4") _, out("xmm5") _, out("xmm6") _, out("xmm7") _,
-            out("xmm8") _, out("xmm9") _, out("xmm10") _, out("xmm11") _,
-            out("xmm12") _, out("xmm13") _, out("xmm14") _, out("xmm15") _,
-            options(nostack, readonly),
-        );
-    }
-    result
-}
-
-/// Whether the processor has XSAVEC, and the kernel uses it.
-#[allow(unused_unsafe, reason = "CPUID is safe to ask for in newer compilers")]
-fn can_save_vectors() -> bool {
-    use core::arch::x86_64::{__cpuid, __cpuid_count};
-    const OSXSAVE: u32 = 1 << 27;
-    const XSAVEC: u32 = 1 << 1;
-    // SAFETY: every x86_64 has CPUID.
-    unsafe {
-        __cpuid(0).eax >= 0xd
-            && __cpuid(1).ecx & OSXSAVE != 0
-            && __cpuid_count(0xd, 1).eax & XSAVEC != 0
-    }
-}
-
 /// Where stubs jump to: saves what a system call leaves alone but a function of the simulator does not, and makes the
 /// call. `rcx` points to the [`Stub`], and the guest's red zone lies on the stack.
 ///
 /// INVARIANT: between here and the kernel's handlers, and there, no code uses vector registers other than the lower
 /// halves of the first sixteen: the shared object is compiled for any x86_64, and has its own `memcpy` (`mem.rs`). What
-/// does is run by [`keeping_vectors`].
+/// does is run by [`vectors::keeping`].
 #[unsafe(naked)]
 unsafe extern "C" fn through() {
     naked_asm!(

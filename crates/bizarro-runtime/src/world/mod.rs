@@ -18,7 +18,7 @@ use crate::guest::Guest;
 use crate::recorder::Recorder;
 use crate::switch::{self, Context};
 use crate::trap::{self, Frame};
-use crate::{backtrace, image, raw, rewrite};
+use crate::{backtrace, image, raw, vectors};
 
 mod ending;
 mod run;
@@ -193,7 +193,7 @@ pub fn enter<const KEEP: bool>(
 
 #[inline]
 fn keep<const KEEP: bool>(f: impl FnOnce()) {
-    if KEEP { rewrite::keeping_vectors(f) } else { f() }
+    if KEEP { vectors::keeping(f) } else { f() }
 }
 
 /// A call of the process around a world: of the test function that describes it, or of whoever looks at its end.
