@@ -29,12 +29,23 @@ pub enum Place {
         /// What is asked.
         name: String,
     },
+    /// A dependency was missing.
+    Dependency {
+        /// The host, or group, that asks.
+        client: String,
+        /// The host, or group, that is asked.
+        server: String,
+    },
 }
 
 impl Place {
     /// Where a plan disturbs its run.
     pub fn of(plan: &Plan) -> Place {
         let undisturbed = Plan { injections: vec![], faults: None, ..plan.clone() };
+        if let (Some(removal), true) = (plan.removals.first(), plan.injections.is_empty()) {
+            let (client, server) = (removal.client.clone(), removal.server.clone());
+            return Place::Dependency { client, server };
+        }
         match plan.injections.first() {
             Some(injection) => Place::Exchange {
                 client: injection.at.client.clone(),
@@ -188,7 +199,7 @@ fn rank(plan: &Plan, index: usize) -> Rank {
         fault.lasting == Lasting::Sticky || matches!(fault.effect, Effect::CrashAt(_))
     };
     let intricate = plan.injections.iter().filter(is_intricate).count();
-    (plan.injections.len(), plan.deviations.len(), intricate, index)
+    (plan.injections.len() + plan.removals.len(), plan.deviations.len(), intricate, index)
 }
 
 #[cfg(test)]

@@ -2,13 +2,15 @@
 //!
 //! This crate owns the strategies ([`matrix`], [`schedules`], [`swarm`], [`self_check`],
 //! [`shrink`]), the judgement of a run
-//! ([`verdict`]) and the numbers that are compared with the baseline ([`Recovery`], [`Blast`]).
+//! ([`verdict`]), the numbers that are compared with the baseline ([`Recovery`], [`Blast`]), and how much depends on what
+//! ([`Dependency`]).
 //!
 //! It must not know how a run is made (that is a [`Runner`]'s business) nor how a report looks.
 //! Results do not depend on the number of runners: runs are numbered before they start, and whatever
 //! is chosen among them is chosen by number.
 
 mod cells;
+mod dependency;
 mod finding;
 mod job;
 mod matrix;
@@ -26,6 +28,7 @@ pub mod toy;
 mod verdict;
 
 pub use cells::{Cell, Skip, Variant};
+pub use dependency::{Criticality, Dependency, Loss, Removed, plan_without};
 pub use finding::{Finding, Place};
 pub use matrix::{MatrixOptions, MatrixReport, Pairs, Repeat, Variants, matrix};
 pub use measure::{Blast, Impact, Recovery};

@@ -126,7 +126,7 @@ fn blast(record: &RunRecord, baseline: &RunRecord) -> Blast {
     }
 }
 
-fn went_worse(exchange: &Exchange, usual: &Exchange) -> bool {
+pub(crate) fn went_worse(exchange: &Exchange, usual: &Exchange) -> bool {
     let class = |exchange: &Exchange| exchange.status.map(|status| status / 100);
     usual.completed.is_some() && exchange.completed.is_none() || class(exchange) != class(usual)
 }

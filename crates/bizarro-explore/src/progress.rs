@@ -13,6 +13,8 @@ pub enum Phase {
     Matrix,
     /// One run for each sticky fault that needs one.
     Sticky,
+    /// One run for each dependency that is taken away, and each way to do so.
+    Dependencies,
     /// One run for each pair of faults.
     Pairs,
     /// One run for each seed.

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use bizarro_record::record::TaskState;
-use bizarro_record::{Ending, Event, Injection, Nanos, Property, PropertyKind, RunRecord};
+use bizarro_record::{
+    Ending, Event, Fault, Injection, Nanos, Property, PropertyKind, Removal, RunRecord,
+};
 use serde::{Deserialize, Serialize};
 
 /// How a run is judged, from the mildest to the worst.
@@ -118,8 +120,8 @@ pub struct Verdict {
     pub broken: Vec<Violation>,
     /// Why the run is inconclusive, one sentence each; empty otherwise.
     pub doubts: Vec<String>,
-    /// Injections of the plan that never struck.
-    pub missed: Vec<Injection>,
+    /// Faults that the plan names and that never struck.
+    pub missed: Vec<Fault>,
 }
 
 impl Verdict {
@@ -144,7 +146,8 @@ pub fn verdict(record: &RunRecord, baseline: Option<&RunRecord>) -> Verdict {
     let broken = broken(record);
     let doubts = doubts(record);
     let missed = missed(record);
-    let struck_none = !missed.is_empty() && missed.len() == record.plan.injections.len();
+    let named = record.plan.injections.len() + record.plan.removals.len();
+    let struck_none = !missed.is_empty() && missed.len() == named;
     let outcome = if !doubts.is_empty() {
         Outcome::Inconclusive
     } else if struck_none && !breaks_more_than(&broken, baseline) {
@@ -305,13 +308,36 @@ fn doubts(record: &RunRecord) -> Vec<String> {
     doubts
 }
 
-fn missed(record: &RunRecord) -> Vec<Injection> {
-    let struck = |wanted: &Injection| {
-        record.events.iter().any(
-            |stamped| matches!(&stamped.event, Event::Struck { injection } if wanted.covers(injection)),
-        )
+fn missed(record: &RunRecord) -> Vec<Fault> {
+    let injections = record.plan.injections.iter().filter(|wanted| !has_struck(record, wanted));
+    let removals = record.plan.removals.iter().filter(|wanted| !was_asked_for(record, wanted));
+    let removals = removals.cloned().map(Fault::Removal);
+    injections.cloned().map(Fault::Injection).chain(removals).collect()
+}
+
+fn has_struck(record: &RunRecord, wanted: &Injection) -> bool {
+    let is_host = |name: &String| record.hosts.contains(name);
+    let names_hosts = is_host(&wanted.at.client) && is_host(&wanted.at.server);
+    record.events.iter().any(|stamped| {
+        let Event::Struck { injection } = &stamped.event else { return false };
+        if names_hosts {
+            return wanted.covers(injection);
+        }
+        let between = record.group_id(&injection.at);
+        between.is_some_and(|at| wanted.covers(&Injection { at, ..injection.clone() }))
+    })
+}
+
+/// Whether somebody asked a server that the plan takes away from him.
+fn was_asked_for(record: &RunRecord, wanted: &Removal) -> bool {
+    let is = |index: u16, name: &String| {
+        let index = usize::from(index);
+        [record.hosts.get(index), record.groups.get(index)].contains(&Some(name))
     };
-    record.plan.injections.iter().filter(|injection| !struck(injection)).cloned().collect()
+    record.events.iter().any(|stamped| {
+        matches!(stamped.event, Event::Removed { server, .. }
+            if is(stamped.host, &wanted.client) && is(server, &wanted.server))
+    })
 }
 
 /// Linux's name of a signal that a program can bring upon itself, signal(7), for x86-64.

@@ -1,12 +1,13 @@
 //! The decider that follows a plan.
 
+use alloc::collections::BTreeSet;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use bizarro_kernel::seams::{Decider, Queue, Turn};
 use bizarro_record::{
     Deviation, Effect, ExchangeId, HEALED_AFTER, Injection, Lasting, Nanos, Plan, RandomFaults,
-    Step,
+    Removal, Step,
 };
 
 use crate::draw::SplitMix64;
@@ -33,11 +34,12 @@ const DRAWN_MAX: u32 = 16;
 ///   not fair ([`Decider::deviations`]), and a plan of these deviations gives the same run.
 /// - *Draws.* Scheduling, latency, loss, what the guest sees as random, jitter and drawn faults have a stream each, so
 ///   that a fault which changes the number of draws of one kind does not shift the others.
+/// - *Groups.* A fault between groups strikes by the count of exchanges between them.
 /// - *Faults.* Each injection of the plan strikes once, at its exchange and step; a sticky one until it is healed. Of
 ///   faults that are drawn there are at most 16.
 #[derive(Clone, Debug)]
 pub struct PlanDecider {
-    hosts: Vec<String>,
+    members: Members,
     scheduler: Scheduler,
     latency: SplitMix64,
     loss: SplitMix64,
@@ -45,6 +47,7 @@ pub struct PlanDecider {
     jitter: (u64, SplitMix64),
     drawn: Option<Drawn>,
     injections: Vec<Planned>,
+    removals: Vec<Removal>,
     /// Requests have to be kept, because the plan may strike with older ones.
     keeps_requests: bool,
 }
@@ -54,16 +57,97 @@ pub struct PlanDecider {
 struct Planned {
     injection: Injection,
     struck: Option<Nanos>,
+    /// Of a fault between groups: which exchanges it is meant for.
+    groups: Option<BetweenGroups>,
 }
 
 impl Planned {
-    fn strikes(&self, now: Nanos, exchange: &ExchangeId, step: Step) -> bool {
+    fn new(injection: &Injection, members: &Members) -> Planned {
+        let names_hosts =
+            members.is_host(&injection.at.client) && members.is_host(&injection.at.server);
+        Planned {
+            injection: injection.clone(),
+            struck: None,
+            groups: (!names_hosts).then(BetweenGroups::default),
+        }
+    }
+
+    fn strikes(
+        &mut self,
+        members: &Members,
+        now: Nanos,
+        exchange: &ExchangeId,
+        step: Step,
+    ) -> bool {
+        let is_meant = match &mut self.groups {
+            None => self.injection.aims_at(exchange),
+            Some(groups) => groups.aims_at(&self.injection, members, exchange, step),
+        };
         let is_over = match (self.struck, self.injection.lasting) {
             (None, _) => false,
             (Some(_), Lasting::Once) => true,
             (Some(struck), Lasting::Sticky) => now >= struck + HEALED_AFTER,
         };
-        !is_over && self.injection.step == step && self.injection.aims_at(exchange)
+        is_meant && !is_over && self.injection.step == step
+    }
+}
+
+/// Which exchanges of hosts are the ones that a fault between groups is meant for.
+#[derive(Clone, Debug, Default)]
+struct BetweenGroups {
+    /// Exchanges of the two groups and the name that have begun.
+    begun: u32,
+    /// Those of them that the fault is meant for.
+    meant: BTreeSet<ExchangeId>,
+}
+
+impl BetweenGroups {
+    /// Counts an exchange when it begins: its first step is asked about before any other.
+    fn aims_at(
+        &mut self,
+        injection: &Injection,
+        members: &Members,
+        exchange: &ExchangeId,
+        step: Step,
+    ) -> bool {
+        let at = &injection.at;
+        if step != Step::PostRequest {
+            return self.meant.contains(exchange);
+        }
+        let is_between = at.name == exchange.name
+            && members.group_of(&exchange.client) == Some(&at.client)
+            && members.group_of(&exchange.server) == Some(&at.server);
+        if !is_between {
+            return false;
+        }
+        self.begun += 1;
+        let is_meant = match injection.lasting {
+            Lasting::Once => self.begun == at.ordinal,
+            Lasting::Sticky => self.begun >= at.ordinal,
+        };
+        if is_meant {
+            self.meant.insert(exchange.clone());
+        }
+        is_meant
+    }
+}
+
+/// The hosts by index, each with its group.
+#[derive(Clone, Debug)]
+struct Members(Vec<(String, String)>);
+
+impl Members {
+    fn is_host(&self, name: &str) -> bool {
+        self.0.iter().any(|(host, _)| host == name)
+    }
+
+    fn group_of(&self, host: &str) -> Option<&String> {
+        self.0.iter().find(|(name, _)| name == host).map(|(_, group)| group)
+    }
+
+    /// Whether the host of this index is called so, or is in the group that is.
+    fn is_meant(&self, index: u16, name: &str) -> bool {
+        self.0.get(usize::from(index)).is_some_and(|(host, group)| host == name || group == name)
     }
 }
 
@@ -97,8 +181,12 @@ impl Drawn {
 }
 
 impl PlanDecider {
-    /// A decider at the beginning of the run that `plan` describes, in a world of these hosts, by index.
-    pub fn new(plan: &Plan, hosts: &[&str]) -> PlanDecider {
+    /// A decider at the beginning of the run that `plan` describes, in a world of these hosts, by index, each with the name
+    /// of its group: its own where it is in none.
+    pub fn new(plan: &Plan, hosts: &[(&str, &str)]) -> PlanDecider {
+        let members = |(host, group): &(&str, &str)| (host.to_string(), group.to_string());
+        let members = Members(hosts.iter().map(members).collect());
+        let hosts: Vec<&str> = hosts.iter().map(|(host, _)| *host).collect();
         let stream = |purpose: Purpose| SplitMix64::stream(plan.seed, purpose as u64);
         let drawn = |faults: &RandomFaults| Drawn {
             faults: faults.clone(),
@@ -108,18 +196,15 @@ impl PlanDecider {
         let named = plan.injections.iter().map(|injection| &injection.effect);
         let drawn_effects = plan.faults.iter().flat_map(|faults| &faults.effects);
         PlanDecider {
-            hosts: hosts.iter().map(ToString::to_string).collect(),
-            scheduler: Scheduler::new(plan, hosts, stream(Purpose::Schedule)),
+            scheduler: Scheduler::new(plan, &hosts, stream(Purpose::Schedule)),
             latency: stream(Purpose::Latency),
             loss: stream(Purpose::Loss),
             guest: stream(Purpose::Guest),
             jitter: (plan.jitter.0, stream(Purpose::Jitter)),
             drawn: plan.faults.as_ref().map(drawn),
-            injections: plan
-                .injections
-                .iter()
-                .map(|injection| Planned { injection: injection.clone(), struck: None })
-                .collect(),
+            injections: plan.injections.iter().map(|fault| Planned::new(fault, &members)).collect(),
+            removals: plan.removals.clone(),
+            members,
             keeps_requests: named.chain(drawn_effects).any(|effect| *effect == Effect::Older),
         }
     }
@@ -159,12 +244,26 @@ impl Decider for PlanDecider {
     }
 
     fn fault(&mut self, now: Nanos, exchange: &ExchangeId, step: Step) -> Option<Effect> {
-        let planned = self.injections.iter_mut().find(|p| p.strikes(now, exchange, step));
-        if let Some(planned) = planned {
-            planned.struck.get_or_insert(now);
-            return Some(planned.injection.effect);
+        let mut effect = None;
+        // Each of them counts the exchanges, whichever of them strikes.
+        for planned in &mut self.injections {
+            if planned.strikes(&self.members, now, exchange, step) && effect.is_none() {
+                planned.struck.get_or_insert(now);
+                effect = Some(planned.injection.effect);
+            }
+        }
+        if effect.is_some() {
+            return effect;
         }
         self.drawn.as_mut()?.fault(step)
+    }
+
+    fn removed(&self, client: u16, server: u16) -> Option<Effect> {
+        let is_meant = |removal: &&Removal| {
+            self.members.is_meant(client, &removal.client)
+                && self.members.is_meant(server, &removal.server)
+        };
+        self.removals.iter().find(is_meant).map(|removal| removal.effect)
     }
 
     fn keeps_requests(&self) -> bool {
@@ -172,7 +271,8 @@ impl Decider for PlanDecider {
     }
 
     fn deviations(&self) -> Option<Vec<Deviation>> {
-        self.scheduler.deviations(&self.hosts)
+        let hosts: Vec<String> = self.members.0.iter().map(|(host, _)| host.clone()).collect();
+        self.scheduler.deviations(&hosts)
     }
 }
 
@@ -183,7 +283,7 @@ mod tests {
     use bizarro_record::Schedule;
     use proptest::prelude::*;
 
-    const HOSTS: [&str; 2] = ["a", "b"];
+    const HOSTS: [(&str, &str); 2] = [("a", "a"), ("b", "b")];
 
     fn decider(plan: &str) -> PlanDecider {
         PlanDecider::new(&plan.parse().unwrap(), &HOSTS)
@@ -301,7 +401,7 @@ mod tests {
         assert!(order.iter().all(|tid| *tid == order[0]));
         // Others are first in other runs.
         let first = |seed: u64| played(&mut decider(&alloc::format!("seed={seed}; pct=1/1000")))[0];
-        let firsts: alloc::collections::BTreeSet<u32> = (1..30).map(first).collect();
+        let firsts: BTreeSet<u32> = (1..30).map(first).collect();
         assert_eq!(firsts.len(), 3);
         // Each change lets another task run.
         let order = played(&mut decider("seed=4; pct=3/900"));
@@ -358,6 +458,54 @@ mod tests {
         assert!(ask(30, "a>b GET / #3"));
         assert!(ask(60, "a>b GET / #9"));
         assert!(!ask(61, "a>b GET / #10"));
+    }
+
+    #[test]
+    fn a_fault_between_groups_counts_the_exchanges_of_all_their_hosts() {
+        let hosts = [("c1", "c"), ("c2", "c"), ("d1", "d"), ("d2", "d"), ("e", "e")];
+        let decider = |plan: &str| PlanDecider::new(&plan.parse().unwrap(), &hosts);
+        let asked = [
+            "c1>d1 GET / #1",
+            "c2>e GET / #1",
+            "c2>d1 GET / #1",
+            "c1>d2 GET /x #1",
+            "c1>d2 GET / #1",
+            "c1>d1 GET / #2",
+        ];
+        let struck = |plan: &str| -> Vec<&str> {
+            let mut decider = decider(plan);
+            // Requests first, then all replies.
+            let mut ask = |step, at: &&str| {
+                decider.fault(Nanos::ZERO, &exchange(at), step) == Some(Effect::Lost)
+            };
+            assert!(asked.iter().filter(|at| ask(Step::PostRequest, at)).count() == 0);
+            asked.into_iter().filter(|at| ask(Step::DeliverReply, at)).collect()
+        };
+        assert_eq!(struck("c>d GET / #2 deliver-reply=lost"), ["c2>d1 GET / #1"]);
+        assert_eq!(
+            struck("c>d GET / #3+ deliver-reply=lost"),
+            ["c1>d2 GET / #1", "c1>d1 GET / #2"]
+        );
+        assert_eq!(struck("c>e GET / #1 deliver-reply=lost"), ["c2>e GET / #1"]);
+        assert_eq!(struck("c1>d1 GET / #2 deliver-reply=lost"), ["c1>d1 GET / #2"]);
+        // Both strike, though the first of them is asked first each time.
+        let both = "c>d GET / #1 deliver-reply=lost; c>d GET / #3 deliver-reply=lost";
+        assert_eq!(struck(both), ["c1>d1 GET / #1", "c1>d2 GET / #1"]);
+    }
+
+    #[test]
+    fn a_removal_is_of_one_direction_and_of_all_hosts_of_a_group() {
+        let hosts = [("c1", "c"), ("c2", "c"), ("d", "d")];
+        let removed = |plan: &str, client, server| {
+            PlanDecider::new(&plan.parse().unwrap(), &hosts).removed(client, server)
+        };
+        let one = "c1>d removed=refused";
+        assert_eq!(removed(one, 0, 2), Some(Effect::Refused));
+        assert_eq!([removed(one, 2, 0), removed(one, 1, 2)], [None, None]);
+        let group = "c>d removed=partition";
+        assert_eq!([0, 1].map(|client| removed(group, client, 2)), [Some(Effect::Partition); 2]);
+        assert_eq!(removed(group, 2, 1), None);
+        assert_eq!(removed("baseline", 0, 2), None);
     }
 
     #[test]

@@ -109,6 +109,8 @@ pub trait Decider {
     fn chance(&mut self, ppm: u32) -> bool;
     /// Whether a fault strikes this step of this exchange now. Asked at most once per exchange and step.
     fn fault(&mut self, now: Nanos, exchange: &ExchangeId, step: Step) -> Option<Effect>;
+    /// Whether `server` is missing for `client` in this run, and what the client is told. The answer is always the same.
+    fn removed(&self, client: u16, server: u16) -> Option<Effect>;
     /// Whether a request may be replaced by the one before it, so that requests have to be kept. The answer is always
     /// the same.
     fn keeps_requests(&self) -> bool;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::packet::Packet;
-use crate::plan::Injection;
+use crate::plan::{Effect, Injection};
 use crate::time::Nanos;
 
 /// What a frame of a backtrace calls the program's own file.
@@ -84,6 +84,13 @@ pub enum Event {
     Struck {
         /// Which one.
         injection: Injection,
+    },
+    /// This host asked, for the first time, a host that the plan takes away from it.
+    Removed {
+        /// Index of the host that it asked.
+        server: u16,
+        /// What it is told.
+        effect: Effect,
     },
     /// Bytes left this host.
     Sent {

@@ -94,6 +94,13 @@ pub struct ExchangeId {
     pub ordinal: u32,
 }
 
+impl ExchangeId {
+    /// Whether the two differ in their ordinals at the most.
+    pub fn is_of_kind(&self, other: &ExchangeId) -> bool {
+        self.name == other.name && self.client == other.client && self.server == other.server
+    }
+}
+
 impl fmt::Display for ExchangeId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}>{} {} #{}", self.client, self.server, self.name, self.ordinal)

@@ -2,7 +2,7 @@
 //!
 //! This crate owns the vocabulary that the kernel, the runtime, the explorer and the reports share:
 //! the description of a world ([`world`]), the plan of a run ([`plan`]), the request/reply exchanges
-//! seen in it ([`exchange`]), what happened ([`event`]) and how it ended ([`record`]).
+//! seen in it ([`exchange`]) and how they look between groups of hosts ([`groups`]), what happened ([`event`]) and how it ended ([`record`]).
 //!
 //! It must not know who simulates, who explores or who draws: there is no behaviour here beyond
 //! reading and writing these values as text.
@@ -12,6 +12,7 @@ extern crate alloc;
 
 pub mod event;
 pub mod exchange;
+pub mod groups;
 pub mod packet;
 pub mod plan;
 pub mod record;
@@ -21,14 +22,15 @@ pub mod world;
 
 pub use event::{Event, Stamped, Stream};
 pub use exchange::{Exchange, ExchangeId, Step};
+pub use groups::Level;
 pub use packet::Packet;
 pub use plan::{
-    Deviation, Effect, HEALED_AFTER, Injection, Lasting, Plan, RandomFaults, Schedule, SpecError,
-    TaskName,
+    Deviation, Effect, Fault, HEALED_AFTER, Injection, Lasting, Plan, RandomFaults, Removal,
+    Schedule, SpecError, TaskName,
 };
 pub use record::{Ending, FORMAT, Property, PropertyKind, RunRecord, Stats};
 pub use serve::{Command, Done, ServeRequest, Trace};
 pub use time::Nanos;
 pub use world::{
-    Assertion, Hooks, HostSpec, LinkSpec, Messages, Mount, Role, RunRequest, WorldSpec,
+    Assertion, Declared, Hooks, HostSpec, LinkSpec, Messages, Mount, Role, RunRequest, WorldSpec,
 };

@@ -10,7 +10,7 @@ use crate::plan::{Deviation, Plan};
 use crate::time::Nanos;
 
 /// Version of the record's format; a record of another version is refused.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// How a run ended.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -126,6 +126,8 @@ pub struct RunRecord {
     pub ending: Ending,
     /// Names of the hosts, by index.
     pub hosts: Vec<String>,
+    /// Names of their groups, by index; of a host that is in none its own name.
+    pub groups: Vec<String>,
     /// Every exchange, in the order of their requests.
     pub exchanges: Vec<Exchange>,
     /// Every property that was looked at.

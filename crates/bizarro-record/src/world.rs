@@ -17,6 +17,17 @@ pub enum Role {
     Workload,
 }
 
+/// What a test says of how much depends on a host.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Declared {
+    /// Nothing: whether the test holds without it is measured, and either is right.
+    #[default]
+    Nothing,
+    /// It is not critical: the test has to hold without it.
+    NonCritical,
+}
+
 /// A real directory that the host may read, at a path of its own.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Mount {
@@ -41,6 +52,10 @@ pub struct HostSpec {
     pub memory_limit: u64,
     /// What the program is for.
     pub role: Role,
+    /// Name of the group that it belongs to, where the test puts it into one.
+    pub group: Option<String>,
+    /// How much may depend on it.
+    pub declared: Declared,
     /// Address, in the test binary, of `extern "C" fn(data: usize) -> i32`; 0 where the program is the process itself.
     pub entry: usize,
     /// Passed to `entry`.
@@ -57,6 +72,13 @@ pub struct HostSpec {
     pub files: Vec<(String, Vec<u8>)>,
     /// Absolute paths of files whose content at the end of the run goes into its record.
     pub kept: Vec<String>,
+}
+
+impl HostSpec {
+    /// The name of its group; its own name where it is in none, for then it is a group of its own.
+    pub fn group_name(&self) -> &str {
+        self.group.as_deref().unwrap_or(&self.name)
+    }
 }
 
 /// How packets travel between two hosts, both ways.

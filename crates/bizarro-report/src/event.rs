@@ -5,7 +5,7 @@ use bizarro_record::event::OpOutcome;
 use bizarro_record::{Event, Stamped, Stream};
 
 use crate::look::harmless;
-use crate::sentence::effect;
+use crate::sentence::{effect, removed};
 use crate::words::ordinal;
 
 /// The name of the host of an event.
@@ -28,6 +28,12 @@ pub(crate) fn text(event: &Event, hosts: &[String]) -> String {
         Event::Output { stream: Stream::Stdout, line } => format!("│ {line}"),
         Event::Output { stream: Stream::Stderr, line } => format!("┆ {line}"),
         Event::Struck { injection } => format!("fault at {}: {}", injection.at, effect(injection)),
+        Event::Removed { server, effect } => {
+            format!(
+                "fault: {}",
+                removed(hosts.get(usize::from(*server)).map_or("?", String::as_str), *effect)
+            )
+        }
         Event::Sent { message, to, bytes, label } => {
             let to = hosts.get(usize::from(*to)).map_or("?", String::as_str);
             format!("sends {bytes} bytes to {to}, message {message} {label}").trim_end().to_string()

@@ -60,12 +60,18 @@ impl Exit {
             _ => Exit::Held,
         });
         // A cell shows its worst variant, which may hide one that is in doubt; the worst exit is the same.
+        let dependencies =
+            report.dependencies.iter().map(|dependency| match dependency.outcome() {
+                Outcome::Violated => Exit::Violated,
+                Outcome::Inconclusive => Exit::Inconclusive,
+                _ => Exit::Held,
+            });
         let rest = [
             Exit::of_verdict(&report.baseline_verdict),
             Exit::of_difference(report.difference.as_ref()),
             Exit::of_interruption(report.interrupted),
         ];
-        Exit::worst(cells.chain(rest))
+        Exit::worst(cells.chain(dependencies).chain(rest))
     }
 
     /// The exit of random schedules.

@@ -7,6 +7,7 @@
 //!
 //! It must not know how runs are made or chosen.
 
+mod dependencies;
 mod difference;
 mod event;
 mod exit;

@@ -3,8 +3,9 @@
 use bizarro_explore::{
     Finding, Impact, MatrixReport, Properties, Recovery, SchedulesReport, Shrunk, SwarmReport,
 };
-use bizarro_record::{Nanos, RunRecord};
+use bizarro_record::{Level, Nanos, RunRecord};
 
+use crate::dependencies::dependencies;
 use crate::difference::difference;
 use crate::letters::Letters;
 use crate::look::{Ink, Look, harmless, width, wrap_parts};
@@ -30,6 +31,7 @@ pub fn matrix(report: &MatrixReport, look: Look) -> String {
     }
     text += &format!(" {}\n", matrix_totals(report));
     text += &unmet(&report.properties, look);
+    text += &dependencies(report, look);
     text += &findings(&report.findings, &report.baseline, &letters, look);
     if let Some(found) = &report.difference {
         text += "\n";
@@ -72,13 +74,15 @@ pub fn swarm(report: &SwarmReport, look: Look) -> String {
 fn header(report: &MatrixReport, look: Look) -> String {
     let baseline = &report.baseline;
     let outcome = report.baseline_verdict.outcome;
+    let asked = baseline.exchanges_at(report.level).len() as u64;
     let parts = [
         harmless(&report.test),
         report.model.to_string(),
         format!(
-            "baseline {} · {} · {} virtual",
+            "{}baseline {} · {} · {} virtual",
+            if report.level == Level::Groups { "between groups · " } else { "" },
             outcome.words(),
-            count(baseline.exchanges.len() as u64, "exchange"),
+            count(asked, "exchange"),
             span(baseline.stats.virtual_time)
         ),
     ];
@@ -153,7 +157,7 @@ fn told(
         let fact = if violation.fact.is_empty() { "broken" } else { &violation.fact };
         add(&harmless(&format!("{}: {fact}", violation.property)), Ink::Plain);
         // What a fault brought about is shown in full by the command.
-        if finding.plan().injections.is_empty() {
+        if !finding.plan().names_faults() {
             for frame in frames_of(violation) {
                 add(&harmless(&format!("  {frame}")), Ink::Faint);
             }
@@ -184,7 +188,8 @@ fn shrunk_from(shrunk: &Shrunk) -> String {
 
 /// `1 fault · recovery 5.00 s · blast radius: 1 of 2 hosts, 1 of 6 exchanges · 15 runs alike`; empty for a single run without faults
 fn numbers(finding: &Finding) -> String {
-    let faults = finding.plan().injections.len() as u64;
+    let plan = finding.plan();
+    let faults = (plan.injections.len() + plan.removals.len()) as u64;
     let mut parts = match faults {
         0 => vec![],
         _ => impact_parts(faults, finding.impact),

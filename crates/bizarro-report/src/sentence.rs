@@ -2,8 +2,8 @@
 
 use bizarro_explore::{Finding, Place};
 use bizarro_record::{
-    Deviation, Effect, Exchange, Injection, Lasting, Nanos, Plan, RunRecord, Schedule, Step,
-    TaskName,
+    Deviation, Effect, Exchange, Injection, Lasting, Level, Nanos, Plan, Removal, RunRecord,
+    Schedule, Step, TaskName,
 };
 
 use crate::look::harmless;
@@ -15,8 +15,14 @@ pub(crate) fn sentence(finding: &Finding, baseline: &RunRecord) -> String {
     let text = match &finding.place {
         Place::Baseline => "Without any fault".to_string(),
         Place::Schedule => schedule(&record.plan),
+        Place::Dependency { .. } => {
+            let missing: Vec<String> = record.plan.removals.iter().map(removal).collect();
+            missing.join(", and ")
+        }
         Place::Exchange { .. } => {
-            let faults: Vec<String> = record.plan.injections.iter().map(fault).collect();
+            let missing = record.plan.removals.iter().map(removal);
+            let faults: Vec<String> =
+                missing.chain(record.plan.injections.iter().map(fault)).collect();
             let consequence = record
                 .plan
                 .injections
@@ -74,6 +80,22 @@ pub(crate) fn fault(injection: &Injection) -> String {
     format!("{}'s {which} {} to {}{later}: {what}", at.client, at.name, at.server)
 }
 
+/// `player without board: board refused every connection, from the start to the end`
+pub(crate) fn removal(removal: &Removal) -> String {
+    let Removal { client, server, effect } = removal;
+    let what = removed(server, *effect);
+    format!("{client} without {server}: {what}, from the start to the end")
+}
+
+/// How a server is missing, as a clause.
+pub(crate) fn removed(server: &str, effect: Effect) -> String {
+    match effect {
+        Effect::Refused => format!("{server} refused every connection"),
+        Effect::Unreachable => format!("there was no way to {server}"),
+        _ => format!("nothing was heard of {server}"),
+    }
+}
+
 /// What a fault does, as a clause that can stand behind the name of its exchange.
 pub(crate) fn effect(injection: &Injection) -> String {
     let (client, server) = (&injection.at.client, &injection.at.server);
@@ -117,23 +139,27 @@ pub(crate) fn effect(injection: &Injection) -> String {
 /// What the struck client asked afterwards, where it differs from the baseline.
 fn consequence(injection: &Injection, record: &RunRecord, baseline: &RunRecord) -> Option<String> {
     let client = &injection.at.client;
-    let same = |exchange: &&Exchange| {
-        exchange.id.client == *client
-            && exchange.id.server == injection.at.server
-            && exchange.id.name == injection.at.name
-    };
+    let level = level_of(injection, record);
+    let (record, baseline) = (record.exchanges_at(level), baseline.exchanges_at(level));
+    let same = |exchange: &&Exchange| exchange.id.is_of_kind(&injection.at);
     let of_client = |exchange: &&Exchange| exchange.id.client == *client;
-    let now = record.exchanges.iter().filter(same).count();
-    let usual = baseline.exchanges.iter().filter(same).count();
-    let struck = record.exchanges.iter().find(|exchange| exchange.id == injection.at)?.requested;
-    let asks_more = |record: &RunRecord| {
-        record.exchanges.iter().filter(of_client).any(|exchange| exchange.requested > struck)
+    let now = record.iter().filter(same).count();
+    let usual = baseline.iter().filter(same).count();
+    let struck = record.iter().find(|exchange| exchange.id == injection.at)?.requested;
+    let asks_more = |exchanges: &[Exchange]| {
+        exchanges.iter().filter(of_client).any(|exchange| exchange.requested > struck)
     };
     if now > usual {
         Some(format!("{client} asked again ({now} times instead of {usual})"))
-    } else if asks_more(baseline) && !asks_more(record) {
+    } else if asks_more(&baseline) && !asks_more(&record) {
         Some(format!("{client} asked for nothing more"))
     } else {
         None
     }
+}
+
+/// Whether a fault is named between hosts or between groups of them.
+fn level_of(injection: &Injection, record: &RunRecord) -> Level {
+    let ends = [&injection.at.client, &injection.at.server];
+    if ends.iter().all(|name| record.hosts.contains(name)) { Level::Hosts } else { Level::Groups }
 }

@@ -225,6 +225,7 @@ impl<'a> Trace<'a> {
                 let facts = json!({"s": "g", "args": {"fault": injection.to_string()}});
                 self.add("i", "fault", &name, at, host, 0, facts);
             }
+            Event::Removed { .. } => self.add("i", "fault", &said, at, host, 0, json!({"s": "g"})),
             Event::Paused { until } => {
                 let length = json!({"dur": micros(*until - at)});
                 self.add("X", "fault", "stands still", at, host, 0, length);

@@ -7,6 +7,7 @@ use std::panic::Location;
 
 use bizarro_record::{LinkSpec, Role, WorldSpec};
 
+use crate::group::{assign_groups, check_groups};
 use crate::host::HostDraft;
 use crate::link::LinkDraft;
 use crate::mistake::Mistake;
@@ -28,6 +29,7 @@ impl World {
         check_names(&self.hosts, &mut mistakes);
         check_programs(&self.spec.test, &self.hosts, &mut mistakes);
         check_links(&self.hosts, &self.links, &mut mistakes);
+        check_groups(&self.hosts, &self.groups, wrong_with_name, &mut mistakes);
         let addresses = assign_addresses(&self.hosts, &mut mistakes);
         if !mistakes.is_empty() {
             return Err(mistakes);
@@ -37,6 +39,7 @@ impl World {
         for (host, address) in spec.hosts.iter_mut().zip(addresses) {
             host.address = address;
         }
+        assign_groups(&self.groups, &mut spec.hosts);
         spec.links = self.links.iter().map(|draft| draft.spec.clone()).collect();
         Ok(spec)
     }
@@ -179,6 +182,7 @@ fn nth_address(n: u32) -> Ipv4Addr {
 mod tests {
     use super::*;
     use crate::prelude::*;
+    use bizarro_record::HostSpec;
     use expect_test::{Expect, expect};
 
     /// What is said of the mistakes in the description, without the places: these move with this file.
@@ -221,6 +225,46 @@ mod tests {
                 b 10.0.0.1 Program
                 c 10.0.0.3 Workload
             "#]],
+        );
+    }
+
+    #[test]
+    fn groups_have_hosts_of_this_world_each_once() {
+        check(
+            |world| {
+                world.host("a").program(main);
+                world.host("b").workload(main);
+                world.group("a", &["a"]);
+                world.group("db", &["a", "b", "b"]);
+                world.group("db", &[]);
+                world.group("D>B", &["c"]);
+            },
+            expect![[r#"
+                a group is called `a`, like a host
+                  = give it another name, by which plans can tell them apart
+                host `a` is in group `a` already
+                  = name it once: a host is in one group at most
+                host `b` is in group `db` already
+                  = name it once: a host is in one group at most
+                two groups are called `db`; the first is declared
+                  = name all hosts of a group in one place
+                group `db` has no host
+                  = write the names of its hosts
+                `D>B` cannot be a group's name: it is not a name of DNS in lower case
+                  = write one such as `db` or `eu-west`
+                no host is called `c`
+                  = the hosts of this world: a, b
+            "#]],
+        );
+        let mut world = World::new("bank::test");
+        world.host("a").program(main);
+        world.host("b").workload(main);
+        world.host("c").program(main);
+        world.group("all", &["a", "c"]);
+        let spec = world.blueprint().unwrap();
+        assert_eq!(
+            spec.hosts.iter().map(HostSpec::group_name).collect::<Vec<_>>(),
+            ["all", "b", "all"]
         );
     }
 

@@ -6,7 +6,7 @@ use std::panic::Location;
 use std::process::Termination;
 use std::time::Duration;
 
-use bizarro_record::{HostSpec, Mount, Nanos, Role};
+use bizarro_record::{Declared, HostSpec, Mount, Nanos, Role};
 
 use crate::mistake::Mistake;
 use crate::program::run_program;
@@ -54,6 +54,8 @@ impl HostDraft {
             clock_offset: 0,
             memory_limit: MEMORY_LIMIT,
             role: Role::Program,
+            group: None,
+            declared: Declared::Nothing,
             entry: 0,
             data: 0,
             arguments: vec![executable.clone()],
@@ -96,6 +98,16 @@ impl<'w> Host<'w> {
 
     fn mistake(&mut self, mistake: Mistake) {
         self.world.mistakes.push(mistake);
+    }
+
+    /// Says that the test has to hold without this host. The matrix takes it away from each host that asks it, from the
+    /// start of a run to its end: it refuses, there is no way to it, or nothing is heard of it. Where that breaks
+    /// something, something critical depends on it, and that is a violation.
+    ///
+    /// Without this, how much depends on a host is measured too, and is only told.
+    pub fn non_critical(mut self) -> Self {
+        self.spec().declared = Declared::NonCritical;
+        self
     }
 
     /// Its IPv4 address, as text or as an [`Ipv4Addr`]. Without this: the first one of 10.0.0.1, 10.0.0.2, …

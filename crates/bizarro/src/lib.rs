@@ -91,6 +91,7 @@ mod blueprint;
 mod check;
 #[cfg(feature = "supervisor")]
 mod explore;
+mod group;
 #[cfg(all(feature = "supervisor", worlds))]
 mod guest;
 mod history;

@@ -187,6 +187,7 @@ pub(crate) mod fixtures {
             fingerprint: 1,
             ending: Ending::Completed,
             hosts: vec!["bank".into(), "teller".into()],
+            groups: vec!["bank".into(), "teller".into()],
             exchanges: Vec::new(),
             properties: Vec::new(),
             events,

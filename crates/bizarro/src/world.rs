@@ -11,6 +11,7 @@ use bizarro_record::{Nanos, WorldSpec};
 
 use crate::check::{Check, Eventually};
 use crate::explore::Explore;
+use crate::group::GroupDraft;
 use crate::history::History;
 use crate::host::{Host, HostDraft};
 use crate::link::{Link, LinkDraft};
@@ -37,6 +38,7 @@ pub struct World {
     pub(crate) spec: WorldSpec,
     pub(crate) hosts: Vec<HostDraft>,
     pub(crate) links: Vec<LinkDraft>,
+    pub(crate) groups: Vec<GroupDraft>,
     pub(crate) checks: Vec<Check>,
     pub(crate) eventually: Vec<Eventually>,
     pub(crate) must_break: Vec<String>,
@@ -53,6 +55,7 @@ impl World {
             spec: WorldSpec::new(test),
             hosts: Vec::new(),
             links: Vec::new(),
+            groups: Vec::new(),
             checks: Vec::new(),
             eventually: Vec::new(),
             must_break: Vec::new(),
@@ -78,6 +81,19 @@ impl World {
         }
         self.hosts.push(HostDraft::new(name, place));
         Host::new(self)
+    }
+
+    /// Puts hosts into a group, whose name is that of no host: `world.group("db", &["db-1", "db-2"])`. They may be declared
+    /// later; each is in one group at most, and one that is in none is a group of its own.
+    ///
+    /// No run differs by it. `cargo bizarro matrix --groups` asks the failure matrix between groups: a fault strikes the
+    /// third `POST /move` between two groups, whichever host sends it to whichever. See
+    /// [`Level`](bizarro_record::Level).
+    #[track_caller]
+    pub fn group(&mut self, name: &str, hosts: &[&str]) -> &mut World {
+        let hosts = hosts.iter().map(ToString::to_string).collect();
+        self.groups.push(GroupDraft { name: name.to_string(), hosts, place: Location::caller() });
+        self
     }
 
     /// How packets travel between the two hosts, both ways. Both may be declared later.

@@ -5,10 +5,10 @@ use std::num::NonZero;
 use std::path::PathBuf;
 
 use bizarro::supervisor::settings::{
-    DIRECTED, DRIVEN, DRIVEN_FOR_MATRIX, JOBS, MATRIX, PAIRS, RUNS, SEEDS, SWARM_SEED, TIME, Until,
-    WATCHDOG,
+    DIRECTED, DRIVEN, DRIVEN_FOR_MATRIX, GROUPS, JOBS, MATRIX, PAIRS, RUNS, SEEDS, SWARM_SEED,
+    TIME, Until, WATCHDOG,
 };
-use bizarro_record::Plan;
+use bizarro_record::{Level, Plan};
 use clap::{Args, Parser, Subcommand};
 
 use crate::check::Check;
@@ -59,6 +59,9 @@ pub(crate) enum Command {
         /// How many pairs of faults are run; 1,000 without this.
         #[arg(long, value_name = "N")]
         runs: Option<u32>,
+        /// Ask between groups of hosts, as the test puts them together, in place of between hosts.
+        #[arg(long)]
+        groups: bool,
         #[command(flatten)]
         search: Search,
         #[command(flatten)]
@@ -235,10 +238,13 @@ impl Search {
     }
 
     /// The matrix, whatever the test says, and random schedules only if they are asked for.
-    pub(crate) fn for_matrix(&self, depth: u32, runs: Option<u32>) -> Variables {
+    pub(crate) fn for_matrix(&self, level: Level, depth: u32, runs: Option<u32>) -> Variables {
         let mut variables = self.variables();
         if depth > 1 {
             variables.push((PAIRS, runs.unwrap_or(PAIR_RUNS).to_string()));
+        }
+        if level == Level::Groups {
+            variables.push((GROUPS, "1".to_string()));
         }
         variables.push((DRIVEN, DRIVEN_FOR_MATRIX.to_string()));
         variables.push((MATRIX, "1".to_string()));
@@ -334,12 +340,24 @@ mod tests {
     fn pairs_are_tried_where_the_depth_is_two() {
         let pairs = |command: &str| {
             let Command::Matrix { search, depth, runs, .. } = parse(command) else { panic!() };
-            let variables = search.for_matrix(depth, runs);
+            let variables = search.for_matrix(Level::Hosts, depth, runs);
             variables.into_iter().find(|(name, _)| *name == PAIRS).map(|(_, value)| value)
         };
         assert_eq!(pairs("cargo bizarro matrix"), None);
         assert_eq!(pairs("cargo bizarro matrix --depth 2").as_deref(), Some("1000"));
         assert_eq!(pairs("cargo bizarro matrix --depth 2 --runs 50").as_deref(), Some("50"));
+    }
+
+    #[test]
+    fn groups_are_asked_where_that_is_wanted() {
+        for (command, level) in
+            [("cargo bizarro matrix", false), ("cargo bizarro matrix --groups", true)]
+        {
+            let Command::Matrix { groups, .. } = parse(command) else { panic!() };
+            assert_eq!(groups, level, "{command}");
+        }
+        let variables = Search::default().for_matrix(Level::Groups, 1, None);
+        assert!(variables.contains(&(GROUPS, "1".to_string())));
     }
 
     #[test]
@@ -369,7 +387,7 @@ mod tests {
         let expected =
             [(JOBS, "3"), (WATCHDOG, "9"), (DRIVEN, "matrix"), (MATRIX, "1"), (SEEDS, "5")];
         assert_eq!(
-            search.for_matrix(1, Some(9)),
+            search.for_matrix(Level::Hosts, 1, Some(9)),
             expected.map(|(name, value)| (name, value.to_string()))
         );
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use bizarro_report::report::{Cell, Report as Explored, Run, Variant};
+use bizarro_report::report::{Cell, Dependency, Removal, Report as Explored, Run, Variant};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 /// One file for all tests.
@@ -31,6 +31,10 @@ fn suite(explored: &Explored) -> TestSuite {
     add(&mut suite, "the same plan gives the same run", same(explored));
     for cell in &explored.cells {
         add(&mut suite, &name(explored, cell), status(cell));
+    }
+    for dependency in explored.dependencies.iter().filter(|d| d.non_critical) {
+        let name = format!("{}>{} is not critical", dependency.client, dependency.server);
+        add(&mut suite, &name, status_of_dependency(dependency));
     }
     if explored.summary.schedules > 0 {
         add(&mut suite, "random schedules", schedules(explored));
@@ -86,6 +90,30 @@ fn told(variant: &Variant) -> String {
         }
     }
     text
+}
+
+/// Of a server without which the test has to hold.
+fn status_of_dependency(dependency: &Dependency) -> TestCaseStatus {
+    let tried = dependency.removals.iter();
+    let worst =
+        tried.filter(|r| r.criticality.is_some() && r.criticality == dependency.criticality);
+    let details: String = worst
+        .clone()
+        .map(|r| {
+            let lines =
+                [&r.sentence].into_iter().chain(&r.facts).chain(&r.doubts).chain([&r.command]);
+            lines.map(|line| format!("{line}\n")).collect::<String>()
+        })
+        .collect();
+    let first = |lines: fn(&Removal) -> &Vec<String>| {
+        worst.clone().flat_map(lines).next().cloned().unwrap_or_default()
+    };
+    match dependency.criticality.as_deref() {
+        None => TestCaseStatus::skipped(),
+        Some("critical") => failed("critical", &first(|removal| &removal.facts), details),
+        Some("inconclusive") => in_doubt(&first(|removal| &removal.doubts), details),
+        Some(_) => TestCaseStatus::success(),
+    }
 }
 
 fn status_of_run(run: &Run) -> TestCaseStatus {
@@ -151,11 +179,26 @@ mod tests {
                 "impact": null, "command": "cargo bizarro replay t 'a<b'", "run": null,
             })
         };
+        let dependency = |server: &str, criticality: &str| {
+            let is_critical = criticality == "critical";
+            serde_json::json!({
+                "client": "board", "server": server, "count": 2, "criticality": criticality,
+                "non_critical": server != "users", "misplaced": is_critical && server == "ads",
+                "removals": [{
+                    "effect": "refused", "sentence": "board without it.", "criticality": criticality,
+                    "outcome": if is_critical { "violated" } else { "held" }, "broken": [],
+                    "facts": if is_critical { vec!["the game ends: not at 9 s"] } else { vec![] }, "doubts": [],
+                    "skipped": null, "longer": 0, "exchanges_lost": 0, "operations_lost": 0,
+                    "command": "cargo bizarro replay t 'board>ads removed=refused'", "run": null,
+                }],
+            })
+        };
         let cell = |step: &str, outcome: &str, variant: serde_json::Value| serde_json::json!({"exchange": 0, "step": step, "outcome": outcome, "variants": [variant]});
         let document = serde_json::json!({
             "format": "bizarro-report", "version": 1,
             "tests": [{
-                "test": "pacman::naive", "build": "b1", "outcome": "violated", "model": "arbitrary", "edges": [],
+                "test": "pacman::naive", "build": "b1", "outcome": "violated", "model": "arbitrary", "edges": [], "level": "hosts",
+                "dependencies": [dependency("ads", "critical"), dependency("log", "degraded"), dependency("users", "critical")],
                 "world": {"hosts": [], "links": [], "epoch": 0, "deadline": 1},
                 "summary": {"runs": 9, "cells": 4, "cells_violated": 1, "cells_inconclusive": 1, "schedules": 5,
                     "schedules_distinct": 5, "interrupted": false, "wall_ms": 1500},

@@ -19,6 +19,7 @@ mod workspace;
 
 use std::process::ExitCode;
 
+use bizarro_record::Level;
 use bizarro_report::Exit;
 use clap::Parser;
 
@@ -71,10 +72,11 @@ fn run(command: Command) -> Result<Exit, Failure> {
             let tests = built::tests(&build, filter.as_deref())?;
             drive::all(&tests, &budget.variables(&search), &outputs)
         }
-        Command::Matrix { filter, depth, runs, search, outputs, build } => {
+        Command::Matrix { filter, depth, runs, groups, search, outputs, build } => {
+            let level = if groups { Level::Groups } else { Level::Hosts };
             outputs.prepare()?;
             let tests = built::tests(&build, filter.as_deref())?;
-            drive::all(&tests, &search.for_matrix(depth, runs), &outputs)
+            drive::all(&tests, &search.for_matrix(level, depth, runs), &outputs)
         }
         Command::Replay(wanted) => replay::run(&wanted),
         Command::Exec(wanted) => exec::run(&wanted),

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use bizarro_record::{Event, Exchange, Injection, Lasting, Plan, RunRecord};
+use bizarro_record::{Event, Exchange, Injection, Lasting, Level, Plan, RunRecord};
 
-use super::{MatrixOptions, MatrixReport, pairs};
+use super::{MatrixOptions, MatrixReport, pairs, removals};
 use crate::cells::{Cell, cells, interrupt, same_as_once};
 use crate::finding::{Findings, Place};
 use crate::job::{EarliestDifference, try_plan_and};
@@ -36,11 +36,11 @@ pub(super) struct Filling<'a> {
     pub(super) report: &'a mut MatrixReport,
     pub(super) options: MatrixOptions,
     pub(super) progress: &'a mut dyn Progress,
-    findings: Findings,
-    difference: EarliestDifference,
-    fingerprints: BTreeSet<u64>,
+    pub(super) findings: Findings,
+    pub(super) difference: EarliestDifference,
+    pub(super) fingerprints: BTreeSet<u64>,
     /// Runs of the phases before.
-    numbered: usize,
+    pub(super) numbered: usize,
 }
 
 /// Fills the cells of the report.
@@ -52,7 +52,8 @@ pub(super) fn explore(
 ) -> Result<(), RunnerError> {
     let (model, lasting) = (options.model, options.lasting.all());
     let baseline = &report.baseline;
-    report.cells = baseline.exchanges.iter().flat_map(|e| cells(e, model, lasting)).collect();
+    let exchanges = baseline.exchanges_at(options.level);
+    report.cells = exchanges.iter().flat_map(|e| cells(e, model, lasting)).collect();
     let mut filling = Filling {
         fingerprints: BTreeSet::from([baseline.fingerprint]),
         report,
@@ -96,6 +97,9 @@ impl Filling<'_> {
                 return Ok(Coverage::Interrupted);
             }
         }
+        if removals::explore(self, runners)? == Coverage::Interrupted {
+            return Ok(Coverage::Interrupted);
+        }
         if self.options.pairs > 0 {
             return pairs::explore(self, runners, &once, seen);
         }
@@ -110,13 +114,16 @@ impl Filling<'_> {
     ) -> Result<(Coverage, Vec<Option<Seen>>), RunnerError> {
         let baseline = self.report.baseline.clone();
         let (repeat, wants_pairs) = (self.options.repeat, self.options.pairs > 0);
+        let level = self.options.level;
         let mut all: Vec<Option<Seen>> = slots.iter().map(|_| None).collect();
         let coverage = run_all(
             runners,
             slots.len(),
             |runner, index| {
                 let plan = &slots[index].plan;
-                try_plan_and(runner, plan, &baseline, repeat, |record| look(record, wants_pairs))
+                try_plan_and(runner, plan, &baseline, repeat, |record| {
+                    look(record, level, wants_pairs)
+                })
             },
             |index, (mut trial, mut seen)| {
                 let slot = &slots[index];
@@ -195,24 +202,19 @@ fn plan_of(cell: &Cell, variant: usize, baseline: &Plan) -> Plan {
 }
 
 /// Looks at the run of a plan with a fault.
-fn look(record: &RunRecord, wants_exchanges: bool) -> Seen {
+fn look(record: &RunRecord, level: Level, wants_exchanges: bool) -> Seen {
     let struck = &record.plan.injections[0].at;
+    let asked = record.exchanges_at(level);
     let is_later = |exchange: &Exchange| {
-        let at = &exchange.id;
-        at.ordinal > struck.ordinal
-            && (&at.client, &at.server, &at.name) == (&struck.client, &struck.server, &struck.name)
+        exchange.id.ordinal > struck.ordinal && exchange.id.is_of_kind(struck)
     };
     let strike = record.events.iter().find(|s| matches!(s.event, Event::Struck { .. }));
-    let from = record.exchanges.iter().position(|exchange| exchange.id == *struck);
+    let from = asked.iter().position(|exchange| exchange.id == *struck);
     let exchanges = match (wants_exchanges && strike.is_some(), from) {
-        (true, Some(from)) => record.exchanges[from..].to_vec(),
+        (true, Some(from)) => asked[from..].to_vec(),
         _ => vec![],
     };
-    Seen {
-        outcome: Outcome::NotApplicable,
-        is_tried_again: record.exchanges.iter().any(is_later),
-        exchanges,
-    }
+    Seen { outcome: Outcome::NotApplicable, is_tried_again: asked.iter().any(is_later), exchanges }
 }
 
 /// Makes the baseline once more, after all the other runs: what one of them left behind would show.

@@ -6,14 +6,16 @@
 
 mod fill;
 mod pairs;
+mod removals;
 
 use std::time::{Duration, Instant};
 
 use bizarro_fault::SystemModel;
-use bizarro_record::{Lasting, Plan, RunRecord, Schedule};
+use bizarro_record::{Lasting, Level, Plan, RunRecord, Schedule};
 use serde::{Deserialize, Serialize};
 
 use crate::cells::Cell;
+use crate::dependency::Dependency;
 use crate::finding::{Finding, Place};
 use crate::measure::Impact;
 use crate::progress::{Phase, Progress};
@@ -56,7 +58,7 @@ impl Variants {
 }
 
 /// What to explore.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct MatrixOptions {
     /// Seed of all runs.
     pub seed: u64,
@@ -70,6 +72,10 @@ pub struct MatrixOptions {
     pub lasting: Variants,
     /// How many pairs of faults are run, at the most.
     pub pairs: u64,
+    /// What asks and is asked.
+    pub level: Level,
+    /// Names of the hosts without which the test has to hold.
+    pub non_critical: Vec<String>,
 }
 
 /// The failure matrix of a test.
@@ -87,6 +93,10 @@ pub struct MatrixReport {
     pub difference: Option<Difference>,
     /// The eight cells of each exchange, in the order of the baseline's requests.
     pub cells: Vec<Cell>,
+    /// What asks and is asked in them.
+    pub level: Level,
+    /// Who depends on whom, in the order of the baseline's requests, and how much.
+    pub dependencies: Vec<Dependency>,
     /// What is broken or in doubt, the worst first.
     pub findings: Vec<Finding>,
     /// What all runs together saw of the properties.
@@ -130,7 +140,7 @@ pub fn matrix(
     progress: &mut dyn Progress,
 ) -> Result<MatrixReport, RunnerError> {
     let started = Instant::now();
-    let mut report = baseline_report(runners, options, progress)?;
+    let mut report = baseline_report(runners, &options, progress)?;
     if report.difference.is_none() && report.baseline_verdict.outcome == Outcome::Held {
         fill::explore(&mut report, runners, options, progress)?;
         if report.difference.is_none() && !report.interrupted {
@@ -144,7 +154,7 @@ pub fn matrix(
 /// The report as it is when nothing but the baseline is known.
 fn baseline_report(
     runners: Runners<'_>,
-    options: MatrixOptions,
+    options: &MatrixOptions,
     progress: &mut dyn Progress,
 ) -> Result<MatrixReport, RunnerError> {
     let runner = runners.first_mut().expect("an exploration needs a runner");
@@ -161,6 +171,8 @@ fn baseline_report(
         model: options.model,
         difference,
         cells: vec![],
+        level: options.level,
+        dependencies: vec![],
         findings: baseline_finding(&baseline, &baseline_verdict).into_iter().collect(),
         properties,
         pairs: None,

@@ -37,6 +37,19 @@ pub enum Board {
     Exotic,
 }
 
+/// A third host, which the board tells each move that it applies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scores {
+    /// There is none.
+    Absent,
+    /// The board does not care whether it was told.
+    Noted,
+    /// The board tries for two seconds to tell it.
+    Awaited,
+    /// The board says that a move failed of which it could not tell.
+    Required,
+}
+
 /// A game of some turns, each of which is `POST /move` and `GET /findAll`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Toy {
@@ -44,6 +57,8 @@ pub struct Toy {
     pub player: Player,
     /// The server.
     pub board: Board,
+    /// Who keeps the scores.
+    pub scores: Scores,
     /// Turns of a game.
     pub turns: u32,
 }
@@ -51,7 +66,7 @@ pub struct Toy {
 impl Toy {
     /// A game of three turns on a sound board.
     pub fn new(player: Player) -> Toy {
-        Toy { player, board: Board::Sound, turns: 3 }
+        Toy { player, board: Board::Sound, scores: Scores::Absent, turns: 3 }
     }
 
     /// Whether the player sends idempotency keys, and takes a senseless reply for none.

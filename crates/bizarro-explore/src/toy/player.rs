@@ -6,8 +6,10 @@ use bizarro_record::record::TaskState;
 use bizarro_record::{Ending, Event, Nanos, Plan, PropertyKind, RunRecord};
 
 use super::wire::{BOARD, PLAYER, Reply, Wire};
-use super::{Board, Player, Toy};
+use super::{Board, Player, Scores, Toy};
 
+/// When a game that has not ended is stuck.
+const DEADLINE: Nanos = Nanos::from_secs(600);
 const ONCE: &str = "each move is applied at most once";
 
 /// How a call ended for the player.
@@ -35,7 +37,7 @@ impl Game {
     pub(super) fn new(toy: Toy, plan: &Plan) -> Game {
         Game {
             toy,
-            wire: Wire::new(plan),
+            wire: Wire::new(plan, toy.scores),
             applied: BTreeMap::new(),
             keys: BTreeSet::new(),
             key: (0, 0),
@@ -83,6 +85,9 @@ impl Game {
     fn call(&mut self, name: &str, writes: u32) -> Answer {
         self.key = (0, 0);
         loop {
+            if self.wire.now() > DEADLINE {
+                return Answer::Over(Ending::Deadline { tasks: waiting() });
+            }
             if self.key.1 == 2 && self.toy.player == Player::Hasty {
                 self.key = (self.key.0 + 1, 0);
             }
@@ -115,15 +120,18 @@ impl Game {
     }
 
     fn wait_for_ever(&mut self) -> Answer {
-        let task = TaskState {
-            host: "player".to_string(),
-            tid: 1,
-            name: "main".to_string(),
-            waits_for: "recvfrom(3)".to_string(),
-            backtrace: String::new(),
-        };
-        Answer::Over(Ending::Deadlock { tasks: vec![task] })
+        Answer::Over(Ending::Deadlock { tasks: waiting() })
     }
+}
+
+fn waiting() -> Vec<TaskState> {
+    vec![TaskState {
+        host: "player".to_string(),
+        tid: 1,
+        name: "main".to_string(),
+        waits_for: "recvfrom(3)".to_string(),
+        backtrace: String::new(),
+    }]
 }
 
 /// The board's handler of `POST /move`.
@@ -136,5 +144,15 @@ fn apply(toy: Toy, wire: &mut Wire, applied: &mut BTreeMap<u32, u32>, number: u3
     }
     wire.look(PropertyKind::Always, ONCE, times == 1, &format!("move {number} was applied twice"));
     wire.say(BOARD, format!("move {number} applied"));
-    200
+    if toy.scores == Scores::Absent || wire.tell_scores() {
+        return 200;
+    }
+    match toy.scores {
+        Scores::Absent | Scores::Noted => 200,
+        Scores::Awaited => {
+            wire.pass(Nanos::from_secs(2));
+            200
+        }
+        Scores::Required => 503,
+    }
 }

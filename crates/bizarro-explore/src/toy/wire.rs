@@ -10,8 +10,11 @@ use bizarro_record::{
     PropertyKind, RunRecord, Stamped, Stats, Step, Stream,
 };
 
+use super::Scores;
+
 pub(super) const BOARD: u16 = 0;
 pub(super) const PLAYER: u16 = 1;
+const SCORES: u16 = 2;
 
 /// What the client sees of a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,7 +50,10 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    pub(super) fn new(plan: &Plan) -> Wire {
+    pub(super) fn new(plan: &Plan, scores: Scores) -> Wire {
+        let names = ["board", "player", "scores"];
+        let hosts = if scores == Scores::Absent { &names[..2] } else { &names[..] };
+        let named: Vec<String> = hosts.iter().map(ToString::to_string).collect();
         let record = RunRecord {
             format: FORMAT,
             build: "toy".to_string(),
@@ -55,7 +61,8 @@ impl Wire {
             plan: plan.clone(),
             fingerprint: 0,
             ending: Ending::Completed,
-            hosts: vec!["board".to_string(), "player".to_string()],
+            hosts: named.clone(),
+            groups: named,
             exchanges: vec![],
             properties: vec![],
             events: vec![],
@@ -63,7 +70,8 @@ impl Wire {
             deviations: None,
             stats: Stats::default(),
         };
-        let decider = PlanDecider::new(plan, &["board", "player"]);
+        let members: Vec<(&str, &str)> = hosts.iter().map(|name| (*name, *name)).collect();
+        let decider = PlanDecider::new(plan, &members);
         let (ordinals, incarnations) = (BTreeMap::new(), [0, 0]);
         let mut wire = Wire { decider, record, ordinals, incarnations, calls: 0 };
         wire.start(BOARD);
@@ -159,7 +167,12 @@ impl Wire {
         writes: u32,
         update: &mut dyn FnMut(&mut Wire) -> u16,
     ) -> Reply {
-        let index = self.request(name, writes);
+        match self.missing(PLAYER, BOARD) {
+            None => {}
+            Some(Effect::Partition) => return Reply::Silence,
+            Some(_) => return Reply::Broken,
+        }
+        let index = self.request(("player", "board"), name, writes);
         let id = self.record.exchanges[index].id.clone();
         match self.fault(&id, Step::PostRequest) {
             Some(_) => return Reply::Broken,
@@ -181,12 +194,40 @@ impl Wire {
         }
     }
 
-    fn request(&mut self, name: &str, writes: u32) -> usize {
+    /// How the plan takes `server` away from `client`, if it does.
+    fn missing(&mut self, client: u16, server: u16) -> Option<Effect> {
+        let effect = self.decider.removed(client, server)?;
+        let is_told =
+            |s: &Stamped| s.host == client && s.event == (Event::Removed { server, effect });
+        if !self.record.events.iter().any(is_told) {
+            self.event(client, Event::Removed { server, effect });
+        }
+        Some(effect)
+    }
+
+    /// Whether the keeper of the scores was told of a move.
+    pub(super) fn tell_scores(&mut self) -> bool {
+        if self.missing(BOARD, SCORES).is_some() {
+            return false;
+        }
+        let index = self.request(("board", "scores"), "PUT /score", 0);
+        self.hop();
+        let now = self.now();
+        let exchange = &mut self.record.exchanges[index];
+        (exchange.delivered, exchange.replied) = (Some(now), Some(now));
+        self.hop();
+        let now = self.now();
+        let exchange = &mut self.record.exchanges[index];
+        (exchange.completed, exchange.status) = (Some(now), Some(204));
+        true
+    }
+
+    fn request(&mut self, (client, server): (&str, &str), name: &str, writes: u32) -> usize {
         let ordinal = self.ordinals.entry(name.to_string()).or_insert(0);
         *ordinal += 1;
         let id = ExchangeId {
-            client: "player".to_string(),
-            server: "board".to_string(),
+            client: client.to_string(),
+            server: server.to_string(),
             name: name.to_string(),
             ordinal: *ordinal,
         };

@@ -1,8 +1,9 @@
-//! Pairs of hosts that cannot talk to each other for a while, because a fault says so.
+//! Pairs of hosts that cannot talk to each other: for a while because a fault says so, or at all because the plan takes
+//! one of them away from the other.
 
 use alloc::vec::Vec;
 
-use bizarro_record::Nanos;
+use bizarro_record::{Effect, Event, Nanos};
 
 use super::{Cx, Net};
 use crate::errno::Errno;
@@ -42,6 +43,17 @@ impl Net {
     pub(super) fn raise(&mut self, now: Nanos, client: u16, server: u16, wall: Wall, lasts: Nanos) {
         self.barriers.retain(|barrier| barrier.stands(now));
         self.barriers.push(Barrier { client, server, until: now + lasts, wall });
+    }
+
+    /// How `server` is missing for `client` for the whole run, if it is: asked where the client asks for a connection or
+    /// begins to send datagrams. The first time is shown.
+    pub(super) fn removed(&mut self, cx: &mut Cx<'_>, client: u16, server: u16) -> Option<Effect> {
+        let effect = cx.decider.removed(client, server)?;
+        if !self.asked_in_vain.contains(&(client, server)) {
+            self.asked_in_vain.push((client, server));
+            cx.show(client, Event::Removed { server, effect });
+        }
+        Some(effect)
     }
 
     /// Whether a packet between two hosts is lost on a wall. Asked for every packet.

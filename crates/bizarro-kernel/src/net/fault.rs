@@ -342,6 +342,14 @@ impl Net {
         }
         let connection = self.udp_flow(id, to_host, from, to);
         let side = self.exchanges.side(connection, from);
+        if side == Side::Client {
+            match self.removed(cx, host, to_host) {
+                None => {}
+                Some(Effect::Refused) => return Err(Errno::ECONNREFUSED),
+                Some(Effect::Unreachable) => return Err(Errno::EHOSTUNREACH),
+                Some(_) => return Ok((Mark::NONE, Outcome::Lose)),
+            }
+        }
         let mut pieces = core::mem::take(&mut self.exchanges.pieces);
         pieces.clear();
         self.exchanges.sent(connection, side, data, cx.now, &mut pieces);

@@ -214,6 +214,8 @@ pub struct Net {
     messages: u64,
     /// Pairs of hosts that cannot talk to each other for a while.
     barriers: Vec<Barrier>,
+    /// Who has asked whom that the plan takes away.
+    asked_in_vain: Vec<(u16, u16)>,
 }
 
 impl Net {
@@ -238,6 +240,7 @@ impl Net {
             exchanges: Exchanges::new(world.hosts.iter().map(|h| h.name.clone()).collect()),
             messages: 0,
             barriers: Vec::new(),
+            asked_in_vain: Vec::new(),
         }
     }
 

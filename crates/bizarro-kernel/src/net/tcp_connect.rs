@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use core::net::IpAddr;
 
 use bizarro_record::packet::Sign;
-use bizarro_record::{Event, Nanos};
+use bizarro_record::{Effect, Event, Nanos};
 
 use super::addr::{Endpoint, Route, SockAddr};
 use super::calls::{Accepted, inet_address};
@@ -126,9 +126,15 @@ impl Net {
             Route::Resolver => {
                 cx.later(cx.now + RESOLVER_LATENCY + RESOLVER_LATENCY, Later::Reset(id));
             }
-            Route::Host(other) if self.refusal(cx, host, other) == Some(Errno::EHOSTUNREACH) => {
-                // A router on the way says so.
-                cx.later(cx.now + self.links.round_trip(host, other), Later::Unreachable(id));
+            Route::Host(other) => {
+                let is_no_way = self.removed(cx, host, other) == Some(Effect::Unreachable)
+                    || self.refusal(cx, host, other) == Some(Errno::EHOSTUNREACH);
+                if is_no_way {
+                    // A router on the way says so.
+                    cx.later(cx.now + self.links.round_trip(host, other), Later::Unreachable(id));
+                } else {
+                    self.tcp_send_syn(cx, id);
+                }
             }
             _ => self.tcp_send_syn(cx, id),
         }
@@ -152,7 +158,10 @@ impl Net {
         let timeout = syn_timeout(tcp.syns);
         cx.later(cx.now + timeout, Later::SynTimer(id));
         let (local, remote) = (tcp.local, tcp.remote);
-        let fate = self.carry(cx, host, peer_host, 0);
+        let fate = match cx.decider.removed(host, peer_host) {
+            Some(Effect::Partition) => Fate::Lost,
+            _ => self.carry(cx, host, peer_host, 0),
+        };
         self.show_sign(cx, host, peer_host, "syn", fate);
         cx.show_sign_packet((host, local), (peer_host, remote), fate, Sign::Syn);
         if let Fate::Arrives(at) = fate {
@@ -177,7 +186,9 @@ impl Net {
             return self.tcp_send_syn_ack(cx, client, known);
         }
         let client_host = self.tcp(client).map_or(peer_host, |(base, _)| base.host);
-        if self.refusal(cx, client_host, peer_host) == Some(Errno::ECONNREFUSED) {
+        let is_refused = cx.decider.removed(client_host, peer_host) == Some(Effect::Refused)
+            || self.refusal(cx, client_host, peer_host) == Some(Errno::ECONNREFUSED);
+        if is_refused {
             return self.tcp_refuse(cx, client);
         }
         let Some(listener) = self.tcp_listener(peer_host, local, remote) else {

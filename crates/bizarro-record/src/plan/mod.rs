@@ -12,14 +12,19 @@
 //! | `pass board/101 #12 for player/102` | when task 101 is next for its 12th turn, player's task 102 runs instead |
 //! | `jitter=20ms` | each packet takes up to 20 ms longer |
 //! | `faults=1/40 crash,lost` | at one in forty steps of exchanges one of these effects strikes |
+//! | `player>board removed=refused` | board refuses every connection that player asks for, from the start to the end |
 //! | `player>board POST /move #3 deliver-reply=lost` | this fault strikes this exchange |
 //! | `player>board POST /move #3+ deliver-reply=lost` | and every later one of this name, for a minute |
+//!
+//! In place of two hosts may stand their groups: `players>boards POST /move #3` is the third such request that any host of
+//! the one group makes to any host of the other. A host that is in no group is a group of its own.
 //!
 //! `random`, `pct` and `faults` are *modes*: what they lead to is drawn from the seed. A run says in its record what
 //! that was, so that the same run can be written down without modes, part by part.
 
 mod deviation;
 mod effect;
+mod removal;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -32,6 +37,7 @@ use crate::time::Nanos;
 
 pub use deviation::{Deviation, TaskName};
 pub use effect::Effect;
+pub use removal::Removal;
 
 /// A text that is not what a spec looks like.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -103,12 +109,7 @@ impl Injection {
     pub fn aims_at(&self, exchange: &ExchangeId) -> bool {
         match self.lasting {
             Lasting::Once => self.at == *exchange,
-            Lasting::Sticky => {
-                self.at.ordinal <= exchange.ordinal
-                    && self.at.name == exchange.name
-                    && self.at.client == exchange.client
-                    && self.at.server == exchange.server
-            }
+            Lasting::Sticky => self.at.ordinal <= exchange.ordinal && self.at.is_of_kind(exchange),
         }
     }
 }
@@ -189,8 +190,36 @@ pub struct Plan {
     pub jitter: Nanos,
     /// Faults that are drawn.
     pub faults: Option<RandomFaults>,
+    /// Dependencies that are missing.
+    pub removals: Vec<Removal>,
     /// Faults that are named.
     pub injections: Vec<Injection>,
+}
+
+/// What a plan says by name of what goes wrong.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fault {
+    /// At a step of an exchange.
+    Injection(Injection),
+    /// From the start to the end.
+    Removal(Removal),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Injection(injection) => injection.fmt(f),
+            Fault::Removal(removal) => removal.fmt(f),
+        }
+    }
+}
+
+impl Plan {
+    /// Whether it names something that goes wrong.
+    pub fn names_faults(&self) -> bool {
+        !self.injections.is_empty() || !self.removals.is_empty()
+    }
 }
 
 impl fmt::Display for RandomFaults {
@@ -245,6 +274,9 @@ impl fmt::Display for Plan {
         if let Some(faults) = &self.faults {
             part(f, format_args!("{faults}"))?;
         }
+        for removal in &self.removals {
+            part(f, format_args!("{removal}"))?;
+        }
         for injection in &self.injections {
             part(f, format_args!("{injection}"))?;
         }
@@ -297,6 +329,8 @@ impl Plan {
             self.faults = Some(faults.parse()?);
         } else if deviation::is_deviation(part) {
             self.deviations.push(part.parse()?);
+        } else if removal::is_removal(part) {
+            self.removals.push(part.parse()?);
         } else {
             self.injections.push(part.parse()?);
         }
@@ -349,6 +383,10 @@ mod tests {
         round_trips("jitter=7ns");
         round_trips("a>b GET / #1 update-server=crash@17");
         round_trips(
+            "seed=2; a>b removed=refused; b>c removed=partition; a>b x #1 post-reply=reset",
+        );
+        round_trips("a>b removed=unreachable #1 post-reply=reset");
+        round_trips(
             "player>board POST /move #3 deliver-reply=lost; player>board udp:53 #1 update-server=crash",
         );
     }
@@ -376,6 +414,9 @@ mod tests {
         refused("a>b GET / #1 update-server=crash@", "crash@");
         refused("a>b GET / #1 update-server=crash@0", "crash@0");
         refused("nonsense", "nonsense");
+        refused("a>b removed=lost", "a>b removed=lost");
+        refused("a>b removed=", "a>b removed=");
+        refused(">b removed=refused", ">b removed=refused");
         refused("pct=3", "pct=3");
         refused("pct=0/9", "pct=0/9");
         refused("jitter=20", "jitter=20");

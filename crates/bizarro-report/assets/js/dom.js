@@ -15,7 +15,7 @@ function el(tag, props = {}, ...children) {
   return node;
 }
 
-const SVG_TAGS = new Set(["g", "path", "rect", "text", "line", "defs", "marker"]);
+const SVG_TAGS = new Set(["g", "path", "rect", "text", "line", "circle", "title", "defs", "marker"]);
 
 const byId = (id) => document.getElementById(id);
 

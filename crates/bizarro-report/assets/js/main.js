@@ -47,7 +47,7 @@ class Page {
     this.list = findingList(report, (index) => this.chooseFinding(index));
     fill(byId("overview"),
       report.difference ? el("section", {}, el("h2", { class: "bad", text: "Not deterministic" }), el("pre", { text: report.difference })) : null,
-      this.introduction(), this.matrix?.node, this.list, propertyTable(report), callGraph(report), faultTable(report, choose), worldSection(report));
+      this.introduction(), this.matrix?.node, this.list, propertyTable(report), callGraph(report, (dependency, removal) => this.chooseRemoval(dependency, removal)), faultTable(report, choose), worldSection(report));
   }
 
   introduction() {
@@ -101,6 +101,21 @@ class Page {
     });
   }
 
+  /** The run without a dependency. */
+  chooseRemoval(index, at) {
+    const dependency = this.report.dependencies[index];
+    const removal = dependency?.removals[at];
+    if (!removal) return;
+    const finding = this.report.findings.findIndex((finding) => finding.command === removal.command);
+    this.chosen = { finding: finding < 0 ? null : finding, cell: null, variant: null, dependency: index, removal: at };
+    const lost = lostText(removal);
+    this.show({
+      hash: `without-${index + 1}-${removal.effect}`, title: removal.sentence, outcome: removal.outcome, command: removal.command, run: removal.run,
+      facts: removal.facts.concat(removal.doubts), skipped: removal.skipped,
+      note: removal.criticality ? `The dependency is ${removal.criticality}${lost && removal.broken.length === 0 ? `: the run ${lost.startsWith("ends") ? lost : `has ${lost}`}` : ""}.` : null,
+    });
+  }
+
   /** The cell that a finding's representative is the run of. */
   cellOf(finding) {
     for (const [cell, { variants }] of this.report.cells.entries()) {
@@ -117,6 +132,10 @@ class Page {
     if (kind === "baseline") return this.chooseRun(0), true;
     if (kind === "run" && this.report.runs[index + 1]) return this.chooseRun(index + 1), true;
     if (kind === "finding" && this.report.findings[index]) return this.chooseFinding(index), true;
+    if (kind === "without" && this.report.dependencies[index]) {
+      const removal = this.report.dependencies[index].removals.findIndex((removal) => removal.effect === rest.join("-"));
+      return this.chooseRemoval(index, Math.max(0, removal)), true;
+    }
     if (kind === "cell" && this.report.cells[index]) {
       const variant = this.report.cells[index].variants.findIndex((variant) => variant.effect === rest.join("-"));
       return this.chooseCell(index, variant < 0 ? null : variant), true;
@@ -154,9 +173,18 @@ class Page {
           onclick: () => this.chooseCell(chosen.cell, at),
         }, el("b", { class: tone(variant.outcome), text: sign(variant.outcome) }), ` ${variant.effect}`)))
       : null;
-    return el("div", { class: "head" }, chips,
+    const dependency = report.dependencies[chosen.dependency];
+    const ways = dependency
+      ? el("div", { class: "choices" }, `${dependency.client} without ${dependency.server}:`,
+        dependency.removals.map((removal, at) => el("button", {
+          "aria-pressed": String(at === chosen.removal), title: removal.skipped ?? removal.sentence,
+          onclick: () => this.chooseRemoval(chosen.dependency, at),
+        }, el("b", { class: CRITICALITY[removal.criticality]?.kind ?? "none", text: CRITICALITY[removal.criticality]?.sign ?? "·" }), ` ${removal.effect}`)))
+      : null;
+    return el("div", { class: "head" }, chips, ways,
       el("h2", {}, el("span", { class: `badge ${tone(shown.outcome)}`, text: `${sign(shown.outcome)} ${shown.outcome}` }), " ", shown.title),
       shown.facts.map((fact) => el("p", { class: isFailure(shown.outcome) ? "bad" : undefined, text: fact })),
+      shown.note ? el("p", { text: shown.note }) : null,
       shown.skipped ? el("p", { text: shown.skipped }) : null,
       shown.impact ? el("p", { class: "faint", text: impactText(shown.impact) }) : null,
       shown.skipped ? null : commandLine(shown.command));

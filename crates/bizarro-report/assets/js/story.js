@@ -115,8 +115,8 @@ class Story {
 }
 
 const BROKEN = new Set(["killed", "panicked", "unsupported"]);
-const STRUCK = new Set(["struck", "crashed", "paused"]);
-const SORT_OF = { stdout: "log", note: "log", stderr: "err", struck: "fault", sent: "message", delivered: "message", dropped: "message", invoked: "operation", returned: "operation" };
+const STRUCK = new Set(["struck", "removed", "crashed", "paused"]);
+const SORT_OF = { stdout: "log", note: "log", stderr: "err", struck: "fault", removed: "fault", sent: "message", delivered: "message", dropped: "message", invoked: "operation", returned: "operation" };
 
 /** The line of an event. Its text is made when it is asked for: of most lines nobody asks. */
 class EventLine {
@@ -152,6 +152,12 @@ const withoutTime = (text) => text.replace(/^\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\
 /** A line of output without the escape sequences that colour it (ECMA-48, SGR). */
 const withoutColours = (text) => text.replace(/\u001b\[[\d;]*m/g, "");
 
+/** How a server is missing. */
+function removedText(story, event) {
+  const server = story.hostName(event.server);
+  return { refused: `${server} refuses every connection`, unreachable: `there is no way to ${server}` }[event.effect] ?? `nothing is heard of ${server}`;
+}
+
 function eventText(story, event) {
   switch (event.kind) {
     case "stdout":
@@ -163,6 +169,7 @@ function eventText(story, event) {
     case "crashed": return "is killed by the fault";
     case "paused": return `stands still until ${moment(event.until)}`;
     case "struck": return `fault: ${event.text}`;
+    case "removed": return `fault: ${removedText(story, event)}`;
     case "sent": return `sends ${event.label || "data"} to ${story.hostName(event.to)}${event.bytes ? ` (${count(event.bytes, "byte")})` : ""}`;
     case "delivered":
     case "dropped": {

@@ -3,22 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bizarro_explore::{
-    Cell as TriedCell, Finding as Found, Impact as Measured, MatrixReport, Outcome, Properties,
-    Recovery, SchedulesReport, Skip, Variant as Tried, Verdict, verdict,
+    Cell as TriedCell, Dependency as Depends, Finding as Found, Impact as Measured, MatrixReport,
+    Outcome, Properties, Recovery, Removed, SchedulesReport, Skip, Variant as Tried, Verdict,
+    plan_without, verdict,
 };
 use bizarro_record::{
-    ExchangeId, Injection, Lasting, Plan, PropertyKind, Role, RunRecord, WorldSpec,
+    Declared, Exchange as Asked, ExchangeId, Injection, Lasting, Level, Plan, PropertyKind, Role,
+    RunRecord, WorldSpec,
 };
 
 use super::run::{baseline, beside, cut, size};
 use super::{
-    Cell, Edge, ExchangeName, Finding, Host, Impact, Link, Property, Report, Run, Summary, Variant,
-    World,
+    Cell, Dependency, Edge, ExchangeName, Finding, Host, Impact, Link, Property, Removal, Report,
+    Run, Summary, Variant, World,
 };
 use crate::exit::Exit;
 use crate::letters::Letters;
 use crate::look::Look;
-use crate::sentence::{fault, sentence};
+use crate::sentence::{fault, removal as removal_sentence, sentence};
 use crate::words::replay_command;
 
 /// The events of the baseline take at most this many bytes.
@@ -70,8 +72,14 @@ pub fn report(subject: Subject<'_>, explored: Explored<'_>) -> Report {
     }
     found.iter().skip(1).for_each(|finding| runs.add(&finding.record));
     let cells = explored.matrix.map_or(&[][..], |matrix| &matrix.cells);
+    for removed in removals(&explored) {
+        let plan = plan_without(&removed.removal, &explored.baseline.plan).to_string();
+        explored.kept.get(&plan).into_iter().for_each(|record| runs.add(record));
+    }
     add_kept(&mut runs, cells, &explored);
-    let names = explored.matrix.map_or(vec![], |m| m.baseline.exchanges.iter().collect());
+    let level = explored.matrix.map_or(Level::Hosts, |matrix| matrix.level);
+    let asked = explored.baseline.exchanges_at(level);
+    let names = if explored.matrix.is_some() { &asked[..] } else { &[] };
     let index_of: BTreeMap<&ExchangeId, usize> =
         names.iter().enumerate().map(|(index, exchange)| (&exchange.id, index)).collect();
     Report {
@@ -84,8 +92,10 @@ pub fn report(subject: Subject<'_>, explored: Explored<'_>) -> Report {
         properties: properties(explored.properties, &found, &letters),
         exchanges: names.iter().map(|exchange| exchange_name(&exchange.id)).collect(),
         cells: cells.iter().map(|tried| cell(tried, &index_of, &explored, &runs)).collect(),
+        level: level_words(level).to_string(),
         findings: found.iter().map(|f| finding(f, explored.baseline, &runs)).collect(),
-        edges: edges(explored.baseline, cells),
+        edges: edges(&asked, cells),
+        dependencies: dependencies(&explored, &runs),
         difference: difference(&explored),
         runs: runs.runs,
     }
@@ -194,6 +204,8 @@ fn world(spec: &WorldSpec) -> World {
             Role::Program => "program".to_string(),
             Role::Workload => "workload".to_string(),
         },
+        group: host.group.clone(),
+        non_critical: host.declared == Declared::NonCritical,
         cpus: host.cpus,
         clock_offset: host.clock_offset,
         arguments: host.arguments.clone(),
@@ -365,7 +377,7 @@ fn impact(measured: Measured) -> Impact {
 }
 
 fn finding(found: &Found, baseline: &RunRecord, runs: &Runs<'_>) -> Finding {
-    let has_faults = !found.plan().injections.is_empty();
+    let has_faults = found.plan().names_faults();
     Finding {
         sentence: format!("{}.", cut(&sentence(found, baseline))),
         outcome: found.verdict.outcome.words().to_string(),
@@ -382,11 +394,11 @@ fn finding(found: &Found, baseline: &RunRecord, runs: &Runs<'_>) -> Finding {
 }
 
 /// Who asks whom in the baseline, in the order of the first requests, with the worst of the cells.
-fn edges(baseline: &RunRecord, cells: &[TriedCell]) -> Vec<Edge> {
+fn edges(asked: &[Asked], cells: &[TriedCell]) -> Vec<Edge> {
     let mut edges: Vec<Edge> = Vec::new();
     let mut index_of: BTreeMap<(&str, &str, &str), usize> = BTreeMap::new();
     let mut worst: Vec<Option<Outcome>> = Vec::new();
-    for exchange in &baseline.exchanges {
+    for exchange in asked {
         let id = &exchange.id;
         let index = *index_of.entry((&id.client, &id.server, &id.name)).or_insert_with(|| {
             edges.push(Edge {
@@ -416,6 +428,52 @@ fn edges(baseline: &RunRecord, cells: &[TriedCell]) -> Vec<Edge> {
         edge.broken.dedup();
     }
     edges
+}
+
+fn removals<'a>(explored: &Explored<'a>) -> impl Iterator<Item = &'a Removed> {
+    let all = explored.matrix.into_iter().flat_map(|matrix| &matrix.dependencies);
+    all.flat_map(|dependency| &dependency.removals)
+}
+
+fn dependencies(explored: &Explored<'_>, runs: &Runs<'_>) -> Vec<Dependency> {
+    let all = explored.matrix.map_or(&[][..], |matrix| &matrix.dependencies);
+    let one = |depends: &Depends| Dependency {
+        client: depends.client.clone(),
+        server: depends.server.clone(),
+        count: depends.names.iter().map(|(_, count)| count).sum(),
+        criticality: depends.criticality().map(|worst| worst.words().to_string()),
+        non_critical: depends.declared == Declared::NonCritical,
+        misplaced: depends.is_misplaced(),
+        removals: depends.removals.iter().map(|r| removal(r, explored, runs)).collect(),
+    };
+    all.iter().map(one).collect()
+}
+
+fn removal(removed: &Removed, explored: &Explored<'_>, runs: &Runs<'_>) -> Removal {
+    let plan = plan_without(&removed.removal, &explored.baseline.plan);
+    let loss = removed.loss.unwrap_or_default();
+    Removal {
+        effect: removed.removal.effect.to_string(),
+        sentence: format!("{}.", removal_sentence(&removed.removal)),
+        criticality: removed.criticality.map(|worst| worst.words().to_string()),
+        outcome: removed.verdict.outcome.words().to_string(),
+        broken: removed.verdict.properties().map(str::to_string).collect(),
+        facts: facts(&removed.verdict),
+        doubts: removed.verdict.doubts.clone(),
+        skipped: removed.skip.map(skipped),
+        longer: loss.longer.0,
+        exchanges_lost: loss.exchanges as u64,
+        operations_lost: loss.operations as u64,
+        command: replay_command(&explored.baseline.test, &plan),
+        run: runs.get(&plan),
+    }
+}
+
+fn level_words(level: Level) -> &'static str {
+    match level {
+        Level::Hosts => "hosts",
+        Level::Groups => "groups",
+    }
 }
 
 fn difference(explored: &Explored<'_>) -> Option<String> {

@@ -81,6 +81,13 @@ pub enum What {
         /// What it did, in words.
         text: String,
     },
+    /// This host asked, for the first time, a host that the plan takes away from it.
+    Removed {
+        /// Index of the host that it asked.
+        server: u16,
+        /// What it is told: `refused`, `unreachable`, or nothing at all: `partition`.
+        effect: String,
+    },
     /// Bytes left this host.
     Sent {
         /// Number of the message in this run.
@@ -164,6 +171,9 @@ impl What {
             Recorded::Output { stream: Stream::Stderr, line } => What::Stderr { text: cut(line) },
             Recorded::Struck { injection } => {
                 What::Struck { fault: injection.to_string(), text: effect(injection) }
+            }
+            Recorded::Removed { server, effect } => {
+                What::Removed { server: *server, effect: effect.to_string() }
             }
             Recorded::Sent { message, to, bytes, label } => {
                 What::Sent { message: *message, to: *to, bytes: *bytes, label: cut(label) }

@@ -65,12 +65,16 @@ pub struct Report {
     pub properties: Vec<Property>,
     /// The requests of the baseline; cells name them by their index here.
     pub exchanges: Vec<ExchangeName>,
+    /// What asks and is asked in exchanges, cells, edges and dependencies: `hosts` or `groups`.
+    pub level: String,
     /// The failure matrix; empty where none was explored.
     pub cells: Vec<Cell>,
     /// What is broken or in doubt, the worst first.
     pub findings: Vec<Finding>,
     /// Who asks whom.
     pub edges: Vec<Edge>,
+    /// Who depends on whom, and how much: what a run comes to in which the one is missing for the other.
+    pub dependencies: Vec<Dependency>,
     /// How two runs of one plan differed, in words, where they did.
     pub difference: Option<String>,
     /// Runs in full; the first is the baseline. Cells and findings name theirs by its index here.
@@ -99,6 +103,10 @@ pub struct Host {
     pub address: String,
     /// `program`, which serves, or `workload`, with which a run ends.
     pub role: String,
+    /// The group that the test puts it into, where it does.
+    pub group: Option<String>,
+    /// Whether the test says that it holds without this host.
+    pub non_critical: bool,
     /// CPUs that its programs see.
     pub cpus: u32,
     /// What its clock is ahead of the true time, in nanoseconds; negative where it is behind.
@@ -269,6 +277,56 @@ pub struct Edge {
     pub outcome: Option<String>,
     /// The properties that break where it fails.
     pub broken: Vec<String>,
+}
+
+/// One host, or group, asks another one.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Dependency {
+    /// Who asks.
+    pub client: String,
+    /// Who is asked.
+    pub server: String,
+    /// How often in the baseline.
+    pub count: u64,
+    /// `not needed`, `degraded`, `critical` or `inconclusive`: the worst of its removals; absent where none was tried.
+    pub criticality: Option<String>,
+    /// Whether the test says that it holds without the server.
+    pub non_critical: bool,
+    /// Whether it is critical all the same.
+    pub misplaced: bool,
+    /// Runs without it, one for each way in which it can be missing.
+    pub removals: Vec<Removal>,
+}
+
+/// A run in which a dependency is missing.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct Removal {
+    /// What the client is told, as plans name it: `refused`, `unreachable`, or nothing at all: `partition`.
+    pub effect: String,
+    /// What it is, as a sentence.
+    pub sentence: String,
+    /// What it came to; absent where there was no run.
+    pub criticality: Option<String>,
+    /// The outcome of its run.
+    pub outcome: String,
+    /// Names of the broken properties.
+    pub broken: Vec<String>,
+    /// What is known of them.
+    pub facts: Vec<String>,
+    /// Why it could not be judged.
+    pub doubts: Vec<String>,
+    /// Why there was no run, in words, where there was none.
+    pub skipped: Option<String>,
+    /// How much longer the run took than the baseline; 0 where that may come of other latencies.
+    pub longer: u64,
+    /// Exchanges of the baseline that are missing or went worse, beside those of the dependency itself.
+    pub exchanges_lost: u64,
+    /// Operations of histories that are `ok` in the baseline and not here.
+    pub operations_lost: u64,
+    /// The command that makes its run.
+    pub command: String,
+    /// Index of its run, where the report holds it.
+    pub run: Option<usize>,
 }
 
 /// A run.

@@ -3,7 +3,7 @@
 mod browser;
 mod sample;
 
-use bizarro_explore::toy::{Board, Player, Toy};
+use bizarro_explore::toy::{Board, Player, Scores, Toy};
 use bizarro_record::{Event, RunRecord};
 use bizarro_report::page;
 
@@ -86,6 +86,68 @@ fn a_matrix_is_read_with_mouse_and_keys() {
     browser.surround(SCREEN);
     browser.key("0");
     assert_eq!(browser.text(HASH), "#baseline");
+    assert_eq!(browser.complaints, Vec::<String>::new());
+}
+
+/// How each dependency is drawn needs no colour; each is a button that leads to the run without it.
+#[test]
+fn the_call_graph_shows_what_depends_on_what() {
+    let Some(mut browser) = Browser::start("graph") else { return };
+    let with = |scores, player| page(&sample::report_with(Toy { scores, ..Toy::new(player) }));
+    let signs = "[...document.querySelectorAll('svg.graph text.sign')].map((n) => n.textContent).sort().join('')";
+    let dashes = "[...document.querySelectorAll('svg.graph .edge')].map((n) => n.style.strokeDasharray || 'whole').sort().join(' ')";
+    let awaited = with(Scores::Awaited, Player::Careful);
+    for (name, surroundings) in [
+        ("light", SCREEN),
+        ("dark", Surroundings { scheme: "dark", ..SCREEN }),
+        ("narrow", Surroundings { width: 420, height: 860, ..SCREEN }),
+    ] {
+        browser.surround(surroundings);
+        browser.open(&awaited);
+        let width = "document.documentElement.scrollWidth <= innerWidth";
+        assert_eq!(browser.eval(width), true, "{name}: the page is wider than its window");
+        browser.eval("document.getElementById('graph-title').scrollIntoView()");
+        assert_eq!(browser.text(signs), "~✗");
+        assert_eq!(browser.text(dashes), "9, 4 whole");
+        browser.picture(&format!("graph-{name}"));
+    }
+    browser.surround(SCREEN);
+    browser.open(&awaited);
+    let legend = browser.text("document.querySelector('#overview .legend:has(svg)').textContent");
+    assert!(legend.contains("✗ critical: something breaks"), "{legend}");
+    let boxes = browser.text("document.querySelector('svg.graph').textContent");
+    assert!(boxes.contains("program · non-critical"), "{boxes}");
+
+    // By keys: the arrow, then another way of missing it.
+    browser.eval("document.querySelectorAll('svg.graph g.arrow')[1].focus()");
+    browser.key("Enter");
+    assert_eq!(browser.text(HASH), "#without-2-refused");
+    assert!(browser.text(TITLE).contains("board without scores: scores refused every connection"));
+    let note = browser.text("document.querySelector('#run .head').textContent");
+    assert!(note.contains("The dependency is degraded: the run ends 6.00 s later."), "{note}");
+    browser.click("#run .choices button:nth-of-type(3)");
+    assert_eq!(browser.text(HASH), "#without-2-partition");
+    let seen = "page.diagram.story.lines.filter((line) => line.mark === 'fault').map((line) => line.text).join()";
+    assert_eq!(browser.text(seen), "fault: nothing is heard of scores");
+    browser.picture("without-light");
+    // And from the table.
+    browser.eval("[...document.querySelectorAll('#overview table button')].find((b) => b.textContent.includes('unreachable')).click()");
+    assert_eq!(browser.text(HASH), "#without-1-unreachable");
+    browser.open_at(&awaited, "#without-2-unreachable");
+    assert!(browser.text(TITLE).contains("there was no way to scores"));
+
+    // What is needed although it is not to be.
+    browser.open(&with(Scores::Required, Player::Naive));
+    let said = browser.text("document.querySelector('#overview').textContent");
+    assert!(
+        said.contains("! scores is declared non-critical, and something critical depends on it")
+    );
+    assert!(browser.text(signs).contains('!'));
+    let finding = "[...document.querySelectorAll('[data-finding]')].find((n) => n.textContent.includes('board without scores')).querySelector('button').click()";
+    browser.eval(finding);
+    assert!(browser.text(TITLE).contains("board without scores"));
+    browser.eval("document.getElementById('graph-title').scrollIntoView()");
+    browser.picture("misplaced-light");
     assert_eq!(browser.complaints, Vec::<String>::new());
 }
 

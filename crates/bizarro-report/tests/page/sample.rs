@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use bizarro_explore::toy::{Player, Toy};
-use bizarro_explore::{MatrixOptions, MatrixReport, Properties, Runner, Silent};
+use bizarro_explore::{MatrixOptions, MatrixReport, Properties, Runner, Silent, plan_without};
 use bizarro_record::event::OpOutcome;
 use bizarro_record::{
-    Effect, Event, Exchange, ExchangeId, HostSpec, Injection, LinkSpec, Nanos, Role, RunRecord,
-    Stamped, Step, Stream, WorldSpec,
+    Declared, Effect, Event, Exchange, ExchangeId, HostSpec, Injection, LinkSpec, Nanos, Plan,
+    Role, RunRecord, Stamped, Step, Stream, WorldSpec,
 };
 use bizarro_report::Exit;
 use bizarro_report::report::{Explored, Report, Subject, report};
@@ -24,6 +24,11 @@ fn world(names: &[&str]) -> WorldSpec {
             cpus: 2,
             clock_offset: index as i64 * 1_500_000_000,
             memory_limit: 1 << 30,
+            group: None,
+            declared: match *name {
+                "scores" => Declared::NonCritical,
+                _ => Declared::Nothing,
+            },
             role: if index == 1 { Role::Workload } else { Role::Program },
             entry: 0,
             data: 0,
@@ -41,8 +46,10 @@ fn world(names: &[&str]) -> WorldSpec {
 /// The matrix of a toy, and the runs of all its cells.
 pub(crate) fn explored(toy: Toy) -> (MatrixReport, BTreeMap<String, RunRecord>) {
     let mut runners: Vec<Box<dyn Runner + Send>> = vec![Box::new(toy)];
-    let mut matrix =
-        bizarro_explore::matrix(&mut runners, MatrixOptions::default(), &mut Silent).unwrap();
+    // The keeper of the scores is not to be needed.
+    let options =
+        MatrixOptions { non_critical: vec!["scores".to_string()], ..MatrixOptions::default() };
+    let mut matrix = bizarro_explore::matrix(&mut runners, options, &mut Silent).unwrap();
     matrix.wall = std::time::Duration::from_millis(3_100);
     let mut kept = BTreeMap::new();
     for cell in &matrix.cells {
@@ -54,16 +61,21 @@ pub(crate) fn explored(toy: Toy) -> (MatrixReport, BTreeMap<String, RunRecord>) 
             kept.insert(plan.clone(), toy.play(&plan.parse().unwrap()));
         }
     }
+    for removed in matrix.dependencies.iter().flat_map(|dependency| &dependency.removals) {
+        let plan = plan_without(&removed.removal, &Plan::default());
+        kept.insert(plan.to_string(), toy.play(&plan));
+    }
     (matrix, kept)
 }
 
 /// The report of a toy's matrix.
 pub(crate) fn report_with(toy: Toy) -> Report {
     let (matrix, kept) = explored(toy);
+    let hosts: Vec<&str> = matrix.baseline.hosts.iter().map(String::as_str).collect();
     report(
         Subject {
             model: &matrix.model.to_string(),
-            world: &world(&["board", "player"]),
+            world: &world(&hosts),
             exit: Exit::of_matrix(&matrix),
         },
         Explored {

@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bizarro_explore::toy::{Player, Toy};
 use bizarro_record::event::OpOutcome;
-use bizarro_record::{Event, Nanos, Plan, RunRecord, Stamped, Stream};
+use bizarro_record::{Effect, Event, Nanos, Plan, RunRecord, Stamped, Stream};
 use bizarro_report::report::{Document, EVENTS_MAX, Report, TEXT_MAX, VERSION, What};
 use serde_json::Value;
 
 const PAGE: &str = include_str!("../../../../docs/report.md");
 
 /// The types of a report, the fields that hold a value of another, and which.
-const NESTED: [(&str, &str, &str); 20] = [
+const NESTED: [(&str, &str, &str); 22] = [
     ("Document", "tests", "Report"),
     ("Report", "world", "World"),
     ("Report", "summary", "Summary"),
@@ -24,6 +24,8 @@ const NESTED: [(&str, &str, &str); 20] = [
     ("Report", "cells", "Cell"),
     ("Report", "findings", "Finding"),
     ("Report", "edges", "Edge"),
+    ("Report", "dependencies", "Dependency"),
+    ("Dependency", "removals", "Removal"),
     ("Report", "runs", "Run"),
     ("World", "hosts", "Host"),
     ("World", "links", "Link"),
@@ -54,6 +56,7 @@ fn everything() -> RunRecord {
         Event::Output { stream: Stream::Stdout, line: text.clone() },
         Event::Output { stream: Stream::Stderr, line: text.clone() },
         Event::Unsupported { call: text.clone() },
+        Event::Removed { server: 1, effect: Effect::Refused },
         Event::Returned { op: 1, outcome: OpOutcome::Fail, value: vec![] },
         Event::Returned { op: 2, outcome: OpOutcome::Unknown, value: vec![] },
         Event::Note { text: text.clone() },

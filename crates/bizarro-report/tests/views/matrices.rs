@@ -14,7 +14,11 @@ fn the_matrix_of_the_naive_player() {
 
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
              M each move is applied at most once  P no panic
-             48 cells · 291 runs · 3.1 s · 285 different · 26 known without a run · 15 cells violated, in 3 kinds
+             48 cells · 294 runs · 3.1 s · 288 different · 26 known without a run · 15 cells violated, in 3 kinds
+
+             Dependencies: what becomes of the test where one is missing from the start to the end
+             player → board  ✗ critical      breaks: the game ends; the workload ends
+                cargo bizarro replay pacman::toy 'player>board removed=refused'
 
              1  M  player's 1st POST /move to board: the connection was reset before the reply left; player asked again (4 times
                    instead of 3).
@@ -54,7 +58,13 @@ fn a_narrow_terminal_gets_numbers_for_steps() {
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
              D no deadlock  G the game ends
              M each move is applied at most once  P no panic
-             48 cells · 279 runs · 3.1 s · 273 different · 38 known without a run · 24 cells violated, in 5 kinds
+             48 cells · 282 runs · 3.1 s · 276 different · 38 known without a run · 24 cells violated, in 5 kinds
+
+             Dependencies: what becomes of the test where one is missing
+             from the start to the end
+             player → board  ✗ critical      breaks: the game ends; the
+                                             workload ends
+                cargo bizarro replay pacman::toy 'player>board removed=refused'
 
              1  DG  player's 1st POST /move to board: the request was lost
                     on the way; player asked for nothing more.
@@ -114,7 +124,11 @@ fn the_matrix_of_the_careful_player_is_short() {
              player → board   GET /findAll ×3  ✓        ✓          ✓           ✓         ✓       ✓          ✓           ✓
 
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
-             48 cells · 309 runs · 3.1 s · 303 different · 8 known without a run · no cell violated
+             48 cells · 312 runs · 3.1 s · 306 different · 8 known without a run · no cell violated
+
+             Dependencies: what becomes of the test where one is missing from the start to the end
+             player → board  ✗ critical      breaks: the game ends; the workload ends
+                cargo bizarro replay pacman::toy 'player>board removed=refused'
         "#]],
     );
 }
@@ -156,8 +170,12 @@ fn what_was_never_seen_is_said() {
              6 deliver reply  7 validate reply  8 update client
 
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
-             16 cells · 97 runs · 3.1 s · 95 different · 8 known without a run · no cell violated
+             16 cells · 100 runs · 3.1 s · 98 different · 8 known without a run · no cell violated
              never seen in 95 runs: a ghost is met
+
+             Dependencies: what becomes of the test where one is missing from the start to the end
+             player → board  ✗ critical      breaks: the game ends; the workload ends
+                cargo bizarro replay pacman::toy 'player>board removed=refused'
         "#]],
     );
 }
@@ -194,8 +212,8 @@ fn lines_for_whole_explorations() {
     check(
         text,
         expect![[r#"
-            pacman::toy: held   48 cells · 309 runs · 3.1 s · 303 different · 8 known without a run · no cell violated
-            pacman::toy: violated   48 cells · 291 runs · 3.1 s · 285 different · 26 known without a run · 15 cells violated, in 3 kinds
+            pacman::toy: held   48 cells · 312 runs · 3.1 s · 306 different · 8 known without a run · no cell violated
+            pacman::toy: violated   48 cells · 294 runs · 3.1 s · 288 different · 26 known without a run · 15 cells violated, in 3 kinds
             pacman::toy: inconclusive   0 cells · 2 runs · 3.1 s · no cell was tried, for the baseline has to be right first
             pacman::toy: held   20 seeds · 20 different runs · 0.4 s · all held
             pacman::toy: inconclusive   20 seeds · 20 different runs · 0.4 s · 20 runs inconclusive

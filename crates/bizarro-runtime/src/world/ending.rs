@@ -96,6 +96,7 @@ fn record(world: &mut World, ending: Ending) -> RunRecord {
         fingerprint: world.kernel.fingerprint.value(),
         ending,
         hosts: world.kernel.hosts.iter().map(|host| host.name().clone()).collect(),
+        groups: world.request.world.hosts.iter().map(|host| host.group_name().into()).collect(),
         exchanges: world.kernel.net.exchanges(),
         properties: world.recorder.properties.values().cloned().collect(),
         events: world.recorder.events.clone(),

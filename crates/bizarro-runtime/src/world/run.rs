@@ -71,7 +71,8 @@ pub fn create(request: RunRequest, forward: Forward) {
     let hooks = request.hooks;
     let mut recorder = Recorder::new(request.trace_fd, request.messages, forward);
     let observer = Box::new(Handle(&raw mut *recorder));
-    let hosts: Vec<&str> = request.world.hosts.iter().map(|host| host.name.as_str()).collect();
+    let hosts = request.world.hosts.iter().map(|host| (host.name.as_str(), host.group_name()));
+    let hosts: Vec<(&str, &str)> = hosts.collect();
     let decider = Box::new(PlanDecider::new(&request.plan, &hosts));
     let disks = disks(&request.world);
     let kernel = Kernel::new(&request.world, disks, decider, observer, Box::new(RealFiles));

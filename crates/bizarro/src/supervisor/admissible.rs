@@ -1,5 +1,7 @@
 //! Which plans a test can be run with: those of its hosts, and of its system model.
 
+use std::collections::BTreeSet;
+
 use bizarro_fault::SystemModel;
 use bizarro_record::{Effect, Nanos, Plan};
 
@@ -12,15 +14,41 @@ pub(crate) fn objection(test: &TestCase, plan: &Plan) -> Option<String> {
 
 /// What concerns a host that is not there could never come to pass.
 fn unknown_host(test: &TestCase, plan: &Plan) -> Option<String> {
-    let hosts: Vec<&str> = test.blueprint.hosts.iter().map(|host| host.name.as_str()).collect();
-    let ends = plan.injections.iter().flat_map(|fault| [&fault.at.client, &fault.at.server]);
+    let all = &test.blueprint.hosts;
+    let hosts: Vec<&str> = all.iter().map(|host| host.name.as_str()).collect();
+    let groups: BTreeSet<&str> = all.iter().filter_map(|host| host.group.as_deref()).collect();
+    let injections = plan.injections.iter().map(|fault| (&fault.at.client, &fault.at.server));
+    let removals = plan.removals.iter().map(|removal| (&removal.client, &removal.server));
+    let ends = || injections.clone().chain(removals.clone());
+    let is_known = |name: &str| hosts.contains(&name) || groups.contains(name);
     let tasks = plan.deviations.iter().flat_map(|deviation| deviation.tasks());
-    let mut named = ends.chain(tasks.map(|task| &task.host));
-    let unknown = named.find(|name| !hosts.contains(&name.as_str()))?;
+    let mut asked = ends().flat_map(|(client, server)| [client, server]);
+    let unknown = asked
+        .find(|name| !is_known(name))
+        .or_else(|| tasks.map(|task| &task.host).find(|name| !hosts.contains(&name.as_str())));
+    if let Some(unknown) = unknown {
+        let groups: Vec<&str> = groups.into_iter().collect();
+        let groups = match groups.is_empty() {
+            true => String::new(),
+            false => format!("; its groups: {}", groups.join(", ")),
+        };
+        return Some(format!(
+            "no host is called `{unknown}` in {}\n  --> {plan}\n  = the hosts of this world: {}{groups}",
+            test.name,
+            hosts.join(", ")
+        ));
+    }
+    // A request between a group and a host of another group is counted by nobody.
+    let of_group = |name: &str| all.iter().find(|host| host.name == name)?.group.as_deref();
+    let mixed = |(client, server): &(&String, &String)| {
+        [(client, server), (server, client)].into_iter().find_map(|(one, other)| {
+            let group = of_group(one)?;
+            groups.contains(other.as_str()).then(|| (one.to_string(), other.to_string(), group))
+        })
+    };
+    let (host, group, own) = injections.clone().find_map(|ends| mixed(&ends))?;
     Some(format!(
-        "no host is called `{unknown}` in {}\n  --> {plan}\n  = the hosts of this world: {}",
-        test.name,
-        hosts.join(", ")
+        "`{host}` is a host and `{group}` a group\n  --> {plan}\n  = write two hosts, or two groups: `{host}` is in `{own}`"
     ))
 }
 
@@ -28,6 +56,7 @@ fn unknown_host(test: &TestCase, plan: &Plan) -> Option<String> {
 fn excluded(test: &TestCase, plan: &Plan) -> Option<String> {
     let model = test.model;
     let named = plan.injections.iter().map(|injection| injection.effect);
+    let named = named.chain(plan.removals.iter().map(|removal| removal.effect));
     let drawn = plan.faults.iter().flat_map(|faults| faults.effects.iter().copied());
     let effect = named.chain(drawn).find(|effect| !model.allows(*effect)).map(|e| e.to_string());
     let jitter =

@@ -9,7 +9,7 @@ use bizarro_explore::{
     SchedulesReport, SwarmOptions, SwarmReport, compare, matrix, schedules, self_check, swarm,
     verdict,
 };
-use bizarro_record::{Plan, RunRecord};
+use bizarro_record::{Declared, Plan, RunRecord};
 use bizarro_report::{Exit, FileError, Look, load, replay_command, save, trace, write_file};
 
 use super::admissible::objection;
@@ -71,10 +71,10 @@ fn told_run(
         return Err(RunnerError::Usage(format!("error: {objection}")));
     }
     let mut runner = WorldRunner::new(test.clone());
-    let undisturbed = Plan { injections: Vec::new(), ..plan.clone() };
-    let baseline = match plan.injections.is_empty() {
-        true => None,
-        false => Some(runner.run(&undisturbed)?),
+    let undisturbed = Plan { injections: Vec::new(), removals: Vec::new(), ..plan.clone() };
+    let baseline = match plan.names_faults() {
+        false => None,
+        true => Some(runner.run(&undisturbed)?),
     };
     let (record, calls) = runner.run_traced(plan, settings.trace)?;
     if let Some(path) = &settings.record {
@@ -182,7 +182,13 @@ pub(crate) fn everything(
     }
     let baseline = if settings.matrix.unwrap_or(wanted.matrix) {
         let pairs = settings.pairs.into();
-        let options = MatrixOptions { model: test.model, pairs, ..MatrixOptions::default() };
+        let options = MatrixOptions {
+            model: test.model,
+            pairs,
+            level: settings.level,
+            non_critical: non_critical(test),
+            ..MatrixOptions::default()
+        };
         let mut report = matrix(&mut runners, options, voice)?;
         Symbols::own().name_findings(&mut report.findings);
         told.matrix(&report);
@@ -226,6 +232,12 @@ pub(crate) fn everything(
         Voice::Libtest if !test.must_break.is_empty() => canary(test, &broken, conclusion),
         _ => conclusion,
     })
+}
+
+/// Names of the hosts without which the test has to hold.
+fn non_critical(test: &TestCase) -> Vec<String> {
+    let hosts = test.blueprint.hosts.iter();
+    hosts.filter(|h| h.declared == Declared::NonCritical).map(|h| h.name.clone()).collect()
 }
 
 /// The swarm that the environment or else the test asks for.

@@ -41,9 +41,12 @@ impl Keep {
     }
 
     fn offer(&self, record: &RunRecord) {
-        if let (Some(kept), Some(injection)) = (&self.0, record.plan.injections.first()) {
+        let plan = &record.plan;
+        if let (Some(kept), true) = (&self.0, plan.names_faults()) {
             let holds = !verdict(record, None).outcome.is_failure();
-            lock(kept).add((holds, injection.at.ordinal, record.plan.to_string()), record);
+            // Those without a dependency are few, and everything depends on them.
+            let ordinal = plan.injections.first().map_or(0, |injection| injection.at.ordinal);
+            lock(kept).add((holds, ordinal, plan.to_string()), record);
         }
     }
 }

@@ -55,6 +55,7 @@ impl TestCase {
 
     /// The record of a run that left none.
     fn lost(&self, plan: &Plan, reason: String) -> RunRecord {
+        let hosts = &self.blueprint.hosts;
         RunRecord {
             format: FORMAT,
             build: String::new(),
@@ -62,7 +63,8 @@ impl TestCase {
             plan: plan.clone(),
             fingerprint: 0,
             ending: Ending::Lost { reason },
-            hosts: self.blueprint.hosts.iter().map(|host| host.name.clone()).collect(),
+            hosts: hosts.iter().map(|host| host.name.clone()).collect(),
+            groups: hosts.iter().map(|host| host.group_name().to_string()).collect(),
             exchanges: Vec::new(),
             properties: Vec::new(),
             events: Vec::new(),

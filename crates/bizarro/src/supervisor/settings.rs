@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bizarro_explore::Guidance;
-use bizarro_record::{Messages, Plan, Trace};
+use bizarro_record::{Level, Messages, Plan, Trace};
 
 pub use super::until::Until;
 
@@ -14,6 +14,8 @@ pub const PLAN: &str = "BIZARRO_PLAN";
 pub const SEEDS: &str = "BIZARRO_SEEDS";
 /// Whether plans that broke a test are kept and run first; `0` for not.
 pub const REGRESSIONS: &str = "BIZARRO_REGRESSIONS";
+/// Whether the matrix is asked between groups of hosts; `1` for that.
+pub const GROUPS: &str = "BIZARRO_GROUPS";
 /// How many pairs of faults the matrix tries at the most.
 pub const PAIRS: &str = "BIZARRO_PAIRS";
 /// How many runs a swarm has at the most.
@@ -88,6 +90,8 @@ pub(crate) struct Settings {
     pub(crate) guidance: Guidance,
     /// Whether the matrix is explored, where it is said.
     pub(crate) matrix: Option<bool>,
+    /// Whether it is asked between hosts or between groups of them.
+    pub(crate) level: Level,
     /// Whether the system calls of the only run are printed.
     pub(crate) trace: Trace,
     /// How many world processes work at once.
@@ -121,6 +125,10 @@ impl Settings {
                 _ => Guidance::Directed,
             },
             matrix: switch(&get, MATRIX)?,
+            level: match switch(&get, GROUPS)? {
+                Some(true) => Level::Groups,
+                _ => Level::Hosts,
+            },
             trace: if switch(&get, TRACE)?.unwrap_or(false) { Trace::On } else { Trace::Off },
             jobs: number(&get, JOBS, 1)?.unwrap_or(1),
             watchdog: Duration::from_secs(number(&get, WATCHDOG, 1)?.unwrap_or(30).into()),
@@ -186,6 +194,7 @@ mod tests {
             (SWARM_SEED, "7"),
             (DIRECTED, "0"),
             (MATRIX, "0"),
+            (GROUPS, "1"),
             (TRACE, "1"),
             (JOBS, "2"),
             (WATCHDOG, "5"),
@@ -196,6 +205,7 @@ mod tests {
         assert_eq!((settings.runs, settings.time), (Some(500), Some(Duration::from_secs(30))));
         assert_eq!((settings.swarm_seed, settings.guidance), (7, Guidance::Blind));
         assert_eq!((settings.trace, settings.jobs), (Trace::On, 2));
+        assert_eq!(settings.level, Level::Groups);
         assert_eq!(settings.watchdog, Duration::from_secs(5));
     }
 

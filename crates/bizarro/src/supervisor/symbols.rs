@@ -66,7 +66,7 @@ impl Symbols {
     /// Names the frames of findings that no fault brought about: the others are told in a line, and shown in
     /// full by the command that repeats them.
     pub(crate) fn name_findings(&mut self, findings: &mut [Finding]) {
-        for finding in findings.iter_mut().filter(|finding| finding.plan().injections.is_empty()) {
+        for finding in findings.iter_mut().filter(|finding| !finding.plan().names_faults()) {
             self.name_verdict(&mut finding.verdict);
         }
     }

@@ -111,6 +111,7 @@ impl Progress for Voice {
             Phase::Baseline => "baseline",
             Phase::Matrix => "matrix",
             Phase::Sticky => "sticky faults",
+            Phase::Dependencies => "dependencies",
             Phase::Pairs => "pairs of faults",
             Phase::Schedules => "schedules",
             Phase::Swarm => "swarm",

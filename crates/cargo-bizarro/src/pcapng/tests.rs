@@ -61,6 +61,7 @@ fn record_between(
         fingerprint: 1,
         ending: Ending::Completed,
         hosts: vec!["shop".into(), "buyer".into()],
+        groups: vec!["shop".into(), "buyer".into()],
         exchanges: vec![],
         properties: vec![],
         events: packets.into_iter().map(event).collect(),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use bizarro_record::Nanos;
+use bizarro_record::{Effect, Nanos};
 use expect_test::{Expect, expect};
 
 use super::world::{DGRAM, STREAM, World, inet};
@@ -154,4 +154,53 @@ fn datagrams_are_turned_away_and_lost() {
 
     "#]]
     .assert_eq(&all);
+}
+
+/// A server that is missing from the start: what a first connection and a datagram meet, and what the server itself may
+/// still ask of the client.
+fn missing(effect: Effect) -> alloc::string::String {
+    let mut w = World::without(0, 1, effect);
+    for (name, host, port) in [("server", 1, 80), ("client's", 0, 81)] {
+        w.socket(name, host, libc::AF_INET, STREAM);
+        w.bind(name, inet(&alloc::format!("0.0.0.0:{port}"))).unwrap();
+        w.listen(name, 8).unwrap();
+    }
+    w.socket("datagrams", 0, libc::AF_INET, DGRAM);
+    w.socket("third", 2, libc::AF_INET, STREAM);
+    w.socket("back", 1, libc::AF_INET, STREAM);
+    w.socket("client", 0, libc::AF_INET, STREAM);
+    w.transcript();
+    let _ = w.send_to("datagrams", b"question", Some(&inet("10.0.0.2:99")), &[]);
+    w.connect_blocking("third", &inet("10.0.0.2:80")).unwrap();
+    w.connect_blocking("back", &inet("10.0.0.1:81")).unwrap();
+    let _ = w.connect_blocking("client", &inet("10.0.0.2:80"));
+    w.transcript()
+}
+
+#[test]
+fn the_very_first_connection_to_a_missing_server_fails() {
+    expect![[r#"
+        0.000000 s host 0: asks host 1, which is missing: refused
+        0.000000 s datagrams send 8 = ECONNREFUSED
+        0.002000 s third connect = ok
+        0.004000 s back connect = ok
+        0.006000 s client connect = ECONNREFUSED
+    "#]]
+    .assert_eq(&missing(Effect::Refused));
+    expect![[r#"
+        0.000000 s host 0: asks host 1, which is missing: unreachable
+        0.000000 s datagrams send 8 = EHOSTUNREACH
+        0.002000 s third connect = ok
+        0.004000 s back connect = ok
+        0.006000 s client connect = EHOSTUNREACH
+    "#]]
+    .assert_eq(&missing(Effect::Unreachable));
+    expect![[r#"
+        0.000000 s host 0: asks host 1, which is missing: partition
+        0.000000 s datagrams send 8 = 8
+        0.002000 s third connect = ok
+        0.004000 s back connect = ok
+        127.004000 s client connect = ETIMEDOUT
+    "#]]
+    .assert_eq(&missing(Effect::Partition));
 }

@@ -25,6 +25,8 @@ use crate::seams::{Decider, Observer, Queue, Turn};
 struct Draws {
     state: u64,
     faults: Vec<Injection>,
+    /// Client, server, and what the client is told.
+    removed: Option<(u16, u16, Effect)>,
     /// Beside the planned ones, one step in this many is struck.
     fault_rate: u64,
     asked: BTreeMap<(String, Step), u32>,
@@ -36,6 +38,10 @@ impl Decider for Draws {
     }
     fn keeps_requests(&self) -> bool {
         true
+    }
+    fn removed(&self, client: u16, server: u16) -> Option<Effect> {
+        let (from, to, effect) = self.removed?;
+        ((from, to) == (client, server)).then_some(effect)
     }
     fn deviations(&self) -> Option<Vec<Deviation>> {
         None
@@ -97,6 +103,9 @@ impl Observer for Watcher {
     fn event(&mut self, at: Nanos, host: u16, _tid: u32, event: Event) {
         let text = match event {
             Event::Struck { injection } => format!("struck {injection}"),
+            Event::Removed { server, effect } => {
+                format!("asks host {server}, which is missing: {effect}")
+            }
             Event::Packet { packet } => {
                 self.packets.push(format!("{at} {}", packet_text(&packet)));
                 return;
@@ -159,6 +168,8 @@ pub(super) fn path(inode: u64) -> SockAddr {
 
 fn host(name: &str, last: u8) -> HostSpec {
     HostSpec {
+        group: None,
+        declared: bizarro_record::Declared::Nothing,
         kept: Vec::new(),
         name: name.to_string(),
         address: [10, 0, 0, last].into(),
@@ -194,7 +205,13 @@ impl World {
             now: Nanos::ZERO,
             queue: BTreeMap::new(),
             pushed: 0,
-            draws: Draws { state: 1, faults: Vec::new(), fault_rate: 0, asked: BTreeMap::new() },
+            draws: Draws {
+                state: 1,
+                faults: Vec::new(),
+                removed: None,
+                fault_rate: 0,
+                asked: BTreeMap::new(),
+            },
             watcher: Watcher::default(),
             wakes: Vec::new(),
             strikes: Vec::new(),
@@ -209,6 +226,13 @@ impl World {
     pub(super) fn with_fault(fault: &str) -> World {
         let mut world = World::new();
         world.draws.faults.push(fault.parse().expect("a fault"));
+        world
+    }
+
+    /// A world in which `server` is missing for `client`.
+    pub(crate) fn without(client: u16, server: u16, effect: Effect) -> World {
+        let mut world = World::new();
+        world.draws.removed = Some((client, server, effect));
         world
     }
 

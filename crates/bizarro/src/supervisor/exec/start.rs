@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use bizarro_call::EXEC_ENV;
 use bizarro_explore::RunnerError;
-use bizarro_record::{Hooks, HostSpec, Messages, Role, RunRequest, WorldSpec};
+use bizarro_record::{Declared, Hooks, HostSpec, Messages, Role, RunRequest, WorldSpec};
 
 use super::{Executed, Program};
 use crate::supervisor::launch::{Launch, memory_file, sealed_file};
@@ -90,6 +90,8 @@ fn request(program: &Program, path: &Path, binary: &Path) -> RunRequest {
         clock_offset: 0,
         memory_limit: crate::host::MEMORY_LIMIT,
         role: Role::Workload,
+        group: None,
+        declared: Declared::Nothing,
         entry: 0,
         data: 0,
         executable: executable(binary),
