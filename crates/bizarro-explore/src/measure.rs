@@ -44,6 +44,9 @@ pub struct Blast {
 pub struct Impact {
     /// Time until the client was served again; absent where no fault struck.
     pub recovery: Option<Recovery>,
+    /// The same from the moment at which the last fault was over by itself ([`last_fault_over`]): a system that waits for the
+    /// network to come back recovers soon after that; zero where it recovered before.
+    pub recovery_from_heal: Option<Recovery>,
     /// How much later than the baseline the run ended, in virtual nanoseconds; negative where it
     /// ended earlier.
     pub delay_ns: i64,
@@ -55,17 +58,48 @@ impl Impact {
     /// Compares `record` with the fault-free `baseline`.
     pub fn of(record: &RunRecord, baseline: &RunRecord) -> Impact {
         let (end, usual) = (record.stats.virtual_time.0, baseline.stats.virtual_time.0);
+        let recovered = recovery(record);
         let delay = i128::from(end) - i128::from(usual);
         Impact {
-            recovery: recovery(record),
+            recovery: recovered.map(|(_, recovery)| recovery),
+            recovery_from_heal: recovered
+                .map(|(strike, recovery)| from_heal(record, strike, recovery)),
             delay_ns: delay.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64,
             blast: blast(record, baseline),
         }
     }
 }
 
-/// See [`Recovery`].
-fn recovery(record: &RunRecord) -> Option<Recovery> {
+/// When the last fault was over: when the last one struck, or its partition was healed, or the last pause ended or the
+/// last crashed host was started again. The start of the run where nothing struck.
+pub fn last_fault_over(run: &RunRecord) -> Nanos {
+    let ends = run.events.iter().filter_map(|stamped| match &stamped.event {
+        Event::Struck { injection } => Some(stamped.at + injection.effect.lasts()),
+        Event::Paused { until } => Some(*until),
+        Event::Started { incarnation } if *incarnation > 1 => Some(stamped.at),
+        _ => None,
+    });
+    ends.max().unwrap_or(Nanos::ZERO).min(run.stats.virtual_time)
+}
+
+/// How much later a message comes that is late.
+const LATE: Nanos = Nanos::from_secs(60);
+
+/// The [`Recovery`] from the moment at which the last fault was over.
+fn from_heal(record: &RunRecord, (strike, effect): Strike, recovery: Recovery) -> Recovery {
+    let late = if effect == Effect::Late { strike + LATE } else { strike };
+    let over = last_fault_over(record).max(late);
+    match recovery {
+        Recovery::After(time) => Recovery::After((strike + time).saturating_sub(over)),
+        Recovery::Never => Recovery::Never,
+    }
+}
+
+/// When something struck, and what.
+type Strike = (Nanos, Effect);
+
+/// The last strike, and the [`Recovery`] from that.
+fn recovery(record: &RunRecord) -> Option<(Strike, Recovery)> {
     let (strike, injection) = record.events.iter().rev().find_map(|s| match &s.event {
         Event::Struck { injection } => Some((s.at, injection)),
         _ => None,
@@ -83,10 +117,11 @@ fn recovery(record: &RunRecord) -> Option<Recovery> {
         .iter()
         .any(|s| Some(usize::from(s.host)) == client && s.at >= strike && is_accident(&s.event));
     let ended = (record.ending == Ending::Completed && !fell).then_some(record.stats.virtual_time);
-    Some(match served.or(ended) {
+    let recovery = match served.or(ended) {
         Some(at) => Recovery::After(at - strike),
         None => Recovery::Never,
-    })
+    };
+    Some(((strike, injection.effect), recovery))
 }
 
 fn serves_again(exchange: &Exchange, struck: &Injection, strike: Nanos) -> bool {

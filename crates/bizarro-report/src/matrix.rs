@@ -1,7 +1,8 @@
 //! The matrix and the random schedules in the terminal.
 
 use bizarro_explore::{
-    Finding, Impact, MatrixReport, Properties, Recovery, SchedulesReport, Shrunk, SwarmReport,
+    Difference, Finding, Impact, MatrixReport, Properties, Recovery, SchedulesReport, Shrunk,
+    SwarmReport,
 };
 use bizarro_record::{Level, Nanos, RunRecord};
 
@@ -10,7 +11,7 @@ use crate::difference::difference;
 use crate::letters::Letters;
 use crate::look::{Ink, Look, harmless, width, wrap_parts};
 use crate::sentence::sentence;
-use crate::summary::{frames_of, matrix_totals, schedules_totals, swarm_totals};
+use crate::summary::{frames_of, matrix_totals, schedules_totals, swarm_totals, worst_impacts};
 use crate::table::{rows, table};
 use crate::words::{count, replay_command, span, thousands};
 
@@ -30,6 +31,9 @@ pub fn matrix(report: &MatrixReport, look: Look) -> String {
         text += &legend(&letters, look);
     }
     text += &format!(" {}\n", matrix_totals(report));
+    for line in worst_impacts(report).iter().flat_map(|text| look.wrap(text, 1)) {
+        text += &format!(" {line}\n");
+    }
     text += &unmet(&report.properties, look);
     text += &dependencies(report, look);
     text += &findings(&report.findings, &report.baseline, &letters, look);
@@ -42,30 +46,33 @@ pub fn matrix(report: &MatrixReport, look: Look) -> String {
 
 /// How random schedules are shown: the totals, and the findings.
 pub fn schedules(report: &SchedulesReport, baseline: &RunRecord, look: Look) -> String {
-    let letters =
-        Letters::of(report.findings.iter().flat_map(|f| &f.properties).map(String::as_str));
     let test = look.paint(Ink::Strong, &harmless(&report.test));
-    let mut text = format!("{test}   random schedules\n {}\n", schedules_totals(report));
-    text += &unmet(&report.properties, look);
-    text += &findings(&report.findings, baseline, &letters, look);
-    if let Some(found) = &report.difference {
-        text += "\n";
-        text += &difference(&report.test, found, look);
-    }
-    text
+    let head = format!("{test}   random schedules\n {}\n", schedules_totals(report));
+    let found = (&report.properties, &report.findings[..], report.difference.as_ref());
+    head + &told_below(found, &report.test, baseline, look)
 }
 
 /// How a swarm is shown: the totals, and the findings.
 pub fn swarm(report: &SwarmReport, look: Look) -> String {
-    let letters =
-        Letters::of(report.findings.iter().flat_map(|f| &f.properties).map(String::as_str));
     let test = look.paint(Ink::Strong, &harmless(&report.test));
-    let mut text = format!("{test}   {}\n {}\n", report.model, swarm_totals(report));
-    text += &unmet(&report.properties, look);
-    text += &findings(&report.findings, &report.baseline, &letters, look);
-    if let Some(found) = &report.difference {
+    let head = format!("{test}   {}\n {}\n", report.model, swarm_totals(report));
+    let found = (&report.properties, &report.findings[..], report.difference.as_ref());
+    head + &told_below(found, &report.test, &report.baseline, look)
+}
+
+/// What stands below the totals of many runs without a table.
+fn told_below(
+    (properties, found, differs): (&Properties, &[Finding], Option<&Difference>),
+    test: &str,
+    baseline: &RunRecord,
+    look: Look,
+) -> String {
+    let letters = Letters::of(found.iter().flat_map(|f| &f.properties).map(String::as_str));
+    let mut text = unmet(properties, look);
+    text += &findings(found, baseline, &letters, look);
+    if let Some(differs) = differs {
         text += "\n";
-        text += &difference(&report.test, found, look);
+        text += &difference(test, differs, look);
     }
     text
 }
@@ -203,7 +210,16 @@ fn numbers(finding: &Finding) -> String {
 fn impact_parts(faults: u64, impact: Impact) -> Vec<String> {
     let mut parts = vec![count(faults, "fault")];
     match impact.recovery {
-        Some(Recovery::After(time)) => parts.push(format!("recovery {}", span(time))),
+        Some(Recovery::After(time)) => {
+            // Most faults are over when they have struck.
+            let healed = match impact.recovery_from_heal {
+                Some(Recovery::After(since)) if since != time => {
+                    format!(" ({} after it was over)", span(since))
+                }
+                _ => String::new(),
+            };
+            parts.push(format!("recovery {}{healed}", span(time)));
+        }
         Some(Recovery::Never) => parts.push("recovery: never".to_string()),
         None => {}
     }

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use bizarro_explore::{MatrixReport, Outcome, SchedulesReport, SwarmReport, Verdict, Violation};
+use bizarro_explore::{
+    Blast, MatrixReport, Outcome, Recovery, SchedulesReport, SwarmReport, Verdict, Violation,
+};
 use bizarro_record::Plan;
 
 use crate::exit::Exit;
 use crate::look::{Ink, Look, harmless};
-use crate::words::{count, replay_command, thousands};
+use crate::words::{count, replay_command, span, thousands};
 
 /// `pacman::naive: violated   48 cells · 116 runs · 3.1 s · 12 cells violated, in 3 kinds`
 pub fn matrix_line(report: &MatrixReport, look: Look) -> String {
@@ -69,6 +71,35 @@ pub(crate) fn matrix_totals(report: &MatrixReport) -> String {
         parts.push("interrupted".to_string());
     }
     parts.join(" · ")
+}
+
+/// `longest recovery 60.0 s · at most 1.2 s after the fault was over · 3 faults without recovery · widest blast radius 2 of 2 hosts,
+/// 8 of 9 exchanges`: the two numbers of a fault that matter most, at their worst; none where nothing struck.
+pub(crate) fn worst_impacts(report: &MatrixReport) -> Option<String> {
+    let variants = || report.cells.iter().flat_map(|cell| &cell.variants);
+    let impacts = || variants().filter(|v| v.skip.is_none()).filter_map(|v| v.impact);
+    let time = |recovery| match recovery {
+        Some(Recovery::After(time)) => Some(time),
+        _ => None,
+    };
+    let longest = impacts().filter_map(|impact| time(impact.recovery)).max()?;
+    let healed = impacts().filter_map(|impact| time(impact.recovery_from_heal)).max()?;
+    let never = impacts().filter(|impact| impact.recovery == Some(Recovery::Never)).count() as u64;
+    let widest = |part: fn(Blast) -> usize| impacts().map(|i| part(i.blast)).max().unwrap_or(0);
+    let (hosts, exchanges) = (widest(|blast| blast.hosts), widest(|blast| blast.exchanges));
+    let total = impacts().next()?.blast;
+    let mut parts = vec![format!("longest recovery {}", span(longest))];
+    parts.push(format!("at most {} after the fault was over", span(healed)));
+    if never > 0 {
+        parts.push(format!("{} without recovery", count(never, "fault")));
+    }
+    parts.push(format!(
+        "widest blast radius {hosts} of {}, {} of {}",
+        count(total.hosts_total as u64, "host"),
+        thousands(exchanges as u64),
+        count(total.exchanges_total as u64, "exchange")
+    ));
+    Some(parts.join(" · "))
 }
 
 /// `50 seeds · 50 different runs · 0.4 s · 3 runs violated, in 1 kind`

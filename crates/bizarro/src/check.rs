@@ -2,7 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
-use bizarro_record::{Ending, Event, Nanos, Property, PropertyKind, RunRecord};
+use bizarro_explore::last_fault_over;
+use bizarro_record::{Ending, Nanos, Property, PropertyKind, RunRecord};
 
 use crate::run::Run;
 
@@ -62,18 +63,6 @@ impl Eventually {
     }
 }
 
-/// When the last fault was over: when the last one struck, or its partition was healed, or the last pause ended or the last
-/// crashed host was started again. The start of the run where nothing struck.
-fn last_fault_over(run: &RunRecord) -> Nanos {
-    let ends = run.events.iter().filter_map(|stamped| match &stamped.event {
-        Event::Struck { injection } => Some(stamped.at + injection.effect.lasts()),
-        Event::Paused { until } => Some(*until),
-        Event::Started { incarnation } if *incarnation > 1 => Some(stamped.at),
-        _ => None,
-    });
-    ends.max().unwrap_or(Nanos::ZERO).min(run.stats.virtual_time)
-}
-
 fn property(
     kind: PropertyKind,
     name: &str,
@@ -101,7 +90,7 @@ pub(crate) fn message(panic: &(dyn std::any::Any + Send)) -> &str {
 mod tests {
     use super::*;
     use crate::run::fixtures::record;
-    use bizarro_record::Stamped;
+    use bizarro_record::{Event, Stamped};
 
     fn judge(check: impl Fn(&Run<'_>) -> Result<(), String> + Send + Sync + 'static) -> Property {
         let check = Check { name: "c".into(), place: Location::caller(), check: Box::new(check) };

@@ -1,32 +1,23 @@
 //! `cargo bizarro check` on histories in files.
 
-use std::path::PathBuf;
-use std::process::Command;
+mod common;
 
-/// A file in a directory of this test.
+use std::path::Path;
+
+/// The directory of this test: commands run in it, so that names are short.
+const DIRECTORY: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/check");
+
+/// A file in it.
 fn file(name: &str, text: &str) -> String {
-    let directory = PathBuf::from(concat!(env!("CARGO_TARGET_TMPDIR"), "/check"));
-    std::fs::create_dir_all(&directory).unwrap();
-    std::fs::write(directory.join(name), text).unwrap();
+    std::fs::create_dir_all(DIRECTORY).unwrap();
+    std::fs::write(Path::new(DIRECTORY).join(name), text).unwrap();
     name.to_string()
 }
 
-/// Runs it in that directory, so that names are short.
 #[track_caller]
 fn check(arguments: &[&str], code: i32, stdout: &str, stderr: &str) {
-    let output = Command::new(env!("CARGO_BIN_EXE_cargo-bizarro"))
-        .args(["bizarro", "check"])
-        .args(arguments)
-        .current_dir(concat!(env!("CARGO_TARGET_TMPDIR"), "/check"))
-        .output()
-        .unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (said, complained) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!((said.as_str(), output.status.code()), (stdout, Some(code)), "{complained}");
-    match stderr.is_empty() {
-        true => assert_eq!(complained, ""),
-        false => assert!(complained.contains(stderr), "`{stderr}` is not in:\n{complained}"),
-    }
+    let command = [&["check"][..], arguments].concat();
+    common::check(Path::new(DIRECTORY), &command, code, stdout, stderr);
 }
 
 const REGISTER: &str = "{:process 0 :type :invoke :f :write :value 1}

@@ -1,27 +1,18 @@
 //! Programs that know nothing of Bizarro, run by `cargo bizarro exec`.
 
+mod common;
+
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::time::{Duration, Instant};
 
 fn bizarro(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_cargo-bizarro"))
-        .arg("bizarro")
-        .args(arguments)
-        .output()
-        .unwrap()
+    common::bizarro(Path::new("."), arguments)
 }
 
 #[track_caller]
 fn check(arguments: &[&str], code: i32, stdout: &str, stderr: &str) {
-    let output = bizarro(arguments);
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (said, complained) = (text(&output.stdout), text(&output.stderr));
-    assert_eq!((said.as_str(), output.status.code()), (stdout, Some(code)), "{complained}");
-    match stderr.is_empty() {
-        true => assert_eq!(complained, ""),
-        false => assert!(complained.contains(stderr), "`{stderr}` is not in:\n{complained}"),
-    }
+    common::check(Path::new("."), arguments, code, stdout, stderr);
 }
 
 #[test]

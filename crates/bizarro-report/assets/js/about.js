@@ -60,6 +60,7 @@ function faultTable(report, choose) {
       el("td", { text: `${stepIndex.get(cell.step) + 1} ${variant.effect}` }),
       el("td", { class: `tight ${tone(variant.outcome)}`, text: `${sign(variant.outcome)} ${variant.outcome}` }),
       el("td", { class: `number ${impact.recovered ? "" : "bad"}`, text: recovery(impact) }),
+      el("td", { class: `number ${impact.recovered ? "" : "bad"}`, text: fromHeal(impact) }),
       el("td", { class: "number", text: `${impact.hosts}/${impact.hosts_total}` }),
       el("td", { class: "number", text: `${impact.exchanges}/${impact.exchanges_total}` }));
   }));
@@ -68,9 +69,9 @@ function faultTable(report, choose) {
   const more = rest > 0 ? el("button", { text: `show ${count(rest, "more fault")}`, onclick: () => { show(FAULT_ROWS, rows.length); more.remove(); } }) : null;
   return el("section", { "aria-labelledby": "faults-title" },
     el("h2", { id: "faults-title", text: "Recovery time and blast radius" }),
-    el("p", { class: "faint", text: "For each fault: virtual time until the client that it struck was served again, and how many hosts and requests of the run without faults it touched." }),
+    el("p", { class: "faint", text: "For each fault: virtual time until the client that it struck was served again, from the strike and from the moment at which the fault was over by itself (a partition healed, a pause ended, a host started again), and how many hosts and requests of the run without faults it touched." }),
     el("div", { class: "scroll-x" }, el("table", { class: "plain" },
-      el("thead", {}, el("tr", {}, ["exchange", "fault", "outcome", "recovery", "hosts", "exchanges"].map((text) => el("th", { scope: "col", text })))), body)), more);
+      el("thead", {}, el("tr", {}, ["exchange", "fault", "outcome", "recovery", "from heal", "hosts", "exchanges"].map((text) => el("th", { scope: "col", text })))), body)), more);
 }
 
 function worldSection(report) {

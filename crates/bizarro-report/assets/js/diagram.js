@@ -8,6 +8,7 @@ class Diagram {
   constructor(story, options, pick) {
     this.story = story;
     this.pick = pick;
+    this.later = oncePerFrame(() => this.draw());
     this.options = { zoom: 1, signs: false, log: true, ...options };
     this.canvas = el("canvas", { role: "img" });
     this.spacer = el("div", {});
@@ -69,15 +70,6 @@ class Diagram {
       ? heights.findIndex((y) => y > here + 2)
       : heights.findLastIndex((y) => y < here - 2);
     if (next >= 0) this.goTo(this.marks[next].event);
-  }
-
-  later() {
-    if (this.isDue) return;
-    this.isDue = true;
-    requestAnimationFrame(() => {
-      this.isDue = false;
-      this.draw();
-    });
   }
 
   column(host) {

@@ -68,3 +68,16 @@ function hint(text, x, y) {
   node.style.left = `${Math.max(4, Math.min(x + 14, innerWidth - width - 8))}px`;
   node.style.top = `${y + 18 + height > innerHeight ? Math.max(4, y - height - 10) : y + 18}px`;
 }
+
+/** A function that has `draw` done before the next frame, once, however often it is called until then. */
+function oncePerFrame(draw) {
+  let isDue = false;
+  return () => {
+    if (isDue) return;
+    isDue = true;
+    requestAnimationFrame(() => {
+      isDue = false;
+      draw();
+    });
+  };
+}

@@ -3,6 +3,7 @@
 const MEASURES = [
   ["verdict", "what broke"],
   ["recovery", "recovery time"],
+  ["heal", "from heal"],
   ["blast", "blast radius"],
 ];
 
@@ -98,11 +99,11 @@ class Matrix {
   }
 
   text(outcome, variants) {
-    if (this.measure === "recovery") {
+    if (this.measure === "recovery" || this.measure === "heal") {
       const impacts = variants.map((variant) => variant.impact).filter(Boolean);
       if (impacts.length === 0) return "·";
       if (impacts.some((impact) => !impact.recovered)) return "never";
-      const longest = Math.max(...impacts.map((impact) => impact.recovery ?? 0));
+      const longest = Math.max(...impacts.map((impact) => (this.measure === "heal" ? impact.recovery_from_heal : impact.recovery) ?? 0));
       return longest === 0 ? "–" : span(longest).replace(/\.\d+ /, " ");
     }
     if (this.measure === "blast") {
@@ -129,6 +130,7 @@ class Matrix {
         .concat([...this.letters].sort((a, b) => (a[1] < b[1] ? -1 : 1)).map(([name, letter]) => el("li", {}, el("b", { class: "bad", text: letter }), ` ${name}`)))
       : [el("li", { text: this.measure === "recovery"
         ? "The longest time from the fault until its client was served again, in virtual time."
+        : this.measure === "heal" ? "The same from the moment at which the fault was over by itself: a partition healed, a pause ended, a host started again."
         : "The largest share of requests that the fault took away or made worse." })];
     return el("ul", { class: "legend" }, items);
   }

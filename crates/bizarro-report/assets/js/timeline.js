@@ -17,6 +17,7 @@ class Timeline {
     this.story = story;
     this.onlyDifferences = onlyDifferences;
     this.pick = pick;
+    this.later = oncePerFrame(() => this.draw());
     this.hidden = new Set(["message"]);
     this.host = -1;
     this.query = "";
@@ -65,15 +66,6 @@ class Timeline {
     this.chosen = -1;
     this.detail.hidden = true;
     this.draw();
-  }
-
-  later() {
-    if (this.isDue) return;
-    this.isDue = true;
-    requestAnimationFrame(() => {
-      this.isDue = false;
-      this.draw();
-    });
   }
 
   draw() {

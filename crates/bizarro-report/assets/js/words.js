@@ -73,10 +73,17 @@ function recovery(impact) {
   return impact.recovery === null ? "–" : span(impact.recovery);
 }
 
+/** The same from the moment at which the fault was over. */
+function fromHeal(impact) {
+  if (!impact || !impact.recovered) return impact ? "never" : "";
+  return impact.recovery_from_heal === null ? "–" : span(impact.recovery_from_heal);
+}
+
 /** The numbers of a fault, in one line. */
 function impactText(impact) {
   if (!impact) return "";
-  const parts = [`recovery ${recovery(impact)}`];
+  const lasted = impact.recovered && impact.recovery !== null && impact.recovery_from_heal !== impact.recovery;
+  const parts = [`recovery ${recovery(impact)}${lasted ? ` (${fromHeal(impact)} after it was over)` : ""}`];
   if (impact.delay >= 1e6) parts.push(`ended ${span(impact.delay)} later`);
   parts.push(`blast radius: ${impact.hosts} of ${count(impact.hosts_total, "host")}, ` +
     `${thousands(impact.exchanges)} of ${count(impact.exchanges_total, "exchange")}`);

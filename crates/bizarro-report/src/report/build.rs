@@ -365,8 +365,13 @@ fn impact(measured: Measured) -> Impact {
         // Nothing struck, so there is nothing to recover from.
         None => (true, None),
     };
+    let from_heal = match measured.recovery_from_heal {
+        Some(Recovery::After(time)) => Some(time.0),
+        _ => None,
+    };
     Impact {
         recovery,
+        recovery_from_heal: from_heal,
         recovered,
         delay: measured.delay_ns,
         hosts: measured.blast.hosts as u64,

@@ -227,6 +227,8 @@ pub struct Variant {
 pub struct Impact {
     /// Time from the strike until the client was served again; absent where it never was, or where no fault struck.
     pub recovery: Option<u64>,
+    /// The same from the moment at which the last fault was over by itself.
+    pub recovery_from_heal: Option<u64>,
     /// Whether it was served again.
     pub recovered: bool,
     /// How much later than the baseline the run ended; negative where it ended earlier.

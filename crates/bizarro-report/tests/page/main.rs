@@ -66,6 +66,12 @@ fn a_matrix_is_read_with_mouse_and_keys() {
     let recovery =
         "document.querySelector('table.matrix tbody td:nth-child(8) button').textContent";
     assert_eq!(browser.text(recovery), "never");
+    browser.click("#overview .choices button:nth-of-type(3)");
+    let legend = browser.text("document.querySelector('#overview .legend').textContent");
+    assert!(legend.contains("a partition healed"), "{legend}");
+    let heads =
+        browser.text("document.querySelector('[aria-labelledby=faults-title]').textContent");
+    assert!(heads.contains("from heal"), "{heads}");
 
     // Help, search, and back.
     browser.key("?");

@@ -15,6 +15,8 @@ fn the_matrix_of_the_naive_player() {
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
              M each move is applied at most once  P no panic
              48 cells · 294 runs · 3.1 s · 288 different · 26 known without a run · 15 cells violated, in 3 kinds
+             longest recovery 60.00 s · at most 5.00 s after the fault was over · 18 faults without recovery · widest blast radius 1
+             of 2 hosts, 6 of 6 exchanges
 
              Dependencies: what becomes of the test where one is missing from the start to the end
              player → board  ✗ critical      breaks: the game ends; the workload ends
@@ -59,6 +61,9 @@ fn a_narrow_terminal_gets_numbers_for_steps() {
              D no deadlock  G the game ends
              M each move is applied at most once  P no panic
              48 cells · 282 runs · 3.1 s · 276 different · 38 known without a run · 24 cells violated, in 5 kinds
+             longest recovery 60.00 s · at most 101.6 ms after the fault was
+             over · 30 faults without recovery · widest blast radius 1 of 2
+             hosts, 6 of 6 exchanges
 
              Dependencies: what becomes of the test where one is missing
              from the start to the end
@@ -125,6 +130,7 @@ fn the_matrix_of_the_careful_player_is_short() {
 
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
              48 cells · 312 runs · 3.1 s · 306 different · 8 known without a run · no cell violated
+             longest recovery 60.00 s · at most 5.00 s after the fault was over · widest blast radius 1 of 2 hosts, 3 of 6 exchanges
 
              Dependencies: what becomes of the test where one is missing from the start to the end
              player → board  ✗ critical      breaks: the game ends; the workload ends
@@ -171,6 +177,8 @@ fn what_was_never_seen_is_said() {
 
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
              16 cells · 100 runs · 3.1 s · 98 different · 8 known without a run · no cell violated
+             longest recovery 60.00 s · at most 5.00 s after the fault was over · widest blast radius 1 of 2
+             hosts, 1 of 2 exchanges
              never seen in 95 runs: a ghost is met
 
              Dependencies: what becomes of the test where one is missing from the start to the end
