@@ -16,6 +16,7 @@ mod letters;
 mod look;
 mod matrix;
 mod output;
+mod packed;
 mod page;
 pub mod report;
 mod sentence;

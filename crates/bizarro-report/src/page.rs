@@ -1,17 +1,19 @@
 //! The report as a page: one HTML file that needs nothing else.
 //!
-//! Style and script are files of their own in `assets/`; the data stands beside them as the JSON of a
-//! [`Document`]. The script makes elements and text nodes, never markup, and the page's own policy lets it load
+//! Style and script are files of their own in `assets/`; the data stands beside them as JSON: a [`Report`] whose runs are
+//! [packed](crate::packed). The script makes elements and text nodes, never markup, and the page's own policy lets it load
 //! nothing, so what a program wrote can be shown and nothing else.
 
-use crate::report::{Document, Report};
+use crate::packed::packed;
+use crate::report::Report;
 
 const TEMPLATE: &str = include_str!("../assets/page.html");
 const STYLE: &str = include_str!("../assets/page.css");
 /// In the order in which they need each other.
-const SCRIPTS: [&str; 9] = [
+const SCRIPTS: [&str; 10] = [
     include_str!("../assets/js/dom.js"),
     include_str!("../assets/js/words.js"),
+    include_str!("../assets/js/packed.js"),
     include_str!("../assets/js/story.js"),
     include_str!("../assets/js/matrix.js"),
     include_str!("../assets/js/layout.js"),
@@ -24,11 +26,11 @@ const SCRIPTS: [&str; 9] = [
 /// The page of a test.
 pub fn page(report: &Report) -> String {
     let title = text(&format!("{}: {}", report.test, report.outcome));
-    let data = Document::new(vec![report.clone()]).to_json();
+    let data = packed(report).to_string();
     let parts = [
         ("{{title}}", title),
         ("{{style}}", STYLE.to_string()),
-        ("{{data}}", inert(data.trim_end())),
+        ("{{data}}", inert(&data)),
         ("{{script}}", format!("\"use strict\";\n{}", SCRIPTS.concat())),
     ];
     let mut page = String::with_capacity(TEMPLATE.len() + data.len() + (64 << 10));

@@ -105,7 +105,7 @@ function facts(report, run) {
     task.backtrace ? el("pre", { class: "faint", text: task.backtrace }) : null]);
   const rows = [
     ["verdict", run.outcome], ["ended", `after ${span(run.virtual_time)}: ${run.ending}`], ["plan", run.plan], ["fingerprint", run.fingerprint],
-    ["system calls", thousands(run.syscalls)], ["events", thousands(run.shared + run.omitted + run.events.length)], ["exchanges", thousands(run.exchanges_shared + run.exchanges_omitted + run.exchanges.length)],
+    ["system calls", thousands(run.syscalls)], ["events", thousands(run.shared + run.omitted + run.events.count)], ["exchanges", thousands(run.exchanges_shared + run.exchanges_omitted + run.exchanges.count)],
   ];
   return [
     run.broken.length > 0 ? [el("h2", { text: "What broke" }), broken] : null,

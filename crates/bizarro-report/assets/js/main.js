@@ -54,7 +54,7 @@ class Page {
     const { report } = this;
     const baseline = report.runs[0];
     const base = el("button", { text: "see the baseline", onclick: () => this.chooseRun(0) });
-    const first = `Without faults the test ${baseline.outcome === "held" ? "holds" : `is ${baseline.outcome}`}: ${count(baseline.exchanges_omitted + baseline.exchanges.length, "exchange")}, ${span(baseline.virtual_time)} of virtual time. `;
+    const first = `Without faults the test ${baseline.outcome === "held" ? "holds" : `is ${baseline.outcome}`}: ${count(baseline.exchanges_omitted + baseline.exchanges.count, "exchange")}, ${span(baseline.virtual_time)} of virtual time. `;
     const alone = baseline.outcome !== "held" && report.runs.length === 1
       ? "Nothing else was tried: where the test does not hold by itself, a fault would explain nothing. " : "";
     return el("section", {}, el("p", {}, first, alone, base));
@@ -344,4 +344,4 @@ class Page {
   }
 }
 
-const page = new Page(JSON.parse(byId("data").textContent).tests[0]);
+const page = new Page(JSON.parse(byId("data").textContent));

@@ -15,11 +15,11 @@ class Story {
     this.report = report;
     this.run = report.runs[index];
     this.hosts = report.world.hosts.map((host) => host.name);
-    const shared = index === 0 ? [] : report.runs[0].events.slice(0, this.run.shared);
+    const shared = index === 0 ? [] : eventsOf(report, report.runs[0]).slice(0, this.run.shared);
     this.shared = shared.length;
-    this.events = shared.concat(this.run.events);
-    const before = index === 0 ? [] : report.runs[0].exchanges.slice(0, this.run.exchanges_shared);
-    this.exchanges = before.concat(this.run.exchanges);
+    this.events = shared.concat(eventsOf(report, this.run));
+    const before = index === 0 ? [] : exchangesOf(report, report.runs[0]).slice(0, this.run.exchanges_shared);
+    this.exchanges = before.concat(exchangesOf(report, this.run));
     this.putTogether();
     this.lines = this.makeLines();
     if (index !== 0) this.compare(storyOf(report, 0));

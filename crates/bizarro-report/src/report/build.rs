@@ -20,13 +20,16 @@ use super::{
 use crate::exit::Exit;
 use crate::letters::Letters;
 use crate::look::Look;
+use crate::packed::Packer;
 use crate::sentence::{fault, removal as removal_sentence, sentence};
 use crate::words::replay_command;
 
 /// The events of the baseline take at most this many bytes.
 const BASELINE_BYTES_MAX: usize = 10_000_000;
-/// Runs are put into a report until they take this many bytes together.
-const RUNS_BYTES_MAX: usize = 14_000_000;
+/// Runs are put into a report until they take this many bytes of its page together,
+const PAGE_BYTES_MAX: usize = 14_000_000;
+/// or this many of its JSON, where each is told in full.
+const RUNS_BYTES_MAX: usize = 40_000_000;
 /// The run of the worst finding, and the only run where one was asked for, are always there; they are cut where
 /// they take more than this together with the baseline.
 const BYTES_MAX: usize = 18_500_000;
@@ -107,13 +110,19 @@ struct Runs<'a> {
     runs: Vec<Run>,
     index_of: BTreeMap<String, usize>,
     bytes: usize,
+    /// Packs each as the page will, to know how much room it takes there.
+    packer: Packer,
+    page_bytes: usize,
     is_full: bool,
 }
 
 impl<'a> Runs<'a> {
     fn of(record: &'a RunRecord) -> Runs<'a> {
         let run = baseline(record, &verdict(record, None), BASELINE_BYTES_MAX);
+        let mut packer = Packer::default();
         Runs {
+            page_bytes: packer.run(&run).1,
+            packer,
             baseline: record,
             bytes: size(&run),
             index_of: BTreeMap::from([(run.plan.clone(), 0)]),
@@ -128,7 +137,9 @@ impl<'a> Runs<'a> {
 
     fn add_always(&mut self, record: &RunRecord) {
         if self.get(&record.plan).is_none() {
-            self.push(self.beside(record, BYTES_MAX.saturating_sub(self.bytes)));
+            let run = self.beside(record, BYTES_MAX.saturating_sub(self.bytes));
+            self.page_bytes += self.packer.run(&run).1;
+            self.push(run);
         }
     }
 
@@ -139,8 +150,10 @@ impl<'a> Runs<'a> {
             return;
         }
         let run = self.beside(record, usize::MAX);
-        self.is_full = self.bytes + size(&run) > RUNS_BYTES_MAX;
+        let page_bytes = self.page_bytes + self.packer.run(&run).1;
+        self.is_full = page_bytes > PAGE_BYTES_MAX || self.bytes + size(&run) > RUNS_BYTES_MAX;
         if !self.is_full {
+            self.page_bytes = page_bytes;
             self.push(run);
         }
     }

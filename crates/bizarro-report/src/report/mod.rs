@@ -81,6 +81,29 @@ pub struct Report {
     pub runs: Vec<Run>,
 }
 
+impl Report {
+    /// All but the runs.
+    pub(crate) fn without_runs(&self) -> Report {
+        Report {
+            test: self.test.clone(),
+            build: self.build.clone(),
+            outcome: self.outcome.clone(),
+            model: self.model.clone(),
+            world: self.world.clone(),
+            summary: self.summary.clone(),
+            properties: self.properties.clone(),
+            exchanges: self.exchanges.clone(),
+            level: self.level.clone(),
+            cells: self.cells.clone(),
+            findings: self.findings.clone(),
+            edges: self.edges.clone(),
+            dependencies: self.dependencies.clone(),
+            difference: self.difference.clone(),
+            runs: vec![],
+        }
+    }
+}
+
 /// Hosts, links and limits.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct World {
@@ -368,6 +391,31 @@ pub struct Run {
     pub omitted: usize,
     /// The rest of what happened, in order.
     pub events: Vec<Event>,
+}
+
+impl Run {
+    /// All but the events and exchanges.
+    pub(crate) fn head(&self) -> Run {
+        Run {
+            plan: self.plan.clone(),
+            command: self.command.clone(),
+            fingerprint: self.fingerprint.clone(),
+            outcome: self.outcome.clone(),
+            broken: self.broken.clone(),
+            doubts: self.doubts.clone(),
+            missed: self.missed.clone(),
+            ending: self.ending.clone(),
+            tasks: self.tasks.clone(),
+            virtual_time: self.virtual_time,
+            syscalls: self.syscalls,
+            exchanges_shared: self.exchanges_shared,
+            exchanges_omitted: self.exchanges_omitted,
+            exchanges: vec![],
+            shared: self.shared,
+            omitted: self.omitted,
+            events: vec![],
+        }
+    }
 }
 
 /// A property that a run broke.

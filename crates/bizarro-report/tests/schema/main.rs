@@ -227,9 +227,10 @@ fn a_run_that_is_too_long_is_cut_and_says_so() {
 fn a_page_is_never_too_large() {
     let loud = |disturbed: Option<u64>, line: &str, turns: u64| {
         let mut record = sample::busy(turns, disturbed);
-        for stamped in &mut record.events {
+        // No two lines are alike, or they would take no room.
+        for (index, stamped) in record.events.iter_mut().enumerate() {
             if let Event::Output { line: written, .. } = &mut stamped.event {
-                *written = line.to_string();
+                *written = format!("{index} {line}");
             }
         }
         record
@@ -250,6 +251,7 @@ fn a_page_is_never_too_large() {
         assert!(second.omitted > 0 && second.events.len() > 500, "{}", second.events.len());
         assert_eq!(second.events.last().unwrap().at, run.events.last().unwrap().at.0);
         let bytes = bizarro_report::page(&report).len();
-        assert!((10_000_000..20_000_000).contains(&bytes), "{bytes}");
+        let least = if line.is_empty() { 1_000_000 } else { 10_000_000 };
+        assert!((least..20_000_000).contains(&bytes), "{bytes}");
     }
 }

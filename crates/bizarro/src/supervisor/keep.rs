@@ -9,7 +9,7 @@ use bizarro_record::{Plan, RunRecord};
 use super::runner::{TestCase, WorldRunner};
 
 /// Runs are kept until they have this many events together: some tens of megabytes.
-const EVENTS_MAX: usize = 300_000;
+const EVENTS_MAX: usize = 500_000;
 
 /// The runs that are kept, shared by all runners. Nothing is kept where nobody asked.
 #[derive(Clone, Debug, Default)]
