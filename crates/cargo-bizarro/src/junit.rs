@@ -36,8 +36,13 @@ fn suite(explored: &Explored) -> TestSuite {
         let name = format!("{}>{} is not critical", dependency.client, dependency.server);
         add(&mut suite, &name, status_of_dependency(dependency));
     }
-    if explored.summary.schedules > 0 {
-        add(&mut suite, "random schedules", schedules(explored));
+    for (runs, name, search) in [
+        (explored.summary.schedules, "random schedules", "schedules"),
+        (explored.summary.swarm, "swarm", "swarm"),
+    ] {
+        if runs > 0 {
+            add(&mut suite, name, found_by(search, explored));
+        }
     }
     for property in &explored.properties {
         if property.kind == "sometimes" || property.kind == "reachable" {
@@ -137,9 +142,9 @@ fn same(explored: &Explored) -> TestCaseStatus {
     }
 }
 
-/// Findings without a fault, beside the baseline's own, are those of random schedules.
-fn schedules(explored: &Explored) -> TestCaseStatus {
-    let mut found = explored.findings.iter().filter(|finding| finding.impact.is_none());
+/// The worst of what random schedules or a swarm found.
+fn found_by(search: &str, explored: &Explored) -> TestCaseStatus {
+    let mut found = explored.findings.iter().filter(|finding| finding.search == search);
     match found.next() {
         None => TestCaseStatus::success(),
         Some(finding) => failed(
@@ -201,7 +206,7 @@ mod tests {
                 "dependencies": [dependency("ads", "critical"), dependency("log", "degraded"), dependency("users", "critical")],
                 "world": {"hosts": [], "links": [], "epoch": 0, "deadline": 1},
                 "summary": {"runs": 9, "cells": 4, "cells_violated": 1, "cells_inconclusive": 1, "schedules": 5,
-                    "schedules_distinct": 5, "interrupted": false, "wall_ms": 1500},
+                    "schedules_distinct": 5, "swarm": 0, "swarm_distinct": 0, "swarm_combinations": 0, "interrupted": false, "wall_ms": 1500},
                 "properties": [{"letter": null, "name": "a ghost is met", "kind": "sometimes", "place": "src/g.rs:7",
                     "runs_passed": 0, "runs_broken": 0}],
                 "exchanges": [{"client": "player", "server": "board", "name": "GET /?a=<&>", "ordinal": 3}],
@@ -224,8 +229,8 @@ mod tests {
     fn a_cell_is_a_test_case() {
         expect![[r#"
             <?xml version="1.0" encoding="UTF-8"?>
-            <testsuites name="cargo bizarro" tests="8" failures="2" errors="1">
-                <testsuite name="pacman::naive" tests="8" disabled="1" errors="1" failures="2" time="1.500">
+            <testsuites name="cargo bizarro" tests="10" failures="3" errors="1">
+                <testsuite name="pacman::naive" tests="10" disabled="1" errors="1" failures="3" time="1.500">
                     <properties>
                         <property name="model" value="arbitrary"/>
                         <property name="build" value="b1"/>
@@ -252,6 +257,14 @@ mod tests {
                     </testcase>
                     <testcase name="player&gt;board GET /?a=&lt;&amp;&gt; #3 update-client" classname="pacman::naive">
                         <skipped message="No disk."/>
+                    </testcase>
+                    <testcase name="board&gt;ads is not critical" classname="pacman::naive">
+                        <failure message="the game ends: not at 9 s" type="critical">board without it.
+            the game ends: not at 9 s
+            cargo bizarro replay t &apos;board&gt;ads removed=refused&apos;
+            </failure>
+                    </testcase>
+                    <testcase name="board&gt;log is not critical" classname="pacman::naive">
                     </testcase>
                     <testcase name="random schedules" classname="pacman::naive">
                     </testcase>

@@ -1,5 +1,10 @@
 // What the page says in tables: findings, properties, faults in numbers, the world, and help.
 
+/** What found a finding, where that was not the matrix. */
+const FOUND_BY = { schedules: "random schedules", swarm: "swarm" };
+
+const shortened = (text) => (text.length > 300 ? `${text.slice(0, 300)}…` : text);
+
 /** The list of findings; `choose(index)` is called when one is chosen. */
 function findingList(report, choose) {
   if (report.findings.length === 0) return null;
@@ -11,7 +16,8 @@ function findingList(report, choose) {
       el("button", { class: "finding", onclick: () => choose(index) },
         el("b", { class: isFailure(finding.outcome) ? "bad" : "doubt", text: `${index + 1}  ${signs}  ` }), finding.sentence,
         finding.facts.map((fact) => el("div", { text: fact })),
-        el("div", { class: "numbers", text: [impactText(finding.impact), alike].filter(Boolean).join(" · ") })));
+        el("div", { class: "numbers", text: [FOUND_BY[finding.search], impactText(finding.impact), alike].filter(Boolean).join(" · ") }),
+        finding.shrunk_from && finding.shrink_runs > 0 ? el("div", { class: "numbers", text: `shrunk in ${count(finding.shrink_runs, "run")} from ${shortened(finding.shrunk_from)}` }) : null));
   });
   return el("section", { "aria-labelledby": "findings-title" },
     el("h2", { id: "findings-title", text: `Findings (${report.findings.length})` }),

@@ -1,6 +1,6 @@
 // The call graph: who asks whom, what breaks where that fails, and what becomes of the test without it.
 
-const BOX = { width: 166, height: 38, gapX: 190, gapY: 30 };
+const BOX = { width: 150, height: 38, gapX: 186, gapY: 30 };
 
 /** How much depends on an edge: its word, sign, colour, and how its arrow is drawn, so that none needs the colour. */
 const CRITICALITY = {
@@ -114,7 +114,7 @@ function picture(report, choose) {
   for (const name of names) (columns[depth.get(name)] ??= []).push(name);
   const place = new Map();
   columns.forEach((column, x) => column.forEach((name, y) => place.set(name, { x: 8 + x * (BOX.width + BOX.gapX - 110), y: 8 + y * (BOX.height + BOX.gapY) })));
-  const width = 16 + columns.length * (BOX.width + BOX.gapX - 110) - (BOX.gapX - 110) + 44;
+  const width = 16 + columns.length * (BOX.width + BOX.gapX - 110) - (BOX.gapX - 110) + (columns.some((column) => column.length > 1) ? 44 : 0);
   const height = 16 + Math.max(...columns.map((column) => column.length)) * (BOX.height + BOX.gapY) - BOX.gapY + 10;
   const arrows = [...pairs.values()].map((pair) => arrow(report, pair, place, choose));
   const drawn = boxes.filter(({ name }) => place.has(name)).map(({ name, below, title }) => {
@@ -122,8 +122,8 @@ function picture(report, choose) {
     return el("g", {},
       el("title", { text: title }),
       el("rect", { class: "box", x, y, width: BOX.width, height: BOX.height, rx: 6 }),
-      el("text", { x: x + 10, y: y + 16, text: name.length > 19 ? `${name.slice(0, 18)}…` : name }),
-      el("text", { x: x + 10, y: y + 31, style: "fill:var(--faint);font-size:10.5px", text: below }));
+      el("text", { x: x + 10, y: y + 16, text: name.length > 17 ? `${name.slice(0, 16)}…` : name }),
+      el("text", { x: x + 10, y: y + 31, style: "fill:var(--faint);font-size:10px", text: below }));
   });
   return el("svg", { class: "graph", viewBox: `0 0 ${width} ${height}`, width, height, role: "group", "aria-label": "Call graph; the table below says the same" }, drawn, arrows);
 }

@@ -28,6 +28,7 @@ class Page {
     if (summary.cells_violated > 0) parts.push(`${count(summary.cells_violated, "cell")} violated`);
     if (summary.cells_inconclusive > 0) parts.push(`${count(summary.cells_inconclusive, "cell")} inconclusive`);
     if (summary.schedules > 0) parts.push(`${count(summary.schedules_distinct, "different run")} of random schedules`);
+    if (summary.swarm > 0) parts.push(`swarm of ${count(summary.swarm, "run")}: ${thousands(summary.swarm_distinct)} different, ${count(summary.swarm_combinations, "combination")}`);
     if (summary.interrupted) parts.push("interrupted");
     const kind = report.outcome === "held" ? "good" : report.outcome === "inconclusive" ? "doubt" : "bad";
     this.search = el("input", { type: "search", placeholder: "search ( / )", "aria-label": "search in the run and in the findings", oninput: () => this.find() });

@@ -54,7 +54,7 @@ class Story {
       const end = exchangeEnd(exchange);
       const took = exchange.completed === null ? "" : ` after ${span(exchange.completed - exchange.requested)}`;
       const asked = `${exchangeText(exchange)} → ${exchange.server}`;
-      lines.push({ at: exchange.requested, host: this.hosts.indexOf(exchange.client), sort: "exchange", mark: "", text: `${asked}: ${end}${took}`, key: `${exchange.client} ${asked}: ${end}` });
+      lines.push({ at: exchange.requested, host: this.hosts.indexOf(exchange.client), sort: "exchange", mark: "", text: `${asked}: ${end}${took}`, key: `${exchange.client} ${asked}: ${end}`, exchange });
     }
     for (const broken of this.run.broken) {
       lines.push({ at: broken.at, host: this.hosts.indexOf(broken.host), sort: "fault", mark: "broken", text: `${broken.property}: ${broken.fact || "broken"}`, key: `broken ${broken.property}`, below: broken.backtrace, place: broken.place });
@@ -90,7 +90,7 @@ class Story {
     }
     this.missing = [];
     for (const { lines, taken } of left.values()) {
-      for (const { at, host, sort, text, below } of lines.slice(taken)) this.missing.push({ at, host, sort, text, below, mark: "missing" });
+      for (const { at, host, sort, text, below, exchange } of lines.slice(taken)) this.missing.push({ at, host, sort, text, below, exchange, mark: "missing" });
     }
   }
 
@@ -112,6 +112,16 @@ class Story {
   hostName(index) {
     return this.hosts[index] ?? "";
   }
+}
+
+/** What passed in an exchange, and when. */
+function exchangeDetail(exchange) {
+  const since = (at) => (at === null ? "never" : `after ${span(at - exchange.requested)}`);
+  return [
+    `request: ${count(exchange.request_bytes, "byte")}, arrived ${since(exchange.delivered)}`,
+    `reply: ${count(exchange.reply_bytes, "byte")}, left ${since(exchange.replied)}, arrived ${since(exchange.completed)}`,
+    `connection ${exchange.connection}`,
+  ].join("\n");
 }
 
 const BROKEN = new Set(["killed", "panicked", "unsupported"]);

@@ -102,10 +102,11 @@ class Timeline {
     this.draw();
     const { world } = this.story.report;
     const where = line.host < 0 ? "" : ` · ${this.story.hostName(line.host)} · its own clock ${ownClock(world, line.host, line.at)}`;
+    const below = line.exchange ? exchangeDetail(line.exchange) : line.below;
     fill(this.detail,
       el("div", { class: "faint", text: `${moment(line.at)}${where}${line.place ? ` · ${line.place}` : ""}${line.mark === "missing" ? " · only in the baseline" : ""}` }),
       el("pre", { text: line.text }),
-      line.below ? el("pre", { class: "faint", text: line.below }) : null,
+      below ? el("pre", { class: "faint", text: below }) : null,
       line.event === undefined ? null : el("button", { text: "show in the diagram", onclick: () => this.pick(line.event) }));
     this.detail.hidden = false;
   }

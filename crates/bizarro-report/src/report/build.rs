@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bizarro_explore::{
     Cell as TriedCell, Dependency as Depends, Finding as Found, Impact as Measured, MatrixReport,
-    Outcome, Properties, Recovery, Removed, SchedulesReport, Skip, Variant as Tried, Verdict,
-    plan_without, verdict,
+    Outcome, Properties, Recovery, Removed, SchedulesReport, Skip, SwarmReport, Variant as Tried,
+    Verdict, plan_without, verdict,
 };
 use bizarro_record::{
     Declared, Exchange as Asked, ExchangeId, Injection, Lasting, Level, Plan, PropertyKind, Role,
@@ -56,6 +56,8 @@ pub struct Explored<'a> {
     pub matrix: Option<&'a MatrixReport>,
     /// Random schedules, where there are any.
     pub schedules: Option<&'a SchedulesReport>,
+    /// A swarm, where there was one.
+    pub swarm: Option<&'a SwarmReport>,
     /// What all runs together saw of the properties.
     pub properties: &'a Properties,
     /// Runs of cells that the report may hold, by their plans' texts.
@@ -68,7 +70,8 @@ pub fn report(subject: Subject<'_>, explored: Explored<'_>) -> Report {
     if let Some(run) = explored.run {
         runs.add_always(run);
     }
-    let found: Vec<&Found> = findings_of(&explored).collect();
+    let by_search: Vec<(&str, &Found)> = findings_of(&explored).collect();
+    let found: Vec<&Found> = by_search.iter().map(|(_, found)| *found).collect();
     let letters = Letters::of(found.iter().flat_map(|f| &f.properties).map(String::as_str));
     if let Some(first) = found.first() {
         runs.add_always(&first.record);
@@ -96,7 +99,10 @@ pub fn report(subject: Subject<'_>, explored: Explored<'_>) -> Report {
         exchanges: names.iter().map(|exchange| exchange_name(&exchange.id)).collect(),
         cells: cells.iter().map(|tried| cell(tried, &index_of, &explored, &runs)).collect(),
         level: level_words(level).to_string(),
-        findings: found.iter().map(|f| finding(f, explored.baseline, &runs)).collect(),
+        findings: by_search
+            .iter()
+            .map(|(search, f)| finding(search, f, explored.baseline, &runs))
+            .collect(),
         edges: edges(&asked, cells),
         dependencies: dependencies(&explored, &runs),
         difference: difference(&explored),
@@ -183,9 +189,15 @@ fn add_kept(runs: &mut Runs<'_>, cells: &[TriedCell], explored: &Explored<'_>) {
     }
 }
 
-fn findings_of<'a>(explored: &Explored<'a>) -> impl Iterator<Item = &'a Found> + use<'a> {
-    let matrix = explored.matrix.into_iter().flat_map(|matrix| &matrix.findings);
-    matrix.chain(explored.schedules.into_iter().flat_map(|schedules| &schedules.findings))
+/// All findings, each with the search that found it.
+fn findings_of<'a>(
+    explored: &Explored<'a>,
+) -> impl Iterator<Item = (&'static str, &'a Found)> + use<'a> {
+    let matrix = explored.matrix.map_or(&[][..], |matrix| &matrix.findings);
+    let schedules = explored.schedules.map_or(&[][..], |schedules| &schedules.findings);
+    let swarm = explored.swarm.map_or(&[][..], |swarm| &swarm.findings);
+    let all = [("matrix", matrix), ("schedules", schedules), ("swarm", swarm)];
+    all.into_iter().flat_map(|(search, found)| found.iter().map(move |found| (search, found)))
 }
 
 /// The plan that makes a cell's run.
@@ -251,6 +263,14 @@ fn summary(explored: &Explored<'_>) -> Summary {
         summary.cells_inconclusive = matrix.cells_in_doubt() as u64;
         summary.interrupted = matrix.interrupted;
         summary.wall_ms = matrix.wall.as_millis() as u64;
+    }
+    if let Some(swarm) = explored.swarm {
+        summary.runs += swarm.runs;
+        summary.swarm = swarm.drawn;
+        summary.swarm_distinct = swarm.distinct;
+        summary.swarm_combinations = swarm.combinations;
+        summary.interrupted |= swarm.interrupted;
+        summary.wall_ms += swarm.wall.as_millis() as u64;
     }
     if let Some(schedules) = explored.schedules {
         summary.runs += schedules.runs;
@@ -394,7 +414,7 @@ fn impact(measured: Measured) -> Impact {
     }
 }
 
-fn finding(found: &Found, baseline: &RunRecord, runs: &Runs<'_>) -> Finding {
+fn finding(search: &str, found: &Found, baseline: &RunRecord, runs: &Runs<'_>) -> Finding {
     let has_faults = found.plan().names_faults();
     Finding {
         sentence: format!("{}.", cut(&sentence(found, baseline))),
@@ -405,6 +425,9 @@ fn finding(found: &Found, baseline: &RunRecord, runs: &Runs<'_>) -> Finding {
             false => found.verdict.doubts.clone(),
         },
         impact: has_faults.then(|| impact(found.impact)),
+        search: search.to_string(),
+        shrunk_from: found.shrunk.as_ref().map(|shrunk| shrunk.original.to_string()),
+        shrink_runs: found.shrunk.as_ref().map_or(0, |shrunk| shrunk.runs),
         alike: found.plans.len() as u64,
         command: replay_command(&found.record.test, found.plan()),
         run: runs.get(found.plan()),
@@ -496,6 +519,8 @@ fn level_words(level: Level) -> &'static str {
 
 fn difference(explored: &Explored<'_>) -> Option<String> {
     let matrix = explored.matrix.and_then(|matrix| matrix.difference.as_ref());
-    let difference = matrix.or(explored.schedules.and_then(|s| s.difference.as_ref()))?;
+    let schedules = || explored.schedules.and_then(|schedules| schedules.difference.as_ref());
+    let swarm = || explored.swarm.and_then(|swarm| swarm.difference.as_ref());
+    let difference = matrix.or_else(schedules).or_else(swarm)?;
     Some(crate::difference::difference(&explored.baseline.test, difference, Look::PLAIN))
 }

@@ -170,6 +170,12 @@ pub struct Summary {
     pub schedules: u64,
     /// How many different runs these gave.
     pub schedules_distinct: u64,
+    /// Runs of a swarm.
+    pub swarm: u64,
+    /// How many different runs these gave.
+    pub swarm_distinct: u64,
+    /// How many combinations of state, exchange and fault they came to.
+    pub swarm_combinations: u64,
     /// Whether it was stopped before its end.
     pub interrupted: bool,
     /// Real time, in milliseconds.
@@ -279,6 +285,12 @@ pub struct Finding {
     pub facts: Vec<String>,
     /// What the representative's faults did, in numbers; absent where it has none.
     pub impact: Option<Impact>,
+    /// What found it: `matrix`, `schedules` or `swarm`.
+    pub search: String,
+    /// The plan that was found to fail, where the representative was shrunk from another.
+    pub shrunk_from: Option<String>,
+    /// Runs that it took to shrink it.
+    pub shrink_runs: u64,
     /// How many runs are alike.
     pub alike: u64,
     /// The command that makes the representative: the run with the fewest faults.

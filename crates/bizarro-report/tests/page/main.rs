@@ -95,6 +95,36 @@ fn a_matrix_is_read_with_mouse_and_keys() {
     assert_eq!(browser.complaints, Vec::<String>::new());
 }
 
+/// What random schedules and a swarm found is told like what the matrix found, and says so.
+#[test]
+fn findings_of_every_search_are_in_the_page() {
+    let racy = Toy { board: Board::Racy, ..Toy::new(Player::Careful) };
+    let report = sample::report_of_searches(racy);
+    let by = |search| report.findings.iter().filter(|found| found.search == search).count();
+    assert!(by("schedules") > 0 && by("swarm") > 0, "{} {}", by("schedules"), by("swarm"));
+    assert_eq!(report.summary.swarm, 300);
+    let found = report.findings.iter().position(|f| f.search == "swarm").unwrap();
+    let told = &report.findings[found];
+    let shrunk_from = told.shrunk_from.clone().unwrap();
+    assert_eq!(report.runs[told.run.unwrap()].command, told.command);
+    let html = page(&report);
+    let Some(mut browser) = Browser::start("searches") else { return };
+    browser.surround(SCREEN);
+    browser.open_at(&html, &format!("#finding-{}", found + 1));
+    let item = format!("document.querySelector('[data-finding=\"{found}\"]').textContent");
+    let item = browser.text(&item);
+    assert!(item.contains("swarm"), "{item}");
+    if told.shrink_runs > 0 {
+        assert!(item.contains(&shrunk_from[..20.min(shrunk_from.len())]), "{item}");
+    }
+    assert!(
+        browser.text("document.getElementById('top').textContent").contains("swarm of 300 runs")
+    );
+    assert_eq!(browser.eval("page.diagram.story.events.length > 3"), true);
+    browser.picture("searches-light");
+    assert_eq!(browser.complaints, Vec::<String>::new());
+}
+
 /// How each dependency is drawn needs no colour; each is a button that leads to the run without it.
 #[test]
 fn the_call_graph_shows_what_depends_on_what() {
@@ -307,6 +337,13 @@ fn a_run_is_drawn_beside_its_baseline() {
         browser.text("document.querySelector('.lines .row.chosen .what').textContent"),
         "fault: the reply was lost on the way"
     );
+    // What an exchange carried.
+    browser.eval(
+        "page.timeline.choose(page.timeline.lines.findIndex((line) => line.sort === 'exchange'))",
+    );
+    let detail = browser.text("document.querySelector('.detail').textContent");
+    assert!(detail.contains("request: ") && detail.contains(" bytes, arrived after "), "{detail}");
+    browser.picture("detail-light");
     let printed = browser.print("printed");
     assert!(printed.starts_with(b"%PDF"));
     assert_eq!(browser.complaints, Vec::<String>::new());

@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use bizarro_explore::toy::{Player, Toy};
-use bizarro_explore::{MatrixOptions, MatrixReport, Properties, Runner, Silent, plan_without};
+use bizarro_explore::{
+    Guidance, MatrixOptions, MatrixReport, Properties, Repeat, Runner, SchedulesReport, Silent,
+    SwarmOptions, SwarmReport, plan_without,
+};
 use bizarro_record::event::OpOutcome;
 use bizarro_record::{
     Declared, Effect, Event, Exchange, ExchangeId, HostSpec, Injection, LinkSpec, Nanos, Plan,
@@ -71,20 +74,42 @@ pub(crate) fn explored(toy: Toy) -> (MatrixReport, BTreeMap<String, RunRecord>) 
 /// The report of a toy's matrix.
 pub(crate) fn report_with(toy: Toy) -> Report {
     let (matrix, kept) = explored(toy);
+    report_of(&matrix, &kept, None, None)
+}
+
+/// The same, with what random schedules and a swarm found.
+pub(crate) fn report_of_searches(toy: Toy) -> Report {
+    let (matrix, kept) = explored(toy);
+    let runners = || -> Vec<Box<dyn Runner + Send>> { vec![Box::new(toy)] };
+    let schedules =
+        bizarro_explore::schedules(&mut runners(), 300, Repeat::Baseline, &mut Silent).unwrap();
+    let (model, guidance) = (matrix.model, Guidance::Directed);
+    let options = SwarmOptions { model, seed: 1, runs: Some(300), time: None, guidance };
+    let swarm = bizarro_explore::swarm(&mut runners(), options, &mut Silent).unwrap();
+    report_of(&matrix, &kept, Some(&schedules), Some(&swarm))
+}
+
+fn report_of(
+    matrix: &MatrixReport,
+    kept: &BTreeMap<String, RunRecord>,
+    schedules: Option<&SchedulesReport>,
+    swarm: Option<&SwarmReport>,
+) -> Report {
     let hosts: Vec<&str> = matrix.baseline.hosts.iter().map(String::as_str).collect();
     report(
         Subject {
             model: &matrix.model.to_string(),
             world: &world(&hosts),
-            exit: Exit::of_matrix(&matrix),
+            exit: Exit::of_matrix(matrix),
         },
         Explored {
             baseline: &matrix.baseline,
             run: None,
-            matrix: Some(&matrix),
-            schedules: None,
+            matrix: Some(matrix),
+            schedules,
+            swarm,
             properties: &matrix.properties,
-            kept: &kept,
+            kept,
         },
     )
 }
@@ -104,6 +129,7 @@ pub(crate) fn run_report(baseline: &RunRecord, run: &RunRecord, names: &[&str]) 
             run: Some(run),
             matrix: None,
             schedules: None,
+            swarm: None,
             properties: &properties,
             kept: &BTreeMap::new(),
         },

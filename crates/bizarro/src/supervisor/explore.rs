@@ -220,6 +220,7 @@ pub(crate) fn everything(
         let mut report = swarm(&mut runners, options, voice)?;
         Symbols::own().name_findings(&mut report.findings);
         told.swarm(&report);
+        reports.swarm(report);
     }
     if let Some(regressions) = regressions {
         told.text += &regressions.add(told.failing.iter());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bizarro_explore::{MatrixReport, Properties, SchedulesReport};
+use bizarro_explore::{MatrixReport, Properties, SchedulesReport, SwarmReport};
 use bizarro_record::RunRecord;
 use bizarro_report::report::{Document, Explored, Subject, report};
 use bizarro_report::{DATA, Exit, PAGE, page, write_file};
@@ -20,6 +20,7 @@ pub(crate) struct Reports {
     run: Option<RunRecord>,
     matrix: Option<MatrixReport>,
     schedules: Option<SchedulesReport>,
+    swarm: Option<SwarmReport>,
     properties: Properties,
     kept: BTreeMap<String, RunRecord>,
 }
@@ -47,6 +48,11 @@ impl Reports {
     /// There are random schedules.
     pub(crate) fn schedules(&mut self, report: SchedulesReport) {
         self.schedules = Some(report);
+    }
+
+    /// There is a swarm.
+    pub(crate) fn swarm(&mut self, report: SwarmReport) {
+        self.swarm = Some(report);
     }
 
     /// The exploration is over.
@@ -80,6 +86,7 @@ impl Reports {
                 run: self.run.as_ref(),
                 matrix: self.matrix.as_ref(),
                 schedules: self.schedules.as_ref(),
+                swarm: self.swarm.as_ref(),
                 properties: &self.properties,
                 kept: &self.kept,
             },
@@ -102,7 +109,8 @@ impl Reports {
         let mut symbols = Symbols::own();
         let matrix = self.matrix.iter_mut().flat_map(|matrix| &mut matrix.findings);
         let schedules = self.schedules.iter_mut().flat_map(|schedules| &mut schedules.findings);
-        let found = matrix.chain(schedules).map(|finding| &mut finding.record);
+        let swarm = self.swarm.iter_mut().flat_map(|swarm| &mut swarm.findings);
+        let found = matrix.chain(schedules).chain(swarm).map(|finding| &mut finding.record);
         found.chain(self.kept.values_mut()).for_each(|record| symbols.name_record(record));
     }
 }
