@@ -30,7 +30,7 @@ mod verdict;
 pub use cells::{Cell, Skip, Variant};
 pub use dependency::{Criticality, Dependency, Loss, Removed, plan_without};
 pub use finding::{Finding, Place};
-pub use matrix::{MatrixOptions, MatrixReport, Pairs, Repeat, Variants, matrix};
+pub use matrix::{Forks, MatrixOptions, MatrixReport, Pairs, Repeat, Variants, matrix};
 pub use measure::{Blast, Impact, Recovery, last_fault_over};
 pub use progress::{Phase, Progress, Silent};
 pub use property::{Folded, Properties};

@@ -47,6 +47,8 @@ pub struct PlanDecider {
     jitter: (u64, SplitMix64),
     drawn: Option<Drawn>,
     injections: Vec<Planned>,
+    /// Faults that may be added.
+    expected: Vec<Planned>,
     removals: Vec<Removal>,
     /// Requests have to be kept, because the plan may strike with older ones.
     keeps_requests: bool,
@@ -72,6 +74,15 @@ impl Planned {
         }
     }
 
+    /// Whether it is meant for this step of this exchange.
+    fn is_due(&mut self, members: &Members, exchange: &ExchangeId, step: Step) -> bool {
+        let is_meant = match &mut self.groups {
+            None => self.injection.aims_at(exchange),
+            Some(groups) => groups.aims_at(&self.injection, members, exchange, step),
+        };
+        is_meant && self.injection.step == step
+    }
+
     fn strikes(
         &mut self,
         members: &Members,
@@ -79,16 +90,13 @@ impl Planned {
         exchange: &ExchangeId,
         step: Step,
     ) -> bool {
-        let is_meant = match &mut self.groups {
-            None => self.injection.aims_at(exchange),
-            Some(groups) => groups.aims_at(&self.injection, members, exchange, step),
-        };
+        let is_due = self.is_due(members, exchange, step);
         let is_over = match (self.struck, self.injection.lasting) {
             (None, _) => false,
             (Some(_), Lasting::Once) => true,
             (Some(struck), Lasting::Sticky) => now >= struck + HEALED_AFTER,
         };
-        is_meant && !is_over && self.injection.step == step
+        is_due && !is_over
     }
 }
 
@@ -97,12 +105,14 @@ impl Planned {
 struct BetweenGroups {
     /// Exchanges of the two groups and the name that have begun.
     begun: u32,
+    /// The last of them.
+    last: Option<ExchangeId>,
     /// Those of them that the fault is meant for.
     meant: BTreeSet<ExchangeId>,
 }
 
 impl BetweenGroups {
-    /// Counts an exchange when it begins: its first step is asked about before any other.
+    /// Counts an exchange when it begins: its first step is asked about before any other. May be asked again at once.
     fn aims_at(
         &mut self,
         injection: &Injection,
@@ -120,6 +130,10 @@ impl BetweenGroups {
         if !is_between {
             return false;
         }
+        if self.last.as_ref() == Some(exchange) {
+            return self.meant.contains(exchange);
+        }
+        self.last = Some(exchange.clone());
         self.begun += 1;
         let is_meant = match injection.lasting {
             Lasting::Once => self.begun == at.ordinal,
@@ -203,10 +217,37 @@ impl PlanDecider {
             jitter: (plan.jitter.0, stream(Purpose::Jitter)),
             drawn: plan.faults.as_ref().map(drawn),
             injections: plan.injections.iter().map(|fault| Planned::new(fault, &members)).collect(),
+            expected: Vec::new(),
             removals: plan.removals.clone(),
             members,
             keeps_requests: named.chain(drawn_effects).any(|effect| *effect == Effect::Older),
         }
+    }
+
+    /// Keeps what a run needs in which one of these faults strikes besides, from whenever [`PlanDecider::add`] says.
+    pub fn expect(&mut self, faults: &[Injection]) {
+        self.keeps_requests |= faults.iter().any(|fault| fault.effect == Effect::Older);
+        self.expected = faults.iter().map(|fault| Planned::new(fault, &self.members)).collect();
+    }
+
+    /// Which of the expected faults have their turn at this step of this exchange, by their places. To be asked once
+    /// for each step that is asked about, before [`Decider::fault`]: faults between groups go by the count of exchanges.
+    pub fn due(&mut self, exchange: &ExchangeId, step: Step) -> Vec<usize> {
+        let members = &self.members;
+        let expected = self.expected.iter_mut().enumerate();
+        expected
+            .filter_map(|(place, fault)| fault.is_due(members, exchange, step).then_some(place))
+            .collect()
+    }
+
+    /// Goes on as if the expected fault of this place had been the last of the plan from the beginning on. It must not
+    /// have had its turn before this one.
+    ///
+    /// # Panics
+    /// Where no fault of this place is expected.
+    pub fn add(&mut self, place: usize) {
+        self.injections.push(self.expected.swap_remove(place));
+        self.expected.clear();
     }
 
     /// The injections that have not struck, in the plan's order.
@@ -491,6 +532,43 @@ mod tests {
         // Both strike, though the first of them is asked first each time.
         let both = "c>d GET / #1 deliver-reply=lost; c>d GET / #3 deliver-reply=lost";
         assert_eq!(struck(both), ["c1>d1 GET / #1", "c1>d2 GET / #1"]);
+    }
+
+    #[test]
+    fn a_fault_that_is_added_when_it_has_its_turn_strikes_as_if_it_had_been_there() {
+        let hosts = [("c1", "c"), ("c2", "c"), ("d", "d")];
+        let asked = ["c1>d GET / #1", "c2>d GET / #1", "c2>d GET / #2", "c1>d GET / #2"];
+        for fault in [
+            "c>d GET / #1 post-request=reset",
+            "c>d GET / #3 post-request=reset",
+            "c>d GET / #2 deliver-reply=lost",
+            "c>d GET / #2+ deliver-reply=lost",
+            "c2>d GET / #2 deliver-reply=lost",
+            "c2>d GET / #1+ post-request=reset",
+        ] {
+            let mut planned = PlanDecider::new(&fault.parse().unwrap(), &hosts);
+            let mut added = PlanDecider::new(&Plan::default(), &hosts);
+            // Beside another one, which is never added.
+            let other = "c>d GET / #4 deliver-request=lost";
+            added.expect(&[other, fault].map(|fault| fault.parse().unwrap()));
+            let mut is_there = false;
+            for at in asked {
+                for step in Step::ALL {
+                    let at = exchange(at);
+                    if !is_there && added.due(&at, step).contains(&1) {
+                        added.add(1);
+                        is_there = true;
+                    }
+                    let now = Nanos::ZERO;
+                    assert_eq!(
+                        added.fault(now, &at, step),
+                        planned.fault(now, &at, step),
+                        "{fault}"
+                    );
+                }
+            }
+            assert!(is_there, "{fault}");
+        }
     }
 
     #[test]

@@ -185,6 +185,7 @@ pub(crate) fn everything(
         let options = MatrixOptions {
             model: test.model,
             pairs,
+            forks: settings.forks,
             level: settings.level,
             non_critical: non_critical(test),
             ..MatrixOptions::default()
