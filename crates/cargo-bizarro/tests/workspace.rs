@@ -192,7 +192,7 @@ fn groups_are_one() {
     check(
         &replay("balancer>db removed=partition"),
         1,
-        &["⚡", "fault: nothing is heard of db-1", "the workload ends"],
+        &["⚡", "fault: nothing was heard of db-1", "the workload ends"],
         "",
     );
     check(

@@ -77,7 +77,7 @@ fn everything() -> RunRecord {
 fn reports() -> [Report; 2] {
     let baseline = sample::busy(2, None);
     [
-        sample::report_with(Toy::new(Player::Naive)),
+        sample::report_of_searches(Toy::new(Player::Naive)),
         sample::run_report(&baseline, &everything(), &["board", "player", "users"]),
     ]
 }
