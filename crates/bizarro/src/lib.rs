@@ -67,6 +67,7 @@
 //! | `BIZARRO_PLAN` | make this one run and nothing else, such as `player>board POST /move #3 deliver-reply=lost` |
 //! | `BIZARRO_SEEDS` | how many random schedules are tried |
 //! | `BIZARRO_MATRIX` | `0`: not the matrix |
+//! | `BIZARRO_GROUPS` | `1`: the matrix is asked between groups of hosts, and not between hosts |
 //! | `BIZARRO_PAIRS` | how many pairs of faults the matrix tries; none without it |
 //! | `BIZARRO_RUNS`, `BIZARRO_TIME` | a swarm of so many runs, or of so many real seconds |
 //! | `BIZARRO_SWARM_SEED` | what a swarm's plans are drawn from; 1 without it |

@@ -9,9 +9,13 @@ use pacman::{client, game, journal, server};
 /// Where the board keeps its journal on its host.
 const JOURNAL: &str = "/var/lib/pacman/board.journal";
 
+/// How long a player tries one call. A swarm strikes up to sixteen times in a run, and a partition lasts 30 s: a player
+/// that gives up after its usual 90 s is right to, where four faults in a row took the board away for so long.
+const PATIENCE: Duration = Duration::from_secs(500);
+
 fn describe<T: std::process::Termination>(world: &mut World, player: impl Fn() -> T + 'static) {
     world.host("board").keep(JOURNAL).program(server::main);
-    world.host("player").workload(player);
+    world.host("player").env("PACMAN_DEADLINE_MS", PATIENCE.as_millis()).workload(player);
     world.check("each move is made once, in order", |run| {
         let journal = run.file("board", JOURNAL).unwrap_or_default();
         let applied = journal::parse(journal).map_err(|error| error.to_string())?;
