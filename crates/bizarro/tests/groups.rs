@@ -122,6 +122,8 @@ fn describe(world: &mut World, counting: Counting) {
     world.host("db-2").keep(VALUES).program(|| replica("db-1"));
     world.host("counter").non_critical().program(|| serve(|_, _| 200));
     world.group("db", &["db-1", "db-2"]);
+    // Longer than any fault lasts; without the store a client asks until then.
+    world.deadline(secs(150));
     world.check("what is kept is kept by both", |run| {
         let said: Vec<&str> =
             run.output("client").iter().filter_map(|line| line.strip_prefix("kept ")).collect();
