@@ -360,7 +360,9 @@ class Diagram {
 
   click(event) {
     const hit = this.hit(event);
-    if (hit) this.pick(hit.event);
+    if (!hit) return;
+    hint("");
+    this.pick(hit.event);
   }
 
   describe(hit) {

@@ -337,6 +337,7 @@ fn a_run_is_drawn_beside_its_baseline() {
         browser.text("document.querySelector('.lines .row.chosen .what').textContent"),
         "fault: the reply was lost on the way"
     );
+    assert_eq!(browser.eval("document.getElementById('hint').hidden"), true);
     // What an exchange carried.
     browser.eval(
         "page.timeline.choose(page.timeline.lines.findIndex((line) => line.sort === 'exchange'))",
