@@ -6,9 +6,7 @@
 //! reported as done is there for the next process, synced or not. Files without a name go with the
 //! last descriptor, and locks with their owners.
 //!
-//! **A power loss** keeps what was *synced* and may lose, or half lose, the rest. It is injected by
-//! nobody yet; what it will be allowed to do is fixed here, because the marks that it needs are
-//! kept from the start:
+//! **A power loss** ([`Fs::power_lost`]) keeps what was *synced* and may lose, or half lose, the rest:
 //!
 //! - The content of a file that changed after its last fsync(2) or fdatasync(2): any of the pages
 //!   written since may be there, be as before, or (where the file grew) read as zeroes; a page may
@@ -18,13 +16,15 @@
 //! - A name (create, link, rename, unlink, mkdir, rmdir) belongs to its directory and is durable
 //!   once the *directory* was synced. Syncing the file alone does not promise its name: fsync(2)
 //!   says so, though some file systems are kinder.
-//! - A rename is one step: the new name shows the old or the new node, never none. The old name may
-//!   still be there.
+//! - A rename is one step, in both directories if there are two, as on every file system with a
+//!   journal: the new name shows the old or the new node, never none.
 //! - Changes of one directory that were not synced are lost from some moment on, never an earlier
 //!   one without the later ones.
+//! - Where a file was cut off and written anew, the cut may be there without the bytes.
+//! - Owner, mode and times stay as they are.
 //! - sync(2) makes everything durable. A failed fsync(2) makes nothing durable, and the next one
-//!   does not remember the failure: what was dirty then counts as clean for Linux, so a program
-//!   that ignores EIO, or tries again, may lose data until it writes the file anew from nothing.
+//!   does not remember the failure: pages that were dirty then count as clean for Linux, so a program
+//!   that ignores EIO, or tries again, loses them unless it writes them again.
 //! - /dev/shm and /run are memory: nothing there survives. /proc, /sys and /dev hold no data.
 //!
 //! # What fails
@@ -56,6 +56,18 @@ pub(super) enum Change {
     Attributes,
     /// What changed is made durable.
     Sync,
+}
+
+impl Journal {
+    /// How many changes there were.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Goes on counting where another one ended.
+    pub(super) fn follow(&mut self, other: &Journal) {
+        self.changes = other.changes;
+    }
 }
 
 impl Change {
@@ -129,6 +141,7 @@ impl Fs {
             mark.content_synced = now;
             mark.synced = now;
         }
+        self.was_synced(ino);
         Ok(())
     }
 
@@ -142,6 +155,7 @@ impl Fs {
         if let Some(mark) = self.mark_mut(ino) {
             mark.content_synced = now;
         }
+        self.was_synced(ino);
         Ok(())
     }
 
@@ -154,6 +168,7 @@ impl Fs {
             inode.mark.content_synced = now;
             inode.mark.synced = now;
         }
+        self.all_was_synced();
     }
 
     /// What of this node a power loss could take. Nodes that are not on the disk are durable while
@@ -183,6 +198,9 @@ impl Fs {
         let mark = &mut self.nodes.get_mut(ino).mark;
         if outcome.is_err() && mark.content > mark.content_synced {
             mark.forsaken = true;
+        }
+        if outcome.is_err() {
+            self.sync_failed(ino);
         }
         outcome
     }
