@@ -1,5 +1,7 @@
 //! The kernel as a value: what all hosts share, and the life of a system call.
 
+mod disk;
+
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::String;
