@@ -13,6 +13,11 @@ impl Kernel {
         By { cred: self.host().cred(), umask: self.host().process.umask, now: self.realtime() }
     }
 
+    /// The current host's CLOCK_REALTIME.
+    pub(crate) fn realtime(&self) -> Realtime {
+        Realtime(self.host().realtime(self.epoch, self.now) as i64)
+    }
+
     /// Calls a function of the current host's file system that resolves paths.
     pub(crate) fn with_fs<R>(&mut self, f: impl FnOnce(&mut Fs, &mut Caller<'_>) -> R) -> R {
         let by = self.by();
