@@ -11,7 +11,7 @@ mod read;
 mod seek;
 mod size;
 mod sync;
-pub(in crate::sys) mod transfer;
+pub(super) mod transfer;
 mod write;
 
 use crate::errno::{Errno, SysResult};
