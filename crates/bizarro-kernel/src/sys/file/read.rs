@@ -8,8 +8,7 @@ use crate::kernel::Kernel;
 use crate::memory::{IoVec, Scatter};
 use crate::object::{Kind, ObjId};
 use crate::seams::GuestMemory;
-use crate::sys::file::transfer::{CHUNK, Place, one, transfer_flags};
-use crate::sys::socket::TRANSFER_MAX;
+use crate::sys::file::transfer::{CHUNK, Place, TRANSFER_MAX, one, transfer_flags};
 use crate::table::Args;
 
 pub(super) fn read(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {

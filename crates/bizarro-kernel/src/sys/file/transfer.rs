@@ -4,6 +4,8 @@ use crate::errno::{Errno, Stop};
 use crate::memory::IoVec;
 use crate::table::Args;
 
+/// LINUX: more bytes than this are cut off a single transfer (MAX_RW_COUNT).
+pub(crate) const TRANSFER_MAX: usize = 0x7fff_f000;
 /// One transfer's bytes at a time go through a buffer of this size.
 pub(crate) const CHUNK: usize = 1 << 16;
 

@@ -6,8 +6,7 @@ use crate::kernel::Kernel;
 use crate::memory::IoVec;
 use crate::object::{Kind, ObjId};
 use crate::seams::GuestMemory;
-use crate::sys::file::transfer::{Place, one, transfer_flags};
-use crate::sys::socket::TRANSFER_MAX;
+use crate::sys::file::transfer::{Place, TRANSFER_MAX, one, transfer_flags};
 use crate::table::Args;
 
 pub(super) fn write(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
