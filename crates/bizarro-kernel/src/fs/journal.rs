@@ -34,6 +34,8 @@
 //! `EIO` also what only touches the medium (cutting off, fsync). Removing names and changing
 //! attributes never fail so. The change that is struck does not happen.
 
+use alloc::vec::Vec;
+
 use super::Fs;
 use super::mount::MountId;
 use super::types::Ino;
@@ -67,6 +69,7 @@ impl Journal {
     /// Goes on counting where another one ended.
     pub(super) fn follow(&mut self, other: &Journal) {
         self.changes = other.changes;
+        self.power_losses.clone_from(&other.power_losses);
     }
 }
 
@@ -101,6 +104,9 @@ pub(super) struct Mark {
 pub(super) struct Journal {
     changes: u64,
     armed: Option<Errno>,
+    /// Changes before which the power fails, the last one first.
+    power_losses: Vec<u64>,
+    power_is_lost: bool,
 }
 
 /// How durable a node is, should the power fail now.
@@ -128,6 +134,28 @@ impl Fs {
     /// The failure that still waits for a write.
     pub fn failing(&self) -> Option<Errno> {
         self.journal.armed
+    }
+
+    /// Has the power fail just before each of these changes, which are in order: the call that would make one of them
+    /// fails, and [`Fs::power_is_lost`] says why.
+    pub fn lose_power_at(&mut self, changes: impl DoubleEndedIterator<Item = u64>) {
+        self.journal.power_losses = changes.rev().collect();
+    }
+
+    /// Whether the power has just failed, and before which change: [`Fs::power_lost`] is due.
+    pub fn power_is_lost(&self) -> Option<u64> {
+        self.journal.power_is_lost.then_some(self.journal.changes + 1)
+    }
+
+    /// Whether the next change does not come about, because the power fails.
+    fn power_fails(&mut self) -> bool {
+        let journal = &mut self.journal;
+        let next = journal.changes + 1;
+        if !journal.power_is_lost && journal.power_losses.last().is_some_and(|at| *at <= next) {
+            journal.power_losses.pop();
+            journal.power_is_lost = true;
+        }
+        journal.power_is_lost
     }
 
     /// fsync(2): makes content, attributes and (of a directory) names durable.
@@ -162,6 +190,9 @@ impl Fs {
     /// sync(2), and syncfs(2) of the disk: makes everything durable. sync(2) reports no error, so
     /// an armed `EIO` stays armed.
     pub fn sync_all(&mut self) {
+        if self.power_fails() {
+            return;
+        }
         self.journal.changes += 1;
         let now = self.journal.changes;
         for inode in self.nodes.iter_mut() {
@@ -195,6 +226,9 @@ impl Fs {
             return Err(Errno::EINVAL);
         }
         let outcome = self.change(inode.mount, Change::Sync);
+        if self.journal.power_is_lost {
+            return outcome;
+        }
         let mark = &mut self.nodes.get_mut(ino).mark;
         if outcome.is_err() && mark.content > mark.content_synced {
             mark.forsaken = true;
@@ -215,6 +249,9 @@ impl Fs {
     pub(super) fn change(&mut self, mount: MountId, change: Change) -> Result<(), Errno> {
         if !self.mounts.is_disk(mount) {
             return Ok(());
+        }
+        if self.power_fails() {
+            return Err(Errno::EIO);
         }
         if let Some(errno) = self.journal.armed.filter(|errno| change.suffers(*errno)) {
             self.journal.armed = None;

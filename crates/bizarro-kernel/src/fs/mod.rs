@@ -49,7 +49,6 @@ mod tests;
 pub use devfs::Device;
 pub use io::Seek;
 pub use journal::Durable;
-pub use platter::Survivors;
 pub use procfs::{Proc, ProcEntry, ProcFacts, ProcLink, ProcNode};
 pub use standard::Standard;
 pub use types::*;

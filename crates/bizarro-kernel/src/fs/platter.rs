@@ -10,23 +10,14 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::ops::Range;
 
+use bizarro_record::Survivors;
+
 use super::content::{Content, PAGE};
 use super::inode::{Body, Home, Inode};
 use super::journal::Mark;
 use super::mount::MountId;
 use super::types::Ino;
 use super::{Fs, ProcNode};
-
-/// What of a disk is left that was written but not synced, when the power fails.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Survivors {
-    /// Nothing.
-    Nothing,
-    /// All of it, as after a crash of the host's process, but for pages of which a sync failed.
-    Everything,
-    /// What is drawn: of each directory its first changes, of each file any of its pages, some of them torn.
-    Some,
-}
 
 /// Draws a number below the one that it is given.
 type Draw<'d> = &'d mut dyn FnMut(u64) -> u64;
@@ -317,7 +308,7 @@ fn undo_names(
         let all = changes.last().map_or(0, |change| change.change);
         let drawn = match survivors {
             Survivors::Nothing => 0,
-            Survivors::Everything => all,
+            Survivors::All => all,
             Survivors::Some => match draw(changes.len() as u64 + 1) as usize {
                 0 => 0,
                 count => changes[count - 1].change,
@@ -371,7 +362,7 @@ fn left_of(behind: &Behind, now: &Content, survivors: Survivors, draw: Draw<'_>)
     let synced = &behind.synced;
     match survivors {
         Survivors::Nothing => return synced.clone(),
-        Survivors::Everything => return without(now.clone(), behind),
+        Survivors::All => return without(now.clone(), behind),
         Survivors::Some => {}
     }
     let mut left = synced.clone();
@@ -381,9 +372,15 @@ fn left_of(behind: &Behind, now: &Content, survivors: Survivors, draw: Draw<'_>)
         fixed = behind.low / PAGE;
     } else {
         left.resize(synced.size().min(behind.low));
-        if now.size() > left.size() {
-            left.resize(left.size() + draw(now.size() - left.size() + 1));
-        }
+        let grown = now.size().saturating_sub(left.size());
+        left.resize(
+            left.size()
+                + match draw(4) {
+                    0 => 0,
+                    1 => draw(grown + 1),
+                    _ => grown,
+                },
+        );
     }
     for page in now.differing(&left) {
         if page < fixed && page * PAGE < left.size() && !behind.forsaken.contains(&page) {

@@ -44,6 +44,9 @@ impl Kernel {
             None if number >= table::NUMBERS => Err(Errno::ENOSYS.into()),
             None => Err(Stop::Unsupported(String::new())),
         };
+        if self.power_is_failing {
+            self.lose_power();
+        }
         if self.current_is_gone() {
             return Flow::Gone;
         }

@@ -30,6 +30,7 @@ impl Kernel {
             f(&mut fs, &mut Caller { by, proc: &view, outside: &mut *outside })
         };
         let written = fs.writes() != before;
+        self.power_is_failing |= fs.power_is_lost().is_some();
         self.outside = Some(outside);
         self.host_mut().put_disk(fs);
         if written {
@@ -44,7 +45,9 @@ impl Kernel {
         let fs = self.host_mut().fs();
         let before = fs.writes();
         let result = f(fs);
-        if fs.writes() != before {
+        let (written, fails) = (fs.writes() != before, fs.power_is_lost().is_some());
+        self.power_is_failing |= fails;
+        if written {
             self.net.disk_written(host.0);
         }
         result

@@ -13,7 +13,7 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use bizarro_record::{Ending, Event, Nanos, Role, Stats, WorldSpec};
+use bizarro_record::{Ending, Event, Nanos, Role, Stats, Survivors, WorldSpec};
 
 use crate::fingerprint::Fingerprint;
 use crate::fs::Fs;
@@ -86,6 +86,8 @@ pub enum Command {
 
 /// How long a crashed host's program is down.
 pub const RESTART_AFTER: Nanos = Nanos::from_secs(1);
+/// How long a host is down that lost its power.
+pub const BOOT_AFTER: Nanos = Nanos::from_secs(10);
 /// How long a paused host stands still.
 pub const PAUSE: Nanos = Nanos::from_secs(15);
 
@@ -133,6 +135,8 @@ pub struct Kernel {
     net_wakes: Vec<Wake>,
     net_strikes: Vec<HostFault>,
     net_released: Vec<u64>,
+    /// The disk of the current host said so in this call.
+    pub(crate) power_is_failing: bool,
     /// Who waits in close(2) for what a socket still sends (SO_LINGER).
     pub(crate) lingering: Vec<(SockId, Wait)>,
 }
@@ -158,7 +162,10 @@ impl Kernel {
     ) -> Kernel {
         let hosts: Vec<Host> = (0..)
             .zip(spec.hosts.iter().zip(disks))
-            .map(|(index, (host, disk))| Host::new(HostId(index), host, disk))
+            .map(|(index, (host, disk))| {
+                let losses = decider.power_losses(index);
+                Host::new(HostId(index), host, may_lose_power(disk, &losses))
+            })
             .collect();
         let commands = hosts.iter().map(|host| Command::Start(host.id)).collect();
         Kernel {
@@ -190,6 +197,7 @@ impl Kernel {
             net_wakes: Vec::new(),
             net_strikes: Vec::new(),
             net_released: Vec::new(),
+            power_is_failing: false,
             lingering: Vec::new(),
         }
     }
@@ -226,4 +234,13 @@ impl Kernel {
             .filter(|host| host.spec.role == Role::Workload)
             .all(|host| matches!(host.life, Life::Ended(_)))
     }
+}
+
+/// A disk that is ready for the power losses of its host.
+fn may_lose_power(mut disk: Fs, losses: &[(u64, Survivors)]) -> Fs {
+    if !losses.is_empty() {
+        disk.keep_platter();
+        disk.lose_power_at(losses.iter().map(|(change, _)| *change));
+    }
+    disk
 }

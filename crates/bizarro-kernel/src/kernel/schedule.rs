@@ -80,6 +80,7 @@ impl Kernel {
             Timer::Resume(host) => self.resume_host(host),
             Timer::Restart(host) => {
                 if self.hosts[usize::from(host.0)].life == Life::Down {
+                    self.net.host_powered_on(host.0);
                     self.commands.push_back(Command::Start(host));
                 }
             }

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use bizarro_fault::PlanDecider;
 use bizarro_kernel::seams::{Decider, Queue, Turn};
-use bizarro_record::{Deviation, Done, Effect, ExchangeId, Injection, Nanos, Step};
+use bizarro_record::{Deviation, Done, Effect, ExchangeId, Injection, Nanos, Step, Survivors};
 
 use super::{WORLD, run};
 use crate::runner::{self, Supervisor};
@@ -130,6 +130,14 @@ impl Decider for Branching {
 
     fn keeps_requests(&self) -> bool {
         self.plan.keeps_requests()
+    }
+
+    fn power_losses(&self, host: u16) -> Vec<(u64, Survivors)> {
+        self.plan.power_losses(host)
+    }
+
+    fn survivor(&mut self, below: u64) -> u64 {
+        self.plan.survivor(below)
     }
 
     fn deviations(&self) -> Option<Vec<Deviation>> {

@@ -2,6 +2,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec;
+use bizarro_record::Survivors;
 use proptest::prelude::*;
 
 use super::*;
@@ -79,7 +80,7 @@ impl Host {
 
 /// What is found after the power failed, over many draws and the two extremes.
 fn outcomes(prepare: impl Fn(&mut Host), look: impl Fn(&mut Host) -> String) -> BTreeSet<String> {
-    let extremes = [(Survivors::Nothing, 0), (Survivors::Everything, 0)];
+    let extremes = [(Survivors::Nothing, 0), (Survivors::All, 0)];
     let drawn = (1..200).map(|seed| (Survivors::Some, seed));
     let all = extremes.into_iter().chain(drawn).map(|(survivors, seed)| {
         let mut host = host();
@@ -292,7 +293,7 @@ fn memory_is_as_it_was_at_first() {
     host.unlink("/dev/zero").unwrap();
     host.fs.sync_all();
     for seed in 0..3 {
-        host.lose_power(Survivors::Everything, seed);
+        host.lose_power(Survivors::All, seed);
         assert_eq!(shown(&mut host), before);
         assert_eq!(text(&mut host, "/run/file"), "ENOENT");
         assert!(text(&mut host, "/proc/version").starts_with("Version of"));
@@ -404,7 +405,7 @@ proptest! {
         }
         let now = tree(&mut host);
         let before = host.fs.clone();
-        host.lose_power(Survivors::Everything, 0);
+        host.lose_power(Survivors::All, 0);
         prop_assert_eq!(tree(&mut host), now);
         for seed in 1..6 {
             host.fs = before.clone();
