@@ -15,12 +15,13 @@
 //! slot but the current one, as in the template.
 
 use alloc::vec::Vec;
-use core::ffi::{c_int, c_void};
+use core::ffi::c_int;
 
 use crate::foreign::Range;
 use crate::guest_heap::OUTSIDE_SIZE;
 use crate::keys::Key;
 use crate::lines::{self, Line, Lines};
+use crate::loaded::{self, Loaded};
 use crate::{raw, vectors};
 
 const PAGE: usize = 4096;
@@ -143,8 +144,7 @@ pub fn current() -> usize {
 /// relocation and before any constructor of the program.
 pub fn capture(envp: usize) {
     image().environment = envp;
-    // SAFETY: the callback keeps to the documented structure (dl_iterate_phdr(3)).
-    unsafe { libc::dl_iterate_phdr(Some(visit), core::ptr::null_mut()) };
+    loaded::each(visit);
     let image = image();
     image.total = image.regions.iter().map(|region| region.offset + region.len).max().unwrap_or(0);
     // The memory that the test allocates comes last, and is copied page by page when it is first written.
@@ -177,37 +177,21 @@ unsafe fn copy(to: usize, from: usize, len: usize) {
     unsafe { core::ptr::copy_nonoverlapping(from as *const u8, to as *mut u8, len) };
 }
 
-unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _: usize, _: *mut c_void) -> c_int {
-    // SAFETY: valid during the callback, by contract.
-    let info = unsafe { &*info };
-    // SAFETY: the loader's table of this many entries.
-    let headers =
-        unsafe { core::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
-    let base = info.dlpi_addr as usize;
-    let range = |header: &libc::Elf64_Phdr| {
-        (base + header.p_vaddr as usize, base + (header.p_vaddr + header.p_memsz) as usize)
-    };
-    let own = &raw const IMAGE as usize;
-    let is_load = |header: &&libc::Elf64_Phdr| header.p_type == libc::PT_LOAD;
-    if headers.iter().filter(is_load).any(|h| (range(h).0..range(h).1).contains(&own)) {
-        image().own = headers.iter().filter(is_load).map(range).map(whole_pages).collect();
-        return 0;
+fn visit(object: &Loaded<'_>) {
+    if object.is_own() {
+        image().own = object.segments().map(|h| whole_pages(object.range(h))).collect();
+        return;
     }
-    // SAFETY: the name is a C string, empty for the executable.
-    let is_executable = unsafe { *info.dlpi_name } == 0;
-    if is_executable {
-        for header in headers {
-            match header.p_type {
-                libc::PT_DYNAMIC => find_constructors(base, range(header).0),
-                libc::PT_TLS => keep_thread_local(header),
-                _ => {}
-            }
+    if object.is_program() {
+        find_constructors(object);
+        if let Some(header) = object.header(libc::PT_TLS) {
+            keep_thread_local(header);
         }
     }
     // Data that is read-only after relocation never differs; its last, partial page may.
-    let relro = headers.iter().find(|header| header.p_type == libc::PT_GNU_RELRO).map(&range);
-    for header in headers.iter().filter(is_load).filter(|header| header.p_flags & libc::PF_W != 0) {
-        let (mut start, end) = range(header);
+    let relro = object.header(libc::PT_GNU_RELRO).map(|header| object.range(header));
+    for header in object.segments().filter(|header| header.p_flags & libc::PF_W != 0) {
+        let (mut start, end) = object.range(header);
         if let Some((from, to)) = relro
             && (from..to).contains(&start)
         {
@@ -215,7 +199,6 @@ unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _: usize, _: *mut c_vo
         }
         add_region(start, end.max(start));
     }
-    0
 }
 
 fn whole_pages((start, end): Range) -> Range {
@@ -244,21 +227,15 @@ fn add_region(start: usize, end: usize) {
     image.regions.push(Region { start, len: end - start, offset });
 }
 
-fn find_constructors(base: usize, dynamic: usize) {
+fn find_constructors(program: &Loaded<'_>) {
     const DT_INIT_ARRAY: usize = 25;
     const DT_INIT_ARRAYSZ: usize = 27;
-    let mut at = dynamic as *const [usize; 2];
-    loop {
-        // SAFETY: the dynamic section ends with a null tag.
-        let [tag, value] = unsafe { *at };
+    for (tag, value) in program.dynamic() {
         match tag {
-            0 => return,
-            DT_INIT_ARRAY => image().constructors.0 = base + value,
+            DT_INIT_ARRAY => image().constructors.0 = program.base + value,
             DT_INIT_ARRAYSZ => image().constructors.1 = value / size_of::<usize>(),
             _ => {}
         }
-        // SAFETY: as above.
-        at = unsafe { at.add(1) };
     }
 }
 
