@@ -24,7 +24,7 @@ pub unsafe extern "C" fn constructor(
     unsafe { process::make_canonical(envp) };
     objects::capture();
     vdso::hide_if_sealed();
-    image::capture(envp as usize);
+    image::regions::capture(envp as usize);
     backtrace::capture();
     cancel::capture();
     #[cfg(feature = "shared-object")]

@@ -357,7 +357,7 @@ unsafe fn release(block: *mut u8) {
         let span = block_span(addr);
         if span.class == LARGE {
             let args = [addr, span.size as usize, libc::MADV_DONTNEED as usize, 0, 0, 0];
-            let dirty = span.size <= KEPT || crate::image::is_tracked(addr);
+            let dirty = span.size <= KEPT || crate::image::tracking::is_tracked(addr);
             if !dirty {
                 raw::call(libc::SYS_madvise, args);
             }
