@@ -44,7 +44,7 @@ impl Branching {
     /// Makes the branch; comes back when it has ended, and in its own process, where it says so.
     fn fork(&mut self, now: Nanos, place: u32, fault: &Injection) -> bool {
         // SAFETY: the child has this kernel thread only, as the parent has.
-        let child = guest_heap::locked(|| unsafe { raw::call(libc::SYS_fork, [0; 6]) });
+        let child = guest_heap::lock::locked(|| unsafe { raw::call(libc::SYS_fork, [0; 6]) });
         match usize::try_from(child) {
             Ok(0) => {
                 become_branch(now, fault);
