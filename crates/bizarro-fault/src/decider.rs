@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use bizarro_kernel::seams::{Decider, Queue, Turn};
 use bizarro_record::{
-    Deviation, Effect, ExchangeId, HEALED_AFTER, Injection, Lasting, Nanos, Plan, RandomFaults,
-    Removal, Step,
+    Deviation, Effect, ExchangeId, HEALED_AFTER, Injection, Lasting, Nanos, Plan, PowerLoss,
+    RandomFaults, Removal, Step, Survivors,
 };
 
 use crate::draw::SplitMix64;
@@ -22,6 +22,7 @@ enum Purpose {
     Guest = 4,
     Jitter = 5,
     Fault = 6,
+    Survivor = 7,
 }
 
 /// How many faults are drawn in a run. After them the world is left alone, so that it can be asked whether it
@@ -46,6 +47,8 @@ pub struct PlanDecider {
     guest: SplitMix64,
     jitter: (u64, SplitMix64),
     drawn: Option<Drawn>,
+    survivor: SplitMix64,
+    power_losses: Vec<PowerLoss>,
     injections: Vec<Planned>,
     /// Faults that may be added.
     expected: Vec<Planned>,
@@ -216,6 +219,8 @@ impl PlanDecider {
             guest: stream(Purpose::Guest),
             jitter: (plan.jitter.0, stream(Purpose::Jitter)),
             drawn: plan.faults.as_ref().map(drawn),
+            survivor: stream(Purpose::Survivor),
+            power_losses: plan.power_losses.clone(),
             injections: plan.injections.iter().map(|fault| Planned::new(fault, &members)).collect(),
             expected: Vec::new(),
             removals: plan.removals.clone(),
@@ -309,6 +314,20 @@ impl Decider for PlanDecider {
 
     fn keeps_requests(&self) -> bool {
         self.keeps_requests
+    }
+
+    fn power_losses(&self, host: u16) -> Vec<(u64, Survivors)> {
+        let name = self.members.0.get(usize::from(host)).map(|(name, _)| name);
+        let is_its = |loss: &&PowerLoss| name == Some(&loss.host);
+        let losses = self.power_losses.iter().filter(is_its);
+        let mut losses: Vec<_> = losses.map(|loss| (loss.change, loss.survivors)).collect();
+        losses.sort_by_key(|(change, _)| *change);
+        losses.dedup_by_key(|(change, _)| *change);
+        losses
+    }
+
+    fn survivor(&mut self, below: u64) -> u64 {
+        self.survivor.within(0, below.saturating_sub(1))
     }
 
     fn deviations(&self) -> Option<Vec<Deviation>> {

@@ -25,8 +25,8 @@ pub use exchange::{Exchange, ExchangeId, Step};
 pub use groups::Level;
 pub use packet::Packet;
 pub use plan::{
-    Deviation, Effect, Fault, HEALED_AFTER, Injection, Lasting, Plan, RandomFaults, Removal,
-    Schedule, SpecError, TaskName,
+    Deviation, Effect, Fault, HEALED_AFTER, Injection, Lasting, Plan, PowerLoss, RandomFaults,
+    Removal, Schedule, SpecError, Survivors, TaskName,
 };
 pub use record::{Ending, FORMAT, Property, PropertyKind, RunRecord, Stats};
 pub use serve::{Command, DIED_IDLE, Done, GoOn, ServeRequest, Trace};

@@ -110,7 +110,7 @@ fn what_is_no_record_is_refused_with_the_place() {
         &content[..cut].replace(",\"", ",\n\""),
         None,
         expect![
-            "DIR/record.json:16:19: this is not a record that Bizarro wrote: EOF while parsing a value"
+            "DIR/record.json:17:19: this is not a record that Bizarro wrote: EOF while parsing a value"
         ],
     );
     refused(

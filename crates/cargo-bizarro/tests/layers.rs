@@ -44,7 +44,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("guests", &["bizarro"]),
     ("guests-jemalloc", &["bizarro", "guests"]),
     ("guests-net", &["bizarro", "guests"]),
-    ("bench", &["bizarro"]),
+    ("bench", &["bizarro", "pacman"]),
 ];
 
 /// Packages that are `no_std`, and all that they use from outside the workspace: nothing that brings

@@ -125,7 +125,7 @@ function exchangeDetail(exchange) {
 }
 
 const BROKEN = new Set(["killed", "panicked", "unsupported"]);
-const STRUCK = new Set(["struck", "removed", "crashed", "paused"]);
+const STRUCK = new Set(["struck", "removed", "crashed", "power-failed", "paused"]);
 const SORT_OF = { stdout: "log", note: "log", stderr: "err", struck: "fault", removed: "fault", sent: "message", delivered: "message", dropped: "message", invoked: "operation", returned: "operation" };
 
 /** The line of an event. Its text is made when it is asked for: of most lines nobody asks. */
@@ -177,6 +177,7 @@ function eventText(story, event) {
     case "killed": return `is killed by signal ${event.signal} of its own making`;
     case "panicked": return `panics: ${event.text}`;
     case "crashed": return "is killed by the fault";
+    case "power-failed": return `loses its power before change ${event.change} of its disk`;
     case "paused": return `stands still until ${moment(event.until)}`;
     case "struck": return `fault: ${event.text}`;
     case "removed": return `fault: ${removedText(story, event)}`;

@@ -23,9 +23,10 @@ fn unknown_host(test: &TestCase, plan: &Plan) -> Option<String> {
     let is_known = |name: &str| hosts.contains(&name) || groups.contains(name);
     let tasks = plan.deviations.iter().flat_map(|deviation| deviation.tasks());
     let mut asked = ends().flat_map(|(client, server)| [client, server]);
-    let unknown = asked
-        .find(|name| !is_known(name))
-        .or_else(|| tasks.map(|task| &task.host).find(|name| !hosts.contains(&name.as_str())));
+    let losses = plan.power_losses.iter().map(|loss| &loss.host);
+    let unknown = asked.find(|name| !is_known(name)).or_else(|| {
+        losses.chain(tasks.map(|task| &task.host)).find(|name| !hosts.contains(&name.as_str()))
+    });
     if let Some(unknown) = unknown {
         let groups: Vec<&str> = groups.into_iter().collect();
         let groups = match groups.is_empty() {
@@ -61,7 +62,9 @@ fn excluded(test: &TestCase, plan: &Plan) -> Option<String> {
     let effect = named.chain(drawn).find(|effect| !model.allows(*effect)).map(|e| e.to_string());
     let jitter =
         (plan.jitter > Nanos::ZERO && !model.allows(Effect::Late)).then(|| "jitter".into());
-    let excluded = effect.or(jitter)?;
+    let power = (!plan.power_losses.is_empty() && !model.allows(Effect::Crash))
+        .then(|| "power-off".to_string());
+    let excluded = effect.or(jitter).or(power)?;
     Some(format!(
         "the system model of {} excludes `{excluded}`\n  --> {plan}\n  = {model} allows: {}",
         test.name,

@@ -43,6 +43,12 @@ impl Decider for Draws {
         let (from, to, effect) = self.removed?;
         ((from, to) == (client, server)).then_some(effect)
     }
+    fn power_losses(&self, _: u16) -> Vec<(u64, bizarro_record::Survivors)> {
+        Vec::new()
+    }
+    fn survivor(&mut self, _: u64) -> u64 {
+        0
+    }
     fn deviations(&self) -> Option<Vec<Deviation>> {
         None
     }
