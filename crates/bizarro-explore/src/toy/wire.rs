@@ -205,6 +205,7 @@ impl Wire {
             server_disk_writes: writes,
             client_disk_writes: 0,
             status: None,
+            attempt: 1,
         });
         index
     }

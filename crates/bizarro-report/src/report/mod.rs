@@ -367,6 +367,8 @@ pub struct Exchange {
     pub request_bytes: u64,
     /// Bytes of the reply.
     pub reply_bytes: u64,
-    /// Status of the reply where the protocol has one.
+    /// Status of the reply where the protocol has one: of HTTP, or of gRPC (0 to 16).
     pub status: Option<u16>,
+    /// The how-manieth attempt at the same call, from 1.
+    pub attempt: u32,
 }

@@ -3,6 +3,8 @@
 mod chaos;
 mod exchanges;
 mod faults;
+pub(super) mod frames;
+mod http2;
 mod packets;
 mod replaced;
 mod tcp;
