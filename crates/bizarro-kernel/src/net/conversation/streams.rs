@@ -57,11 +57,6 @@ impl Streams {
             highest: 0,
         }
     }
-
-    /// Whether the client may open this stream (RFC 9113, section 5.1.1).
-    fn is_new(&self, stream: u32) -> bool {
-        stream > self.highest && !stream.is_multiple_of(2)
-    }
 }
 
 /// A part of a stream's message.
@@ -122,7 +117,7 @@ impl Exchanges {
                 return nobodys(used);
             }
             What::Headers { stream, head, block, ends } => {
-                let is_new = streams.is_new(stream);
+                let is_new = stream > streams.highest;
                 let mut bits = if ends { Mark::LAST } else { 0 };
                 if is_new {
                     let Some(exchange) = self.call(connection, stream, head, since) else {
@@ -166,7 +161,7 @@ impl Exchanges {
         part.piece(used)
     }
 
-    /// The client opens a stream; `None` where it does not say for what.
+    /// The client opens a stream; `None` where it may not (RFC 9113, section 5.1.1) or does not say for what.
     fn call(
         &mut self,
         connection: Connection,
@@ -174,6 +169,9 @@ impl Exchanges {
         head: Head,
         since: Nanos,
     ) -> Option<u32> {
+        if stream.is_multiple_of(2) {
+            return None;
+        }
         let name = self.intern(connection, head.name?);
         let exchange = self.begin(connection, name, since);
         let streams = self.streams(connection)?;

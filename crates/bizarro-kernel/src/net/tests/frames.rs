@@ -10,13 +10,10 @@ pub(in crate::net) const HEADERS: u8 = 1;
 pub(in crate::net) const PRIORITY: u8 = 2;
 pub(in crate::net) const RST_STREAM: u8 = 3;
 pub(in crate::net) const SETTINGS: u8 = 4;
-pub(in crate::net) const PUSH_PROMISE: u8 = 5;
 pub(in crate::net) const GOAWAY: u8 = 7;
-pub(in crate::net) const CONTINUATION: u8 = 9;
 
 pub(in crate::net) const END_STREAM: u8 = 0x1;
 pub(in crate::net) const END_HEADERS: u8 = 0x4;
-pub(in crate::net) const PADDED: u8 = 0x8;
 pub(in crate::net) const PRIORITISED: u8 = 0x20;
 /// A header block in one frame, and nothing after it.
 pub(in crate::net) const ALL: u8 = END_HEADERS | END_STREAM;

@@ -5,8 +5,6 @@ use alloc::string::String;
 use expect_test::{Expect, expect};
 use zerodds_hpack::Encoder;
 
-const GOAWAY: u8 = frames::GOAWAY;
-
 /// Reads parts one after the other and says what they were. Data is put together.
 fn read<'a>(mut reader: Reader, parts: impl Iterator<Item = &'a [u8]>) -> String {
     let mut found: Vec<String> = Vec::new();
@@ -81,11 +79,14 @@ fn requests_are_told_by_their_streams() {
         frame(HEADERS, ALL, 3, &trailer),
         frame(HEADERS, END_HEADERS, 5, &connect),
         frame(RST_STREAM, 0, 5, &[0, 0, 0, 8]),
-        frame(GOAWAY, 0, 0, &[0; 8]),
+        frame(frames::GOAWAY, 0, 0, &[0; 8]),
         frame(0x77, 0xff, 9, b"of an extension"),
         vec_of(7),
     ];
-    check(Reader::of_client, &bytes.concat(), expect![[r#"
+    check(
+        Reader::of_client,
+        &bytes.concat(),
+        expect![[r#"
         table of 8192
         1: Some("GET /a") None grpc false None, the end
         3: Some("grpc bank.Bank/Withdraw") None grpc true None
@@ -95,7 +96,8 @@ fn requests_are_told_by_their_streams() {
         5: Some("CONNECT b:443") None grpc false None
         5: reset
         7 bytes open
-    "#]]);
+    "#]],
+    );
 }
 
 /// Some bytes of a frame that does not end.
@@ -121,13 +123,17 @@ fn replies_are_told_by_their_streams() {
         frame(HEADERS, ALL, 3, &refusal),
         frame(HEADERS, ALL, 1, &trailer),
     ];
-    check(Reader::of_server, &bytes.concat(), expect![[r#"
+    check(
+        Reader::of_server,
+        &bytes.concat(),
+        expect![[r#"
         1: None Some(103) grpc false None
         1: None Some(200) grpc true None
         1: content of 5
         3: None Some(404) grpc false None, the end
         1: None None grpc false Some(14), the end
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -146,12 +152,16 @@ fn padding_priority_and_continuations_are_taken_off() {
         frame(DATA, PADDED, 1, b"\x09\0\0"),
         frame(DATA, PADDED | END_STREAM, 1, b"\0x"),
     ];
-    check(Reader::of_client, &bytes.concat(), expect![[r#"
+    check(
+        Reader::of_client,
+        &bytes.concat(),
+        expect![[r#"
         1: Some("GET /a") None grpc false None
         1: content of 5
         1: content of 0
         1: content of 1, the end
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
