@@ -14,8 +14,18 @@
 //! | 8 update-client | the last byte has arrived | **pause**, **disk-full**, **io-error**: now. **crash**: when the client has read the last byte |
 //!
 //! Where a protocol does not say which byte is the last one, it is the last one that was sent when everything
-//! that was sent has arrived. Where the name of an HTTP request does not come with its first bytes, "first"
-//! means the bytes that complete its name.
+//! that was sent has arrived. Where the name of a request does not come with its first bytes, "first" means the bytes
+//! that complete its name.
+//!
+//! Calls of HTTP/2 share a connection, and a connection is one stream of bytes, so what happens to the stream happens to
+//! all of them, as on a real network: a call that is lost leaves all others on its connection unanswered, one that is
+//! late holds all later frames up, and what resets or ends the connection ends them, too. Only step 3 and step 7 are
+//! the call's alone. They strike when the first content of its DATA frames is sent, as far as it comes in this send:
+//! **bit-flip** and **garbage** in the content, not in the frames; **truncated** in the middle of it; **empty** ends the
+//! connection there, behind the headers where these left before; **older** and **error-body** (of HTTP, not of gRPC, whose
+//! errors stand in the trailer) put other content into the frame. A message without content is its header block, and is
+//! struck there: the receiver's table of headers (HPACK) is wrong from then on, and the connection goes down with it;
+//! nothing is older than it and it has no body.
 
 use alloc::vec::Vec;
 

@@ -7,7 +7,7 @@ use bizarro_explore::{
     Recovery, SchedulesReport, Skip, Variant as Tried, Verdict, verdict,
 };
 use bizarro_record::{
-    ExchangeId, Injection, Lasting, Plan, PropertyKind, Role, RunRecord, WorldSpec,
+    Exchange, ExchangeId, Injection, Lasting, Plan, PropertyKind, Role, RunRecord, WorldSpec,
 };
 
 use super::run::{baseline, beside, cut, size};
@@ -82,7 +82,7 @@ pub fn report(subject: Subject<'_>, explored: Explored<'_>) -> Report {
         world: world(subject.world),
         summary: summary(&explored),
         properties: properties(explored.properties, &found, &letters),
-        exchanges: names.iter().map(|exchange| exchange_name(&exchange.id)).collect(),
+        exchanges: names.iter().map(|exchange| exchange_name(exchange)).collect(),
         cells: cells.iter().map(|tried| cell(tried, &index_of, &explored, &runs)).collect(),
         findings: found.iter().map(|f| finding(f, explored.baseline, &runs)).collect(),
         edges: edges(explored.baseline, cells),
@@ -282,12 +282,14 @@ fn kind(kind: PropertyKind) -> &'static str {
     }
 }
 
-fn exchange_name(id: &ExchangeId) -> ExchangeName {
+fn exchange_name(exchange: &Exchange) -> ExchangeName {
+    let id = &exchange.id;
     ExchangeName {
         client: id.client.clone(),
         server: id.server.clone(),
         name: cut(&id.name),
         ordinal: id.ordinal,
+        attempt: exchange.attempt,
     }
 }
 

@@ -174,6 +174,8 @@ pub struct ExchangeName {
     pub name: String,
     /// 1 for the first exchange of this client, server and name.
     pub ordinal: u32,
+    /// The how-manieth attempt at the same call, from 1.
+    pub attempt: u32,
 }
 
 /// One step of one exchange.

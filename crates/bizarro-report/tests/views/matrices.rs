@@ -17,7 +17,7 @@ fn the_matrix_of_the_naive_player() {
              48 cells · 291 runs · 3.1 s · 285 different · 26 known without a run · 15 cells violated, in 3 kinds
 
              1  M  player's 1st POST /move to board: the connection was reset before the reply left; player asked again (4 times
-                   instead of 3).
+                   instead of 3, attempt 2).
                    each move is applied at most once: move 1 was applied twice
                    1 fault · recovery 101.0 ms · ended 100.5 ms later · blast radius: 1 of 2 hosts, 1 of 6 exchanges · 42 runs alike
                    cargo bizarro replay pacman::toy 'player>board POST /move #1 post-reply=reset'
@@ -66,7 +66,7 @@ fn a_narrow_terminal_gets_numbers_for_steps() {
 
              2  M  player's 1st POST /move to board: the connection was
                    reset before the reply left; player asked again (4 times
-                   instead of 3).
+                   instead of 3, attempt 2).
                    each move is applied at most once: move 1 was applied
                    twice
                    1 fault · recovery 101.0 ms · ended 100.5 ms later ·

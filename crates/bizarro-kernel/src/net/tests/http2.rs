@@ -279,11 +279,13 @@ fn contents_are_replaced_within_their_frames() {
     expect![[r#"
         \x00\x00\t\x00\x01\x00\x00\x00\x03the first
         \x00\x00\x1c\x00\x01\x00\x00\x00\x03{\"kept\":\"it too, as it was\"}
-    "#]].assert_eq(&uploads_with("validate-request=older"));
+    "#]]
+    .assert_eq(&uploads_with("validate-request=older"));
     expect![[r#"
         \x00\x00\x06\x00\x01\x00\x00\x00\x03second
         \x00\x00\x1c\x00\x01\x00\x00\x00\x03{\"error\":\"internal error\"}  
-    "#]].assert_eq(&uploads_with("validate-reply=error-body"));
+    "#]]
+    .assert_eq(&uploads_with("validate-reply=error-body"));
 }
 
 #[test]
