@@ -4,7 +4,8 @@
 //! without success when it began: it had been refused (a status of HTTP from 400 on, of gRPC other than 0, an error of
 //! Redis or PostgreSQL), or its connection or stream had been given up. What came later, after the client had given
 //! up, makes no success of it. Of a request of HTTP its query and content count and not its headers, in which dates
-//! and traces differ from attempt to attempt; of others all bytes. A request that was not sent whole is like no other.
+//! and traces differ from attempt to attempt; of PostgreSQL texts and values, and not what the client calls them; of
+//! others all bytes. A request that was not sent whole is like no other.
 
 use alloc::collections::BTreeMap;
 

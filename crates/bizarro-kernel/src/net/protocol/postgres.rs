@@ -18,8 +18,8 @@ pub(in crate::net) const SSL_REQUEST: u32 = 80_877_103;
 pub(in crate::net) const GSSENC_REQUEST: u32 = 80_877_104;
 pub(in crate::net) const CANCEL_REQUEST: u32 = 80_877_102;
 
-/// Bytes of a message that are kept to read names in.
-const KEPT: usize = 1024;
+/// Bytes of a message that are kept to read names in, and what is asked for.
+const KEPT: usize = 4096;
 /// The longest message (`MaxAllocSize`).
 const LENGTH_MAX: u32 = 0x3fff_ffff;
 /// The longest first message (`MAX_STARTUP_PACKET_LENGTH`).
@@ -30,7 +30,8 @@ const STARTUP_MAX: u32 = 10_000;
 struct Messages {
     /// Type and length, as far as they are there; the first message of a client has no type.
     head: Vec<u8>,
-    /// Bytes of the body that are missing.
+    /// Bytes of the body, and how many of them are missing.
+    length: u32,
     left: u32,
     /// The body's first bytes.
     body: Vec<u8>,
@@ -60,7 +61,8 @@ impl Messages {
             if !(4..=longest).contains(&length) {
                 return Err(Alien);
             }
-            self.left = length - 4;
+            self.length = length - 4;
+            self.left = self.length;
             self.body.clear();
         }
         let rest = &bytes[of_head..];
@@ -82,6 +84,25 @@ impl Messages {
         let mut parts = self.body.split(|byte| *byte == 0);
         (parts.next().unwrap_or_default(), parts.next().unwrap_or_default())
     }
+
+    /// A hash of what stands behind so many strings.
+    fn digest_behind(&self, strings: usize) -> Digest {
+        let names = self.body.split_inclusive(|byte| *byte == 0).take(strings);
+        let start: usize = names.map(<[u8]>::len).sum();
+        let mut digest = Digest::default();
+        digest.write(&self.body[start..]);
+        digest.write(&(u64::from(self.length) - start as u64).to_le_bytes());
+        digest
+    }
+}
+
+/// A statement that was prepared.
+#[derive(Clone, Default)]
+struct Statement {
+    /// What it is called here.
+    name: String,
+    /// Hash of its text.
+    text: u64,
 }
 
 /// Reads the requests of a client.
@@ -89,8 +110,8 @@ pub(in crate::net) struct Requests {
     messages: Messages,
     head: Head,
     is_inside: bool,
-    /// Short names of the statements that were prepared, by their names in the session.
-    statements: BTreeMap<Vec<u8>, String>,
+    /// The statements that were prepared, by their names in the session.
+    statements: BTreeMap<Vec<u8>, Statement>,
     /// Short names of what portals run, likewise.
     portals: BTreeMap<Vec<u8>, String>,
     /// What the current request does, if it does not run anything.
@@ -98,7 +119,8 @@ pub(in crate::net) struct Requests {
     /// `postgres INSERT accounts`, as soon as it is known.
     pub(in crate::net) name: Option<String>,
     pub(in crate::net) asked: Asked,
-    /// The bytes of the current request.
+    /// What the current request asks for: texts and values, whatever the client calls them. Clients count their
+    /// statements, so that these names differ from attempt to attempt.
     pub(in crate::net) digest: Digest,
 }
 
@@ -139,15 +161,14 @@ impl Requests {
             };
             if ended || part != Part::Message {
                 self.is_inside = false;
-                self.digest.write(&bytes[..used]);
                 return Ok(Progress { used, part, ended });
             }
         }
-        self.digest.write(bytes);
         Ok(Progress { used, part: Part::Message, ended: false })
     }
 
     fn begin_session(&mut self) -> Result<(), Alien> {
+        self.digest = self.messages.digest_behind(0);
         let code = self.messages.body.first_chunk::<4>().ok_or(Alien)?;
         let (name, asked) = match u32::from_be_bytes(*code) {
             SSL_REQUEST => ("postgres ssl", Asked::Encryption),
@@ -167,22 +188,35 @@ impl Requests {
     /// Takes a whole message: what it is part of, and whether it ends that.
     fn take(&mut self, kind: u8) -> Result<(Part, bool), Alien> {
         let (first, second) = self.messages.strings();
+        self.digest.write(&[kind]);
         let name = match kind {
-            b'Q' => named(&statement_name(first)),
-            b'F' => "postgres function".into(),
+            b'Q' => {
+                self.digest = self.messages.digest_behind(0);
+                named(&statement_name(first))
+            }
+            b'F' => {
+                self.digest = self.messages.digest_behind(0);
+                "postgres function".into()
+            }
             b'p' => {
+                self.digest = self.messages.digest_behind(0);
                 self.asked = Asked::Session;
                 "postgres password".into()
             }
             b'P' => {
-                let statement = statement_name(second);
-                self.statements.insert(first.to_vec(), statement.clone());
-                self.aims_at = Some(named(&statement).replacen(' ', " prepare ", 1));
+                let text = self.messages.digest_behind(1).value();
+                let statement = Statement { name: statement_name(second), text };
+                self.digest.write(&text.to_le_bytes());
+                self.aims_at = Some(named(&statement.name).replacen(' ', " prepare ", 1));
+                self.statements.insert(first.to_vec(), statement);
                 return Ok((Part::Message, false));
             }
             b'B' => {
                 let statement = self.statements.get(second).cloned().unwrap_or_default();
-                self.portals.insert(first.to_vec(), statement);
+                let values = self.messages.digest_behind(2).value();
+                self.digest.write(&statement.text.to_le_bytes());
+                self.digest.write(&values.to_le_bytes());
+                self.portals.insert(first.to_vec(), statement.name);
                 return Ok((Part::Message, false));
             }
             b'E' => {

@@ -1,5 +1,6 @@
 //! Tests of the network as a whole: calls and their results in order of virtual time, as a transcript.
 
+mod attempts;
 mod captured;
 mod chaos;
 mod exchanges;

@@ -148,6 +148,38 @@ fn replies_end_when_the_server_is_ready_or_asks() {
     assert_eq!(replies(None, &unasked, 100), "Aside: 13 bytes\nalien\n");
 }
 
+/// The hash of what is asked for, of requests after the session's beginning.
+fn digests(messages: &[Vec<u8>]) -> Vec<u64> {
+    let bytes = [untyped(b"\0\x03\0\0user\0me\0\0"), messages.concat()].concat();
+    let (mut reader, mut found, mut rest) = (Requests::new(), Vec::new(), &bytes[..]);
+    while !rest.is_empty() {
+        let progress = reader.read(rest).unwrap();
+        rest = &rest[progress.used..];
+        if progress.ended {
+            found.push(reader.digest.value());
+        }
+    }
+    found[1..].to_vec()
+}
+
+#[test]
+fn the_names_that_a_client_gives_do_not_count() {
+    let run = |name: &str, sql: &str, value: u8| {
+        let parse = message('P', format!("{name}\0{sql}\0\0\0").as_bytes());
+        let bind = [name.as_bytes(), b"\0", name.as_bytes(), b"\0\0\0\0\x01\0\0\0\x01", &[value]];
+        let bind = message('B', &bind.concat());
+        let execute = message('E', format!("{name}\0\0\0\0\0").as_bytes());
+        digests(&[parse, bind, execute, message('S', b"")])
+    };
+    assert_eq!(run("s1", "UPDATE a SET x = $1", 7), run("s20", "UPDATE a SET x = $1", 7));
+    assert_ne!(run("s1", "UPDATE a SET x = $1", 7), run("s1", "UPDATE a SET x = $1", 8));
+    assert_ne!(run("s1", "UPDATE a SET x = $1", 7), run("s1", "UPDATE a SET y = $1", 7));
+    let queries =
+        [message('Q', b"SELECT 1\0"), message('Q', b"SELECT 2\0"), message('Q', b"SELECT 1\0")];
+    let queries = digests(&queries);
+    assert!(queries[0] == queries[2] && queries[0] != queries[1]);
+}
+
 #[test]
 fn other_bytes_are_alien() {
     let startup = untyped(b"\0\x03\0\0user\0me\0\0");
