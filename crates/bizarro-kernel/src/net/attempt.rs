@@ -8,41 +8,49 @@
 //! others all bytes. A request that was not sent whole is like no other.
 
 use alloc::collections::BTreeMap;
+use core::num::NonZeroU64;
 
 use bizarro_record::Nanos;
 
 use super::exchange::{Exchanges, Record};
 
-/// The attempts that were made at one call so far.
+/// The attempts that were made at one call so far, without success.
 #[derive(Clone, Copy)]
 struct Tries {
     count: u32,
-    /// The last one was over then, without success.
-    failed: Option<Nanos>,
+    /// The last one was over then.
+    over: Nanos,
 }
 
 impl Exchanges {
     /// The how-manieth attempt each exchange is, from 1, in the order of their requests.
     pub(super) fn attempts(&self) -> impl Iterator<Item = u32> {
-        let mut calls: BTreeMap<(u32, u64), Tries> = BTreeMap::new();
-        self.records.iter().map(move |record| {
+        let mut failed: BTreeMap<(u32, NonZeroU64), Tries> = BTreeMap::new();
+        self.records.iter().zip(0..).map(move |(record, number)| {
             let Some(body) = record.body else { return 1 };
-            let tries =
-                calls.entry((record.name, body)).or_insert(Tries { count: 0, failed: None });
-            let is_again = tries.failed.is_some_and(|failed| failed <= record.requested);
-            tries.count = if is_again { tries.count + 1 } else { 1 };
-            tries.failed = self.failed(record);
-            tries.count
+            let call = (record.name, body);
+            // Most runs have many calls of which none fails.
+            let before = if failed.is_empty() { None } else { failed.remove(&call) };
+            let count = match before {
+                Some(tries) if tries.over <= record.requested => tries.count + 1,
+                _ => 1,
+            };
+            if let Some(over) = self.over_without_success(record, number) {
+                failed.insert(call, Tries { count, over });
+            }
+            count
         })
     }
 
     /// When an exchange was over, if that was without success.
-    fn failed(&self, record: &Record) -> Option<Nanos> {
-        let given_up = record.broken.or_else(|| self.broken_at(record.connection));
+    fn over_without_success(&self, record: &Record, number: u32) -> Option<Nanos> {
         match record.completed {
             Some(_) if !record.is_refused => None,
             Some(completed) => Some(completed),
-            None => given_up,
+            None => {
+                let of_stream = self.broken_streams.get(&number).copied();
+                of_stream.or_else(|| self.broken_at(record.connection))
+            }
         }
     }
 }

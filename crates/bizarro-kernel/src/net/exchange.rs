@@ -11,6 +11,7 @@ use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::num::NonZeroU64;
 use core::ops::{Index, IndexMut};
 
 use bizarro_record::{Exchange, ExchangeId, Nanos, Step};
@@ -150,11 +151,9 @@ pub(super) struct Record {
     client_disk_writes: u32,
     pub(super) status: Option<u16>,
     /// Hash of what is asked for, once all of it was sent.
-    pub(super) body: Option<u64>,
+    pub(super) body: Option<NonZeroU64>,
     /// The reply says that it was not done.
     pub(super) is_refused: bool,
-    /// The stream of this exchange was given up then; the others of the connection were not.
-    pub(super) broken: Option<Nanos>,
     /// Bit `step`: the decider was asked.
     asked: u8,
     /// The server crashes when the request is delivered.
@@ -221,6 +220,8 @@ pub(super) struct Exchanges {
     by_name: BTreeMap<(u16, u16), BTreeMap<String, u32>>,
     pub(super) records: Records,
     pub(super) conversations: Vec<Conversation>,
+    /// Exchanges whose streams were given up, and when; the others of their connections were not.
+    pub(super) broken_streams: BTreeMap<u32, Nanos>,
     /// Conversations in datagrams, by their two ends, the smaller first.
     flows: BTreeMap<(Endpoint, Endpoint), Connection>,
     /// Per host: requests that it has and has not answered.
@@ -241,6 +242,7 @@ impl Exchanges {
             by_name: BTreeMap::new(),
             records: Records::default(),
             conversations: Vec::new(),
+            broken_streams: BTreeMap::new(),
             flows: BTreeMap::new(),
             pieces: Vec::new(),
         }
@@ -350,7 +352,6 @@ impl Exchanges {
             status: None,
             body: None,
             is_refused: false,
-            broken: None,
             asked: 0,
             is_deadly: false,
         })

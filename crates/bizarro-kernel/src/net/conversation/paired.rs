@@ -2,6 +2,7 @@
 
 use alloc::collections::VecDeque;
 use alloc::string::String;
+use core::num::NonZeroU64;
 
 use bizarro_record::Nanos;
 
@@ -67,7 +68,7 @@ impl Dialect {
     }
 
     /// The hash of what the current request asks for.
-    fn body(&self) -> u64 {
+    fn body(&self) -> NonZeroU64 {
         match self {
             Dialect::Http1(requests, _) => requests.digest.value(),
             Dialect::Redis(requests, _) => requests.digest.value(),

@@ -41,19 +41,21 @@ impl Exchanges {
     ) -> Piece {
         let Mode::Turns(turns) = self.mode(connection) else { return AGAIN };
         let mut bits = Mark::OPEN;
-        let mut digest = turns.digest;
-        let exchange = match turns.current {
-            Some(current) if !turns.is_answered => current,
-            _ => {
+        let current = turns.current.filter(|_| !turns.is_answered);
+        let exchange = match current {
+            Some(current) => current,
+            None => {
                 bits |= Mark::FIRST | Mark::CONTENT;
-                digest = Digest::default();
                 let name = self.turn_name(connection);
                 self.begin(connection, name, now)
             }
         };
-        digest.write(bytes);
-        *self.mode(connection) =
-            Mode::Turns(Turns { current: Some(exchange), is_answered: false, digest });
+        let Mode::Turns(turns) = self.mode(connection) else { return AGAIN };
+        if current.is_none() {
+            *turns = Turns { current: Some(exchange), ..Turns::default() };
+        }
+        turns.digest.write(bytes);
+        let digest = turns.digest;
         let record = &mut self.records[exchange as usize];
         record.request_bytes += bytes.len() as u64;
         record.body = Some(digest.value());

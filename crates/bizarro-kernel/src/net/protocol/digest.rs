@@ -1,6 +1,8 @@
 //! A hash of what a request asks for, whatever the pieces that it comes in: two requests of one name with the same
 //! hash are taken for the same call.
 
+use core::num::NonZeroU64;
+
 use crate::fingerprint::Fingerprint;
 
 /// Bytes beyond this count with their number only: a request is seldom told from another one so late, and hashing
@@ -50,11 +52,12 @@ impl Digest {
 
     /// The hash so far.
     #[inline]
-    pub(in crate::net) fn value(self) -> u64 {
+    pub(in crate::net) fn value(self) -> NonZeroU64 {
         let mut hash = self.hash;
         hash.mix(self.rest);
         hash.mix(self.length);
-        hash.value()
+        // A bit less, so that there is room for "none".
+        NonZeroU64::MIN | hash.value()
     }
 }
 
@@ -64,7 +67,7 @@ mod tests {
     use alloc::vec;
     use alloc::vec::Vec;
 
-    fn of(parts: &[&[u8]]) -> u64 {
+    fn of(parts: &[&[u8]]) -> NonZeroU64 {
         let mut digest = Digest::default();
         for part in parts {
             digest.write(part);

@@ -204,7 +204,7 @@ impl Requests {
                 "postgres password".into()
             }
             b'P' => {
-                let text = self.messages.digest_behind(1).value();
+                let text = self.messages.digest_behind(1).value().get();
                 let statement = Statement { name: statement_name(second), text };
                 self.digest.write(&text.to_le_bytes());
                 self.aims_at = Some(named(&statement.name).replacen(' ', " prepare ", 1));
@@ -213,7 +213,7 @@ impl Requests {
             }
             b'B' => {
                 let statement = self.statements.get(second).cloned().unwrap_or_default();
-                let values = self.messages.digest_behind(2).value();
+                let values = self.messages.digest_behind(2).value().get();
                 self.digest.write(&statement.text.to_le_bytes());
                 self.digest.write(&values.to_le_bytes());
                 self.portals.insert(first.to_vec(), statement.name);

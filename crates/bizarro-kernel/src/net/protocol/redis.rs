@@ -339,7 +339,7 @@ mod tests {
             "*1\r\n$4\r\nPING\r\n*3\r\n$3\r\nset\r\n$1\r\nk\r\n$0\r\n\r\nget k\r\n\r\n*0\r\n\
              *2\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n*3\r\n$6\r\nCLIENT\r\n$5\r\nreply\r\n$3\r\nOFF\r\n*1\r\n",
             expect![[r#"
-                redis PING b1e41f2a133bcd62: 14 bytes
+                redis PING b1e41f2a133bcd63: 14 bytes
                 redis SET e136df802b43e647: 26 bytes
                 redis GET 9b441fad7ddb5ab7: 7 bytes
                 redis SUBSCRIBE, the last 52cb3abc65d5908b: 32 bytes

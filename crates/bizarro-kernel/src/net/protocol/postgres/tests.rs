@@ -156,7 +156,7 @@ fn digests(messages: &[Vec<u8>]) -> Vec<u64> {
         let progress = reader.read(rest).unwrap();
         rest = &rest[progress.used..];
         if progress.ended {
-            found.push(reader.digest.value());
+            found.push(reader.digest.value().get());
         }
     }
     found[1..].to_vec()
