@@ -68,8 +68,8 @@ fn redis_array(start: &[u8]) -> Guess {
 }
 
 fn is_inline_command(start: &[u8]) -> bool {
-    let Some(end) = start.iter().position(|byte| *byte == b'\n') else { return false };
-    let line = start[..end].trim_ascii_end();
+    let Some(end) = start.windows(2).position(|end| end == b"\r\n") else { return false };
+    let line = &start[..end];
     let word = line.split(|byte| *byte == b' ').next().unwrap_or_default();
     line.iter().all(|byte| (b' '..=b'~').contains(byte))
         && INLINE.iter().any(|command| word.eq_ignore_ascii_case(command.as_bytes()))
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn protocols_are_known_by_their_first_bytes() {
-        let all: [(&[u8], Guess); 24] = [
+        let all: [(&[u8], Guess); 25] = [
             (b"P", Guess::Open),
             (b"PR", Guess::Open),
             (b"PO", Guess::Http1),
@@ -114,6 +114,7 @@ mod tests {
             (b"* OK", Guess::Unknown),
             (b"*1\r\n$4\r\n\0", Guess::Unknown),
             (b"ping\r\n", Guess::Redis),
+            (b"PING\n", Guess::Unknown),
             (b"PINGER\r\n", Guess::Unknown),
             (b"get key\r\n", Guess::Unknown),
             (b"\0\0\0\x08\x04\xd2\x16\x2f", Guess::Postgres),
