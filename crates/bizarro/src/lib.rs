@@ -121,7 +121,7 @@ pub use lab::Lab;
 pub use {
     bizarro_fault::{Network, Nodes, Timing},
     bizarro_macros::test,
-    bizarro_record::{Ending, Exchange, Injection, Nanos, Plan, RunRecord},
+    bizarro_record::{Ending, Event, Exchange, Injection, Nanos, Plan, RunRecord},
     explore::Explore,
     host::Host,
     link::{Latency, Link},
