@@ -88,7 +88,8 @@ pub struct ExchangeId {
     pub client: String,
     /// Name of the host that is asked.
     pub server: String,
-    /// What is asked: `POST /move`, or `tcp:8080` where the protocol is not known.
+    /// What is asked: `POST /move`, `grpc pacman.Board/Move`, `redis SET`, `postgres INSERT accounts`, or `tcp:8080` where
+    /// the protocol is not known.
     pub name: String,
     /// 1 for the first exchange of this client, server and name.
     pub ordinal: u32,
@@ -156,6 +157,9 @@ pub struct Exchange {
     pub server_disk_writes: u32,
     /// How many times the client wrote to its disk between the reply's arrival and its next request.
     pub client_disk_writes: u32,
-    /// Status of the reply where the protocol has one (HTTP).
+    /// Status of the reply where the protocol has one: of HTTP, or of gRPC (0 to 16, 0 being success).
     pub status: Option<u16>,
+    /// The how-manieth attempt at the same call it is, from 1: more where the exchange before it of the same client,
+    /// server, name and body was over without success.
+    pub attempt: u32,
 }

@@ -26,7 +26,7 @@ pub fn matrix(report: &MatrixReport, look: Look) -> String {
     let mut text = header(report, look);
     text += "\n";
     if !report.cells.is_empty() {
-        text += &table(&rows(&report.cells), &letters, look);
+        text += &table(&rows(&report.cells, &report.baseline.exchanges), &letters, look);
         text += "\n";
         text += &legend(&letters, look);
     }

@@ -213,6 +213,7 @@ mod tests {
             completed,
             request_bytes: 64,
             reply_bytes: 7,
+            attempt: 1,
             status: None,
         };
         let exchanges = vec![exchange(1, 5, None), exchange(2, 9, Some(12))];

@@ -7,7 +7,7 @@ use bizarro_record::{
 };
 
 use crate::look::harmless;
-use crate::words::{ordinal, span};
+use crate::words::{attempt, ordinal, span};
 
 /// One sentence: where the finding's representative was disturbed, how, and what its client did then.
 pub(crate) fn sentence(finding: &Finding, baseline: &RunRecord) -> String {
@@ -21,8 +21,9 @@ pub(crate) fn sentence(finding: &Finding, baseline: &RunRecord) -> String {
         }
         Place::Exchange { .. } => {
             let missing = record.plan.removals.iter().map(removal);
-            let faults: Vec<String> =
-                missing.chain(record.plan.injections.iter().map(fault)).collect();
+            let struck = record.plan.injections.iter();
+            let struck = struck.map(|it| fault_of(it, attempt_of(it, record)));
+            let faults: Vec<String> = missing.chain(struck).collect();
             let consequence = record
                 .plan
                 .injections
@@ -70,6 +71,11 @@ fn deviation(deviation: &Deviation) -> String {
 
 /// `player's 3rd POST /move to board: the reply was lost on the way`
 pub(crate) fn fault(injection: &Injection) -> String {
+    fault_of(injection, 1)
+}
+
+/// The same where the exchange that is struck is this attempt at its call.
+fn fault_of(injection: &Injection, number: u32) -> String {
     let at = &injection.at;
     let what = effect(injection);
     let later = match injection.lasting {
@@ -77,7 +83,17 @@ pub(crate) fn fault(injection: &Injection) -> String {
         Lasting::Sticky => " and each later one for a minute",
     };
     let which = ordinal(at.ordinal);
-    format!("{}'s {which} {} to {}{later}: {what}", at.client, at.name, at.server)
+    let again = attempt(number);
+    format!("{}'s {which} {} to {}{again}{later}: {what}", at.client, at.name, at.server)
+}
+
+/// The how-manieth attempt the exchange is that a fault strikes, in the run in which it does.
+fn attempt_of(injection: &Injection, record: &RunRecord) -> u32 {
+    let exchanges = record.exchanges_at(level_of(injection, record));
+    exchanges
+        .iter()
+        .find(|exchange| exchange.id == injection.at)
+        .map_or(1, |exchange| exchange.attempt)
 }
 
 /// `player without board: board refused every connection, from the start to the end`
@@ -149,7 +165,11 @@ fn consequence(injection: &Injection, record: &RunRecord, baseline: &RunRecord) 
     let asks_more = |exchanges: &[Exchange]| {
         exchanges.iter().filter(of_client).any(|exchange| exchange.requested > struck)
     };
-    if now > usual {
+    let later = record.iter().filter(same).filter(|exchange| exchange.requested > struck);
+    let tries = later.map(|exchange| exchange.attempt).max().unwrap_or(1);
+    if now > usual && tries > 1 {
+        Some(format!("{client} asked again, attempt {tries} ({now} times instead of {usual})"))
+    } else if now > usual {
         Some(format!("{client} asked again ({now} times instead of {usual})"))
     } else if asks_more(&baseline) && !asks_more(&record) {
         Some(format!("{client} asked for nothing more"))

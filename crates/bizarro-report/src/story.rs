@@ -8,7 +8,7 @@ use bizarro_record::{Ending, Event, Exchange, Nanos, RunRecord};
 use crate::event::{host, text as event_text};
 use crate::look::{Ink, Look, harmless, pad, width};
 use crate::summary::verdict_text;
-use crate::words::span;
+use crate::words::{attempt, span, status};
 
 /// Lines as in the baseline that are shown before and after each line that is not.
 const CONTEXT: usize = 2;
@@ -123,11 +123,12 @@ fn lines(record: &RunRecord, verdict: &Verdict) -> Vec<Line> {
 /// `POST /move #3 → board: 200 after 1.1 ms`
 fn exchange_line(exchange: &Exchange) -> Line {
     let id = &exchange.id;
-    let asked = format!("{} #{} → {}", id.name, id.ordinal, id.server);
+    let again = attempt(exchange.attempt);
+    let asked = format!("{} #{}{again} → {}", id.name, id.ordinal, id.server);
     let (end, took) = match (exchange.completed, exchange.replied, exchange.delivered) {
         (Some(completed), ..) => {
-            let status = exchange.status.map_or("answered".to_string(), |s| s.to_string());
-            (status, format!(" after {}", span(completed - exchange.requested)))
+            let end = exchange.status.map_or("answered".to_string(), status);
+            (end, format!(" after {}", span(completed - exchange.requested)))
         }
         (None, Some(_), _) => ("the reply never came".to_string(), String::new()),
         (None, None, Some(_)) => ("was never answered".to_string(), String::new()),

@@ -3,16 +3,19 @@
 use std::collections::BTreeSet;
 
 use bizarro_explore::{Cell, Outcome};
-use bizarro_record::Step;
+use bizarro_record::{Exchange, Step};
 
 use crate::letters::Letters;
 use crate::look::{Ink, Look, harmless, pad, shorten, width, wrap_parts};
+use crate::words::attempt;
 
 /// Exchanges of one caller, callee and name, folded to the worst of each step.
 pub(crate) struct Row {
     peers: String,
     name: String,
     exchanges: usize,
+    /// Attempts at one call among them.
+    attempts: u32,
     cells: [Folded; 8],
 }
 
@@ -25,7 +28,7 @@ struct Folded {
 }
 
 /// Folds cells to rows, in the order in which the rows' first exchanges come.
-pub(crate) fn rows(cells: &[Cell]) -> Vec<Row> {
+pub(crate) fn rows(cells: &[Cell], exchanges: &[Exchange]) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
     for exchange in cells.chunks(Step::ALL.len()) {
         let id = &exchange[0].exchange;
@@ -35,10 +38,12 @@ pub(crate) fn rows(cells: &[Cell]) -> Vec<Row> {
         let index = known.unwrap_or_else(|| {
             let nothing = Folded { outcome: Outcome::NotApplicable, broken: BTreeSet::new() };
             let cells = std::array::from_fn(|_| nothing.clone());
-            rows.push(Row { peers, name, exchanges: 0, cells });
+            rows.push(Row { peers, name, exchanges: 0, attempts: 1, cells });
             rows.len() - 1
         });
         rows[index].exchanges += 1;
+        let seen = exchanges.iter().find(|seen| seen.id == *id);
+        rows[index].attempts = seen.map_or(1, |seen| seen.attempt).max(rows[index].attempts);
         for cell in exchange {
             rows[index].cells[cell.step.number() - 1].add(cell);
         }
@@ -145,7 +150,11 @@ impl Layout {
 }
 
 fn times(row: &Row) -> String {
-    if row.exchanges == 1 { String::new() } else { format!("×{}", row.exchanges) }
+    let again = attempt(row.attempts);
+    match row.exchanges {
+        1 => again.trim_start().to_string(),
+        many => format!("×{many}{again}"),
+    }
 }
 
 /// Draws the rows, each line ending in a newline.

@@ -67,6 +67,16 @@ pub(crate) fn ordinal(n: u32) -> String {
     format!("{n}{suffix}")
 }
 
+/// ` (attempt 2)`, or nothing for a first one.
+pub(crate) fn attempt(number: u32) -> String {
+    if number > 1 { format!(" (attempt {number})") } else { String::new() }
+}
+
+/// Status of a reply: of HTTP, or of gRPC, whose numbers are small.
+pub(crate) fn status(number: u16) -> String {
+    if number < 100 { format!("gRPC status {number}") } else { number.to_string() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -52,7 +52,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
 const NO_STD: [(&str, &[&str]); 5] = [
     ("bizarro-call", &[]),
     ("bizarro-record", &["serde"]),
-    ("bizarro-kernel", &["bitflags", "httparse", "libc"]),
+    ("bizarro-kernel", &["bitflags", "httparse", "libc", "zerodds-hpack"]),
     ("bizarro-fault", &["serde"]),
     ("bizarro-runtime", &["libc", "postcard"]),
 ];

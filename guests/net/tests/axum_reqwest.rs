@@ -1,4 +1,4 @@
-//! axum 0.8 and reqwest, in the clear and with rustls on both sides.
+//! axum 0.8 and reqwest, in the clear and with rustls on both sides; and which exchanges are seen of HTTP/2.
 
 mod certificates;
 
@@ -9,6 +9,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use bizarro::Lab;
 use bizarro::prelude::*;
 use certificates::{Certified, certified};
 use guests::{SERVERS_ARE_UP, prints};
@@ -177,4 +178,38 @@ fn an_expired_certificate(world: &mut World) {
     world.host("server").program(expired_server);
     world.host("client").workload(disappointed_client);
     prints(world, "client", &["expired: true"]);
+}
+
+/// HTTP/2 from the first byte on, as a client speaks it that knows its server.
+#[tokio::main]
+async fn client_of_http2() {
+    tokio::time::sleep(SERVERS_ARE_UP).await;
+    let client = reqwest::Client::builder().http2_prior_knowledge().build().unwrap();
+    use_bank(&client, "http://bank").await;
+}
+
+fn http2(world: &mut World) {
+    world.host("bank").program(plain_server);
+    world.host("client").workload(client_of_http2);
+}
+
+#[test]
+fn calls_of_http2_are_named_and_kept_apart() {
+    let mut lab = Lab::open("axum_reqwest::calls_of_http2_are_named_and_kept_apart", http2);
+    let record = lab.run(&"baseline".parse().unwrap()).unwrap();
+    let mut calls: Vec<String> =
+        record.exchanges.iter().map(|x| format!("{} {:?}", x.id, x.status)).collect();
+    calls[3..].sort();
+    let mut expected = vec![
+        "client>bank POST /deposit #1 Some(200)".to_string(),
+        "client>bank POST /deposit #2 Some(200)".to_string(),
+        "client>bank POST /deposit #3 Some(422)".to_string(),
+    ];
+    expected.extend((0..10).map(|n| format!("client>bank GET /account/{n} #1 Some(200)")));
+    assert_eq!(calls, expected);
+    assert!(record.exchanges.iter().all(|x| x.connection == 1 && x.completed.is_some()));
+    let at_once = &record.exchanges[3..];
+    let first_reply = at_once.iter().filter_map(|x| x.replied).min();
+    let last_request = at_once.iter().map(|x| x.requested).max();
+    assert!(last_request < first_reply, "ten calls are under way at a time");
 }

@@ -1,10 +1,12 @@
-//! tonic 0.14: calls with one reply, with a stream of them, with streams both ways, and with a deadline.
+//! tonic 0.14: calls with one reply, with a stream of them, with streams both ways, and with a deadline; which exchanges
+//! are seen of them, and what a fault does to one of many calls on a connection.
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bizarro::prelude::*;
+use bizarro::{Exchange, Lab};
 use guests::{SERVERS_ARE_UP, prints};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -14,7 +16,7 @@ use tonic::transport::{Channel, Endpoint, Server};
 use tonic::{Request, Response, Status, Streaming};
 
 /// What is deposited.
-#[derive(Clone, PartialEq, prost::Message)]
+#[derive(Clone, Copy, PartialEq, prost::Message)]
 pub struct Amount {
     #[prost(uint64, tag = "1")]
     cents: u64,
@@ -177,4 +179,136 @@ fn deadline(world: &mut World) {
     world.host("bank").program(server);
     world.host("client").workload(impatient);
     prints(world, "client", &["Cancelled: Timeout expired after 1 s"]);
+}
+
+/// A stream of balances for a second, and meanwhile four deposits at a time, one of which is refused.
+#[tokio::main]
+async fn busy() {
+    let bank = connect().await;
+    let mut watching = bank.clone();
+    let watch = async move {
+        let mut balances = watching.watch(Amount { cents: 100 }).await.unwrap().into_inner();
+        while balances.message().await.unwrap().is_some() {}
+    };
+    let deposits = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let calls = [5, 6, 0, 7].map(|cents| {
+            let mut bank = bank.clone();
+            tokio::spawn(async move { bank.deposit(Amount { cents }).await.is_ok() })
+        });
+        for call in calls {
+            call.await.unwrap();
+        }
+    };
+    tokio::join!(watch, deposits);
+}
+
+fn busy_world(world: &mut World) {
+    world.host("bank").program(server);
+    world.host("client").workload(busy);
+}
+
+/// Every exchange of a run of a lab, in the order of their requests.
+fn exchanges(lab: &mut Lab, plan: &str) -> Vec<Exchange> {
+    let plan = plan.parse().expect("it is a plan");
+    lab.run(&plan).expect("runs can be made").exchanges
+}
+
+/// Names, statuses and attempts.
+fn calls(exchanges: &[Exchange]) -> Vec<String> {
+    let call = |x: &Exchange| match x.status {
+        Some(status) => format!("{} = {status}, attempt {}", x.id, x.attempt),
+        None => format!("{}, attempt {}", x.id, x.attempt),
+    };
+    exchanges.iter().map(call).collect()
+}
+
+#[test]
+fn calls_at_the_same_time_are_kept_apart() {
+    let mut lab = Lab::open("tonic::calls_at_the_same_time_are_kept_apart", busy_world);
+    let seen = exchanges(&mut lab, "baseline");
+    let expected = [
+        "client>bank grpc bank.Bank/Watch #1 = 0, attempt 1",
+        "client>bank grpc bank.Bank/Deposit #1 = 0, attempt 1",
+        "client>bank grpc bank.Bank/Deposit #2 = 0, attempt 1",
+        "client>bank grpc bank.Bank/Deposit #3 = 3, attempt 1",
+        "client>bank grpc bank.Bank/Deposit #4 = 0, attempt 1",
+    ];
+    let mut found = calls(&seen);
+    // Who of the four is first is up to the scheduler; one of them is refused.
+    found.sort_by_key(|call| (call.contains("Deposit"), call.clone()));
+    let refused = found.iter().filter(|call| call.contains("= 3,")).count();
+    let unsaid = |calls: &[&str]| -> Vec<String> {
+        calls.iter().map(|call| call.replace("= 3,", "= 0,")).collect()
+    };
+    let found: Vec<&str> = found.iter().map(String::as_str).collect();
+    assert_eq!((unsaid(&found), refused), (unsaid(&expected), 1));
+    assert!(seen.iter().all(|x| x.connection == 1), "all on one connection");
+    let watch = &seen[0];
+    for deposit in &seen[1..] {
+        assert!(watch.requested < deposit.requested && deposit.completed < watch.completed);
+        assert!(deposit.delivered < deposit.replied && deposit.replied <= deposit.completed);
+        assert!(deposit.reply_bytes < 200 && watch.reply_bytes > 1000, "each has its own bytes");
+    }
+}
+
+#[test]
+fn a_flipped_bit_strikes_the_call_that_is_meant() {
+    let mut lab = Lab::open("tonic::a_flipped_bit_strikes_the_call_that_is_meant", busy_world);
+    let usual = exchanges(&mut lab, "baseline");
+    let plan = "client>bank grpc bank.Bank/Deposit #2 validate-request=garbage";
+    let struck = exchanges(&mut lab, plan);
+    assert_eq!(usual.len(), struck.len());
+    for (usual, struck) in usual.iter().zip(&struck) {
+        let is_meant = struck.id.name.ends_with("Deposit") && struck.id.ordinal == 2;
+        // The server cannot read what was deposited, and says so; nobody else notices.
+        assert_eq!(struck.status == usual.status, !is_meant, "{}", struck.id);
+        assert!(struck.completed.is_some(), "{}", struck.id);
+    }
+}
+
+/// A deposit that is made again, on a new connection, where no answer comes within a second.
+#[tokio::main]
+async fn persistent() {
+    let mut bank = connect().await;
+    let deposit = Amount { cents: 10 };
+    let balance = loop {
+        match tokio::time::timeout(Duration::from_secs(1), bank.deposit(deposit)).await {
+            Ok(Ok(balance)) => break balance.into_inner(),
+            _ => {
+                drop(bank);
+                bank = connect().await;
+            }
+        }
+    };
+    println!("{}", balance.cents);
+}
+
+fn persistent_world(world: &mut World) {
+    world.host("bank").program(server);
+    world.host("client").workload(persistent);
+    world.check("a deposit counts once", |run| match run.output("client")[..] {
+        [] | ["10"] => Ok(()),
+        ref other => Err(format!("the balance is {other:?}")),
+    });
+}
+
+#[test]
+fn a_lost_reply_makes_a_second_attempt() {
+    let mut lab = Lab::open("tonic::a_lost_reply_makes_a_second_attempt", persistent_world);
+    let seen = exchanges(&mut lab, "client>bank grpc bank.Bank/Deposit #1 deliver-reply=lost");
+    let expected = [
+        "client>bank grpc bank.Bank/Deposit #1 = 0, attempt 1",
+        "client>bank grpc bank.Bank/Deposit #2 = 0, attempt 2",
+    ];
+    assert_eq!(calls(&seen), expected);
+    assert_eq!((seen[0].completed, seen[1].connection), (None, 2));
+    assert!(seen[1].completed.is_some());
+}
+
+/// What the matrix is for: a server that counts a deposit again whose reply was lost.
+#[bizarro::test]
+fn the_matrix_shows_a_lost_reply(world: &mut World) {
+    persistent_world(world);
+    world.must_break(&["a deposit counts once"]);
 }

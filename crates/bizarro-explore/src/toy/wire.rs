@@ -232,6 +232,12 @@ impl Wire {
             ordinal: *ordinal,
         };
         let index = self.record.exchanges.len();
+        // Each turn waits for its answer, so what was not done is tried again.
+        let before = self.record.exchanges.iter().rfind(|exchange| exchange.id.name == name);
+        let failed = |exchange: &&Exchange| {
+            exchange.completed.is_none() || exchange.status.is_some_and(|status| status >= 400)
+        };
+        let attempt = before.filter(failed).map_or(1, |exchange| exchange.attempt + 1);
         self.record.exchanges.push(Exchange {
             id,
             connection: 1,
@@ -246,6 +252,7 @@ impl Wire {
             server_disk_writes: writes,
             client_disk_writes: 0,
             status: None,
+            attempt,
         });
         index
     }

@@ -4,18 +4,27 @@ use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
+use super::exchange::Content;
+
 /// More fields than this in a head, and it is left alone.
 const FIELDS_MAX: usize = 128;
 
 /// What stands in the place of the body, as far as it fits; spaces follow.
 const ERROR: &[u8] = br#"{"error":"internal error"}"#;
 
-/// Replaces the body of an HTTP/1 reply of success by an error of the same length, as far as it comes with the head.
-/// Gives whether there was anything to replace.
-pub(super) fn put_error_into(reply: &mut [u8]) -> bool {
+/// Replaces the body of a reply of success of HTTP by an error of the same length, as far as it is among these bytes: of
+/// HTTP/1 the head has to be, too; of HTTP/2 `status` is what it said. Gives whether there was anything to replace.
+pub(super) fn put_error_into(content: Content, status: Option<u16>, reply: &mut [u8]) -> bool {
+    let ranges = match content {
+        Content::Whole => bodies(reply),
+        Content::Data { span, .. } if status.is_some_and(|status| status / 100 == 2) => {
+            alloc::vec![span.start..span.end]
+        }
+        _ => Vec::new(),
+    };
     let mut error = ERROR.iter().copied().chain(core::iter::repeat(b' '));
     let mut is_replaced = false;
-    for range in content(reply) {
+    for range in ranges {
         for (byte, new) in reply[range].iter_mut().zip(&mut error) {
             *byte = new;
             is_replaced = true;
@@ -25,7 +34,7 @@ pub(super) fn put_error_into(reply: &mut [u8]) -> bool {
 }
 
 /// Where the bytes of the body are, without what frames them (RFC 9112, 6 and 7).
-fn content(reply: &[u8]) -> Vec<Range<usize>> {
+fn bodies(reply: &[u8]) -> Vec<Range<usize>> {
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
     let mut head = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
@@ -67,7 +76,7 @@ mod tests {
     #[track_caller]
     fn check(reply: &str, expected: Option<&str>) {
         let mut bytes = reply.as_bytes().to_vec();
-        let is_replaced = put_error_into(&mut bytes);
+        let is_replaced = put_error_into(Content::Whole, None, &mut bytes);
         assert_eq!(is_replaced, expected.is_some());
         assert_eq!(String::from_utf8(bytes).unwrap(), expected.unwrap_or(reply));
     }

@@ -1,22 +1,24 @@
 //! Tells requests and replies apart in what two hosts send each other.
 //!
-//! On a stream, HTTP/1 delimits and names them; otherwise a request is what the client sends until the server
-//! answers, and the reply what the server sends until the client speaks again (a *turn*). Datagrams between
-//! two endpoints are turns likewise. The client is the side that connected, or sent first.
+//! On a stream, HTTP/1, HTTP/2, Redis and PostgreSQL delimit and name them; otherwise a request is what the client sends
+//! until the server answers, and the reply what the server sends until the client speaks again (a *turn*). Datagrams
+//! between two endpoints are turns likewise. The client is the side that connected, or sent first.
 //!
-//! This file names and counts the exchanges; the bounds of messages are found in [`super::conversation`], and what a fault
-//! does to a message is in [`super::fault`].
+//! This file names and counts the exchanges; the bounds of messages are found in [`super::conversation`], what a fault
+//! does to a message is in [`super::fault`], and which of them are one call made again in [`super::attempt`].
 
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::num::NonZeroU64;
 use core::ops::{Index, IndexMut};
 
 use bizarro_record::{Exchange, ExchangeId, Nanos, Step};
 
 use super::addr::Endpoint;
 use super::conversation::{Conversation, Mode, Turns};
+use super::protocol::http2::Span;
 
 /// Where the exchanges of a connection, or of two UDP endpoints, are told apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,12 +53,17 @@ impl Mark {
     pub(super) const OPEN: u8 = 4;
     /// Of the reply.
     pub(super) const REPLY: u8 = 8;
+    /// With the first bytes of what the message holds, which faults of validation strike.
+    pub(super) const CONTENT: u8 = 16;
 
     pub(super) fn is_some(self) -> bool {
         self.exchange != u32::MAX
     }
     pub(super) fn is_first(self) -> bool {
         self.bits & Mark::FIRST != 0
+    }
+    pub(super) fn has_content(self) -> bool {
+        self.bits & Mark::CONTENT != 0
     }
     pub(super) fn is_last(self) -> bool {
         self.bits & Mark::LAST != 0
@@ -69,29 +76,84 @@ impl Mark {
     }
 }
 
+/// Where in bytes of a message faults of validation strike.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Content {
+    /// Everywhere.
+    Whole,
+    /// In a header block of HTTP/2, whose message holds nothing else.
+    Headers(Span),
+    /// In what a DATA frame of HTTP/2 holds, whose head begins here if it is among the bytes.
+    Data { frame: Option<usize>, span: Span },
+}
+
 /// Bytes of one message in a buffer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Piece {
     pub(super) length: usize,
     pub(super) mark: Mark,
+    pub(super) content: Content,
+}
+
+impl Piece {
+    /// Takes in the bytes that follow, if they are of the same message or both of none. Gives whether it did.
+    pub(super) fn join(&mut self, next: Piece) -> bool {
+        let is_same =
+            self.mark.exchange == next.mark.exchange && self.mark.side() == next.mark.side();
+        if !is_same || self.mark.has_content() && next.mark.has_content() {
+            return false;
+        }
+        if next.mark.has_content() {
+            self.content = next.content.behind(self.length);
+        }
+        self.length += next.length;
+        self.mark.bits |= next.mark.bits;
+        true
+    }
+}
+
+impl Content {
+    /// Where it is in so many bytes of its message.
+    pub(super) fn span(self, length: usize) -> Span {
+        match self {
+            Content::Whole => Span { start: 0, end: length },
+            Content::Headers(span) | Content::Data { span, .. } => span,
+        }
+    }
+
+    /// The same where so many bytes stand before it.
+    fn behind(self, length: usize) -> Content {
+        let moved = |span: Span| Span { start: span.start + length, end: span.end + length };
+        match self {
+            Content::Whole => Content::Whole,
+            Content::Headers(span) => Content::Headers(moved(span)),
+            Content::Data { frame, span } => {
+                Content::Data { frame: frame.map(|frame| frame + length), span: moved(span) }
+            }
+        }
+    }
 }
 
 /// An exchange as it goes on.
 pub(super) struct Record {
-    name: u32,
+    pub(super) name: u32,
     ordinal: u32,
-    connection: u32,
+    pub(super) connection: u32,
     on_connection: u32,
     pub(super) requested: Nanos,
     delivered: Option<Nanos>,
     replied: Option<Nanos>,
-    completed: Option<Nanos>,
+    pub(super) completed: Option<Nanos>,
     pub(super) request_bytes: u64,
     pub(super) reply_bytes: u64,
     server_calls: u32,
     server_disk_writes: u32,
     client_disk_writes: u32,
     pub(super) status: Option<u16>,
+    /// Hash of what is asked for, once all of it was sent.
+    pub(super) body: Option<NonZeroU64>,
+    /// The reply says that it was not done.
+    pub(super) is_refused: bool,
     /// Bit `step`: the decider was asked.
     asked: u8,
     /// The server crashes when the request is delivered.
@@ -122,7 +184,7 @@ impl Records {
         (before + self.0.last().map_or(0, Vec::len) - 1) as u32
     }
 
-    fn iter(&self) -> impl Iterator<Item = &Record> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Record> {
         self.0.iter().flatten()
     }
 }
@@ -158,6 +220,8 @@ pub(super) struct Exchanges {
     by_name: BTreeMap<(u16, u16), BTreeMap<String, u32>>,
     pub(super) records: Records,
     pub(super) conversations: Vec<Conversation>,
+    /// Exchanges whose streams were given up, and when; the others of their connections were not.
+    pub(super) broken_streams: BTreeMap<u32, Nanos>,
     /// Conversations in datagrams, by their two ends, the smaller first.
     flows: BTreeMap<(Endpoint, Endpoint), Connection>,
     /// Per host: requests that it has and has not answered.
@@ -178,6 +242,7 @@ impl Exchanges {
             by_name: BTreeMap::new(),
             records: Records::default(),
             conversations: Vec::new(),
+            broken_streams: BTreeMap::new(),
             flows: BTreeMap::new(),
             pieces: Vec::new(),
         }
@@ -185,7 +250,7 @@ impl Exchanges {
 
     /// Begins to listen to a TCP connection.
     pub(super) fn connection(&mut self, client: u16, server: u16, port: u16) -> Connection {
-        self.converse(client, server, "tcp", port, Endpoint::ANY, Mode::http())
+        self.converse(client, server, "tcp", port, Endpoint::ANY, Mode::fresh())
     }
 
     /// The conversation between two UDP endpoints of different hosts; it begins if there is none.
@@ -222,6 +287,7 @@ impl Exchanges {
             client_end,
             exchanges: 0,
             mode,
+            broken: None,
         });
         Connection(self.conversations.len() as u32 - 1)
     }
@@ -284,6 +350,8 @@ impl Exchanges {
             server_disk_writes: 0,
             client_disk_writes: 0,
             status: None,
+            body: None,
+            is_refused: false,
             asked: 0,
             is_deadly: false,
         })
@@ -395,7 +463,7 @@ impl Exchanges {
 
     /// All of them, in the order of their requests.
     pub(super) fn all(&self) -> Vec<Exchange> {
-        let exchange = |record: &Record| {
+        let exchange = |(record, attempt): (&Record, u32)| {
             let id = &self.names[record.name as usize].id;
             Exchange {
                 id: ExchangeId { ordinal: record.ordinal, ..id.clone() },
@@ -411,8 +479,14 @@ impl Exchanges {
                 server_disk_writes: record.server_disk_writes,
                 client_disk_writes: record.client_disk_writes,
                 status: record.status,
+                attempt,
             }
         };
-        self.records.iter().map(exchange).collect()
+        self.records.iter().zip(self.attempts()).map(exchange).collect()
+    }
+
+    /// When the connection of this number, from 1, was given up.
+    pub(super) fn broken_at(&self, connection: u32) -> Option<Nanos> {
+        self.conversations.get(connection as usize - 1)?.broken
     }
 }

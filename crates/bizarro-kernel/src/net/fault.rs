@@ -14,8 +14,18 @@
 //! | 8 update-client | the last byte has arrived | **pause**, **disk-full**, **io-error**: now. **crash**: when the client has read the last byte |
 //!
 //! Where a protocol does not say which byte is the last one, it is the last one that was sent when everything
-//! that was sent has arrived. Where the name of an HTTP request does not come with its first bytes, "first"
-//! means the bytes that complete its name.
+//! that was sent has arrived. Where the name of a request does not come with its first bytes, "first" means the bytes
+//! that complete its name.
+//!
+//! Calls of HTTP/2 share a connection, and a connection is one stream of bytes, so what happens to the stream happens to
+//! all of them, as on a real network: a call that is lost leaves all others on its connection unanswered, one that is
+//! late holds all later frames up, and what resets or ends the connection ends them, too. Only step 3 and step 7 are
+//! the call's alone. They strike when the first content of its DATA frames is sent, as far as it comes in this send:
+//! **bit-flip** and **garbage** in the content, not in the frames; **truncated** in the middle of it; **empty** ends the
+//! connection there, behind the headers where these left before; **older** and **error-body** (of HTTP, not of gRPC, whose
+//! errors stand in the trailer) put other content into the frame. A message without content is its header block, and is
+//! struck there: the receiver's table of headers (HPACK) is wrong from then on, and the connection goes down with it;
+//! nothing is older than it and it has no body.
 
 use alloc::vec::Vec;
 
@@ -24,7 +34,8 @@ use bizarro_record::{Effect, Event, Injection, Nanos, Step};
 use super::addr::Endpoint;
 use super::barrier::Wall;
 use super::body::put_error_into;
-use super::exchange::{Connection, Mark, Piece, Side};
+use super::exchange::{Connection, Content, Mark, Piece, Side};
+use super::protocol::http2::replace_content;
 use super::socket::{Proto, SockId};
 use super::tcp::{Segment, What};
 use super::{Cx, Deadly, HostFault, Net, Wake};
@@ -70,7 +81,7 @@ impl Net {
         pieces.clear();
         self.exchanges.sent(connection, side, &data, cx.now, &mut pieces);
         let pushed = match pieces[..] {
-            [Piece { mark, .. }] => self.tcp_push_piece(cx, id, data, mark),
+            [piece] => self.tcp_push_piece(cx, id, data, piece),
             _ => self.tcp_push_pieces(cx, id, &data, &pieces),
         };
         self.exchanges.pieces = pieces;
@@ -87,7 +98,11 @@ impl Net {
         let mut start = 0;
         for piece in pieces {
             let part = data[start..start + piece.length].to_vec();
-            match self.tcp_push_piece(cx, id, part, piece.mark) {
+            match self.tcp_push_piece(cx, id, part, *piece) {
+                // The connection is reset, and what follows is lost with it.
+                Ok(()) if !self.tcp(id).is_some_and(|(_, tcp)| tcp.is_synchronised()) => {
+                    return Ok(());
+                }
                 Ok(()) => start += piece.length,
                 Err(error) if start == 0 => return Err(error),
                 Err(error) => {
@@ -141,9 +156,11 @@ impl Net {
         cx: &mut Cx<'_>,
         id: SockId,
         mut data: Vec<u8>,
-        mark: Mark,
+        piece: Piece,
     ) -> Result<(), Errno> {
-        let blow = if mark.is_first() { self.blow(cx, mark, &mut data) } else { Blow::Send };
+        let mark = piece.mark;
+        let is_asked = mark.is_first() || mark.has_content();
+        let blow = if is_asked { self.blow(cx, piece, &mut data) } else { Blow::Send };
         match blow {
             Blow::Send | Blow::Sever => {}
             Blow::Fail(errno) => {
@@ -176,8 +193,10 @@ impl Net {
         Ok(())
     }
 
-    /// Asks about the three steps that a message passes when it is sent, and strikes its bytes.
-    fn blow(&mut self, cx: &mut Cx<'_>, mark: Mark, data: &mut Vec<u8>) -> Blow {
+    /// Asks about the three steps that a message passes when it is sent, as far as these bytes reach them, and strikes
+    /// the bytes.
+    fn blow(&mut self, cx: &mut Cx<'_>, piece: Piece, data: &mut Vec<u8>) -> Blow {
+        let mark = piece.mark;
         let (client, server) = self.exchanges.hosts_of(mark);
         let (sender, steps) = match mark.side() {
             Side::Client => {
@@ -186,11 +205,15 @@ impl Net {
             Side::Server => (server, [Step::PostReply, Step::DeliverReply, Step::ValidateReply]),
         };
         let mut blow = Blow::Send;
-        let older = match mark.side() {
-            Side::Client if cx.decider.keeps_requests() => self.exchanges.keep_request(mark, data),
+        let older = match (mark.side(), held(piece, data)) {
+            (Side::Client, Some(held)) if cx.decider.keeps_requests() => {
+                self.exchanges.keep_request(mark, held)
+            }
             _ => None,
         };
-        for step in steps {
+        let is_reached = [mark.is_first(), mark.is_first(), mark.has_content()];
+        let reached = steps.into_iter().zip(is_reached).filter(|(_, is_reached)| *is_reached);
+        for (step, _) in reached {
             let Some(effect) = self.ask(cx, mark, step) else { continue };
             match (step, effect) {
                 (Step::DeliverRequest, Effect::Crash) => {
@@ -212,11 +235,12 @@ impl Net {
                     self.raise(cx.now, client, server, Wall::Partition, effect.lasts());
                 }
                 (_, Effect::Older) => match &older {
-                    Some(older) => data.clone_from(older),
-                    None => continue,
+                    Some(older) if put_older_into(piece, data, older) => {}
+                    _ => continue,
                 },
                 (_, Effect::ErrorBody) => {
-                    if !put_error_into(data) {
+                    let status = self.exchanges.records[mark.exchange as usize].status;
+                    if !put_error_into(piece.content, status, data) {
                         continue;
                     }
                 }
@@ -226,10 +250,11 @@ impl Net {
                 }
                 (_, Effect::Lost) => blow = Blow::Lose,
                 (_, Effect::Late) => blow = Blow::Delay,
-                (_, Effect::BitFlip) => flip_bit(cx, data),
-                (_, Effect::Garbage) => fill_with_noise(cx, data),
+                (_, Effect::BitFlip) => flip_bit(cx, content_of(piece.content, data)),
+                (_, Effect::Garbage) => fill_with_noise(cx, content_of(piece.content, data)),
                 (_, Effect::Truncated) => {
-                    data.truncate(data.len() / 2);
+                    let content = piece.content.span(data.len());
+                    data.truncate(content.start + (content.end - content.start) / 2);
                     blow = Blow::Sever;
                 }
                 (_, Effect::Empty) => {
@@ -353,12 +378,13 @@ impl Net {
         let mut pieces = core::mem::take(&mut self.exchanges.pieces);
         pieces.clear();
         self.exchanges.sent(connection, side, data, cx.now, &mut pieces);
-        let mark = pieces.first().map_or(Mark::NONE, |piece| piece.mark);
+        let first = pieces.first().copied();
         self.exchanges.pieces = pieces;
-        if !mark.is_first() {
-            return Ok((mark, Outcome::Pass));
-        }
-        match self.blow(cx, mark, data) {
+        let Some(piece) = first.filter(|piece| piece.mark.is_first()) else {
+            return Ok((first.map_or(Mark::NONE, |piece| piece.mark), Outcome::Pass));
+        };
+        let mark = piece.mark;
+        match self.blow(cx, piece, data) {
             Blow::Send | Blow::Sever => Ok((mark, Outcome::Pass)),
             Blow::Fail(Errno::ECONNRESET) => Err(Errno::ECONNREFUSED),
             Blow::Fail(errno) => Err(errno),
@@ -399,6 +425,34 @@ impl Net {
 enum Delivered {
     Harmless,
     KillsWhenRead,
+}
+
+/// What these bytes hold of a request that may come again in the place of a later one.
+fn held(piece: Piece, data: &[u8]) -> Option<&[u8]> {
+    match piece.content {
+        Content::Whole if piece.mark.is_first() => Some(data),
+        Content::Data { span, .. } if piece.mark.has_content() => data.get(span.start..span.end),
+        _ => None,
+    }
+}
+
+/// Puts what an older request held in the place of what this one holds. Gives whether that could be done.
+fn put_older_into(piece: Piece, data: &mut Vec<u8>, older: &[u8]) -> bool {
+    match piece.content {
+        Content::Whole => {
+            data.clear();
+            data.extend_from_slice(older);
+            true
+        }
+        Content::Data { frame: Some(frame), .. } => replace_content(data, frame, older),
+        _ => false,
+    }
+}
+
+/// The bytes that faults of validation strike.
+fn content_of(content: Content, data: &mut [u8]) -> &mut [u8] {
+    let span = content.span(data.len());
+    &mut data[span.start..span.end]
 }
 
 /// Flips one bit of the bytes.

@@ -64,7 +64,10 @@ impl Net {
         let Some((base, tcp)) = self.tcp(id) else { return };
         let lingers_not = base.options.linger == Some(0);
         base.shutdown = SHUTDOWN_MASK;
-        match tcp.state {
+        let (state, connection) = (tcp.state, tcp.connection);
+        self.exchanges.broken(connection, cx.now);
+        let Some((_, tcp)) = self.tcp(id) else { return };
+        match state {
             State::Listen => {
                 self.tcp_stop_listening(cx, id);
                 self.tcp_free(id);

@@ -366,7 +366,7 @@ impl Net {
     /// The connection is over (`tcp_done`): an automatic port is free again.
     pub(super) fn tcp_done(&mut self, cx: &mut Cx<'_>, id: SockId) {
         let Some((base, tcp)) = self.tcp(id) else { return };
-        let (host, local) = (usize::from(base.host), tcp.local);
+        let (host, local, connection) = (usize::from(base.host), tcp.local, tcp.connection);
         tcp.state = State::Close;
         tcp.retransmission.number += 1;
         tcp.keep_alive.number += 1;
@@ -375,6 +375,7 @@ impl Net {
             tcp.holds_port = false;
             self.hosts[host].ports_tcp.remove(local.port, id);
         }
+        self.exchanges.broken(connection, cx.now);
         self.tcp_wake(cx, id, CHANGED);
         self.tcp_free_if_over(id);
     }

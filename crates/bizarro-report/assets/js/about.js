@@ -62,7 +62,7 @@ function faultTable(report, choose) {
     const exchange = report.exchanges[cell.exchange];
     const { impact } = variant;
     return el("tr", {},
-      el("td", {}, el("button", { class: "row", text: `${exchange.client} → ${exchange.server} ${exchangeText(exchange)}`, onclick: () => choose(index, at) })),
+      el("td", {}, el("button", { class: "row", text: `${exchange.client} → ${exchange.server} ${exchangeText(exchange)}${attemptText(exchange.attempt)}`, onclick: () => choose(index, at) })),
       el("td", { text: `${stepIndex.get(cell.step) + 1} ${variant.effect}` }),
       el("td", { class: `tight ${tone(variant.outcome)}`, text: `${sign(variant.outcome)} ${variant.outcome}` }),
       el("td", { class: `number ${impact.recovered ? "" : "bad"}`, text: recovery(impact) }),

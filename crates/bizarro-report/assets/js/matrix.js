@@ -66,13 +66,16 @@ class Matrix {
   row(exchange, parts, group) {
     const many = group !== null && parts.length > 1;
     const isOpen = many && this.unfolded.has(group);
+    const { cells: all, exchanges } = this.report;
+    const shown = parts.flat().filter((index) => index !== null);
+    const again = attemptText(Math.max(1, ...shown.map((index) => exchanges[all[index].exchange].attempt)));
     const name = group === null ? `#${exchange.ordinal}` : exchange.name;
     const label = many
       ? el("button", {
         "aria-expanded": String(isOpen), title: isOpen ? "fold" : "show each of them",
         onclick: () => { isOpen ? this.unfolded.delete(group) : this.unfolded.add(group); this.draw(); },
-      }, `${isOpen ? "▾" : "▸"} ${name}`, el("span", { class: "faint", text: ` ×${parts.length}` }))
-      : el("span", { text: name });
+      }, `${isOpen ? "▾" : "▸"} ${name}`, el("span", { class: "faint", text: ` ×${parts.length}${again}` }))
+      : el("span", { text: name + again });
     const peers = group === null ? [] : [el("span", { class: "faint", text: `${exchange.client} → ${exchange.server}` }), el("br")];
     const cells = STEPS.map((_, step) => {
       const indices = parts.map((cells) => cells[step]).filter((index) => index !== null);

@@ -53,7 +53,7 @@ class Story {
     for (const exchange of this.exchanges) {
       const end = exchangeEnd(exchange);
       const took = exchange.completed === null ? "" : ` after ${span(exchange.completed - exchange.requested)}`;
-      const asked = `${exchangeText(exchange)} → ${exchange.server}`;
+      const asked = `${exchangeText(exchange)}${attemptText(exchange.attempt)} → ${exchange.server}`;
       lines.push({ at: exchange.requested, host: this.hosts.indexOf(exchange.client), sort: "exchange", mark: "", text: `${asked}: ${end}${took}`, key: `${exchange.client} ${asked}: ${end}`, exchange });
     }
     for (const broken of this.run.broken) {

@@ -56,10 +56,15 @@ function ownClock(world, host, at) {
 
 const exchangeText = (exchange) => `${exchange.name} #${exchange.ordinal}`;
 
+/** Behind the name of an exchange: whether it is a call that was made again. */
+const attemptText = (number) => (number > 1 ? ` (attempt ${number})` : "");
+
 /** How an exchange ended: in words, and whether that needs its time. */
 function exchangeEnd(exchange) {
   if (exchange.completed !== null) {
-    return exchange.status === null ? "answered" : String(exchange.status);
+    if (exchange.status === null) return "answered";
+    // The numbers of gRPC are small.
+    return exchange.status < 100 ? `gRPC status ${exchange.status}` : String(exchange.status);
   }
   if (exchange.replied !== null) return "the reply never came";
   if (exchange.delivered !== null) return "was never answered";

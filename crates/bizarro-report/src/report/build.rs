@@ -96,7 +96,7 @@ pub fn report(subject: Subject<'_>, explored: Explored<'_>) -> Report {
         world: world(subject.world),
         summary: summary(&explored),
         properties: properties(explored.properties, &found, &letters),
-        exchanges: names.iter().map(|exchange| exchange_name(&exchange.id)).collect(),
+        exchanges: names.iter().map(|exchange| exchange_name(exchange)).collect(),
         cells: cells.iter().map(|tried| cell(tried, &index_of, &explored, &runs)).collect(),
         level: level_words(level).to_string(),
         findings: by_search
@@ -327,12 +327,14 @@ fn kind(kind: PropertyKind) -> &'static str {
     }
 }
 
-fn exchange_name(id: &ExchangeId) -> ExchangeName {
+fn exchange_name(exchange: &Asked) -> ExchangeName {
+    let id = &exchange.id;
     ExchangeName {
         client: id.client.clone(),
         server: id.server.clone(),
         name: cut(&id.name),
         ordinal: id.ordinal,
+        attempt: exchange.attempt,
     }
 }
 

@@ -211,6 +211,8 @@ pub struct ExchangeName {
     pub name: String,
     /// 1 for the first exchange of this client, server and name.
     pub ordinal: u32,
+    /// The how-manieth attempt at the same call, from 1.
+    pub attempt: u32,
 }
 
 /// One step of one exchange.
@@ -487,6 +489,8 @@ pub struct Exchange {
     pub request_bytes: u64,
     /// Bytes of the reply.
     pub reply_bytes: u64,
-    /// Status of the reply where the protocol has one.
+    /// Status of the reply where the protocol has one: of HTTP, or of gRPC (0 to 16).
     pub status: Option<u16>,
+    /// The how-manieth attempt at the same call, from 1.
+    pub attempt: u32,
 }

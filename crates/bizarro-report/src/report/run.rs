@@ -169,5 +169,6 @@ fn exchange(seen: &Seen) -> Exchange {
         request_bytes: seen.request_bytes,
         reply_bytes: seen.reply_bytes,
         status: seen.status,
+        attempt: seen.attempt,
     }
 }

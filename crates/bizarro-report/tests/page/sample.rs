@@ -207,6 +207,7 @@ pub(crate) fn busy(turns: u64, disturbed: Option<u64>) -> RunRecord {
             server_disk_writes: 1,
             client_disk_writes: 0,
             status: (!is_struck).then_some(200),
+            attempt: 1,
         });
     }
     // A call of a host that is called itself.

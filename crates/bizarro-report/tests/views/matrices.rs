@@ -22,8 +22,8 @@ fn the_matrix_of_the_naive_player() {
              player → board  ✗ critical      breaks: the game ends; the workload ends
                 cargo bizarro replay pacman::toy 'player>board removed=refused'
 
-             1  M  player's 1st POST /move to board: the connection was reset before the reply left; player asked again (4 times
-                   instead of 3).
+             1  M  player's 1st POST /move to board: the connection was reset before the reply left; player asked again, attempt 2
+                   (4 times instead of 3).
                    each move is applied at most once: move 1 was applied twice
                    1 fault · recovery 101.0 ms · ended 100.5 ms later · blast radius: 1 of 2 hosts, 1 of 6 exchanges · 42 runs alike
                    cargo bizarro replay pacman::toy 'player>board POST /move #1 post-reply=reset'
@@ -80,8 +80,8 @@ fn a_narrow_terminal_gets_numbers_for_steps() {
                     cargo bizarro replay pacman::toy 'player>board POST /move #1 deliver-request=lost'
 
              2  M  player's 1st POST /move to board: the connection was
-                   reset before the reply left; player asked again (4 times
-                   instead of 3).
+                   reset before the reply left; player asked again, attempt
+                   2 (4 times instead of 3).
                    each move is applied at most once: move 1 was applied
                    twice
                    1 fault · recovery 101.0 ms · ended 100.5 ms later ·
@@ -227,4 +227,19 @@ fn lines_for_whole_explorations() {
             pacman::toy: inconclusive   20 seeds · 20 different runs · 0.4 s · 20 runs inconclusive
         "#]],
     );
+}
+
+#[test]
+fn calls_that_were_made_again_say_so() {
+    let mut report = explored(Toy::new(Player::Careful));
+    let plain = matrix(&report, Look { width: 120, ..Look::PLAIN });
+    assert!(!plain.contains("attempt"), "{plain}");
+    for exchange in &mut report.baseline.exchanges {
+        if exchange.id.name == "POST /move" && exchange.id.ordinal > 1 {
+            exchange.attempt = exchange.id.ordinal;
+        }
+    }
+    let again = matrix(&report, Look { width: 120, ..Look::PLAIN });
+    let row = again.lines().find(|line| line.contains("POST /move")).expect("it has a row");
+    assert!(row.contains("POST /move   ×3 (attempt 3)"), "{row}");
 }

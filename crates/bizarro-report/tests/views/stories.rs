@@ -14,7 +14,7 @@ fn the_story_of_a_lost_reply() {
             +    0.002174 s  player  POST /move #2 → board: the reply never came
                  0.002649 s  board   │ move 2 applied
             ⚡   0.002649 s  board   fault at player>board POST /move #2: the reply was lost on the way
-                 5.002649 s  player  POST /move #3 → board: 200 after 936 µs
+            +    5.002649 s  player  POST /move #3 (attempt 2) → board: 200 after 936 µs
             +    5.003075 s  board   │ move 2 applied
             ✗    5.003075 s  board   each move is applied at most once: move 2 was applied twice
                  5.003586 s  player  GET /findAll #2 → board: 200 after 1.0 ms
@@ -27,6 +27,7 @@ fn the_story_of_a_lost_reply() {
 
               only in the baseline:
               − player: POST /move #2 → board: 200 after 901 µs
+              − player: POST /move #3 → board: 200 after 976 µs
 
             pacman::toy: violated
               ✗ each move is applied at most once, at 5.003075 s, on board, src/toy.rs:7

@@ -1,8 +1,12 @@
 //! Tests of the network as a whole: calls and their results in order of virtual time, as a transcript.
 
+mod attempts;
+mod captured;
 mod chaos;
 mod exchanges;
 mod faults;
+pub(super) mod frames;
+mod http2;
 mod packets;
 mod replaced;
 mod tcp;

@@ -1,11 +1,11 @@
 //! Finds the bounds and the names of HTTP/1 messages (RFC 9112) in a stream of bytes, however it is cut.
-//!
-//! It does not keep bodies and knows nothing of connections.
 
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
+
+use super::{Alien, Asked, Digest, Part, Progress, path_of};
 
 /// A head longer than this is not taken for HTTP.
 const HEAD_MAX: usize = 256 * 1024;
@@ -17,44 +17,20 @@ const METHODS: [&str; 9] =
     ["GET ", "POST ", "PUT ", "DELETE ", "HEAD ", "OPTIONS ", "PATCH ", "CONNECT ", "TRACE "];
 
 /// Whether a client that begins with these bytes may be speaking HTTP/1.
-pub(super) fn may_be_http(start: &[u8]) -> bool {
+pub(in crate::net) fn may_be_http(start: &[u8]) -> bool {
     METHODS.iter().any(|method| {
         let n = start.len().min(method.len());
         n > 0 && start[..n] == method.as_bytes()[..n]
     })
 }
 
-/// These bytes are not HTTP/1.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct NotHttp;
-
-/// What a method means for the reply's body.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Method {
-    /// The reply has no body whatever its head says.
-    Head,
-    /// A successful reply is the last one: a tunnel follows.
-    Connect,
-    /// Anything else.
-    Other,
-}
-
 /// Which messages are read.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Role {
+pub(in crate::net) enum Role {
     /// Requests.
     Request,
-    /// Replies to requests of this method.
-    Reply(Method),
-}
-
-/// How far a message was read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Progress {
-    /// Bytes that belong to this message.
-    pub(super) used: usize,
-    /// The last of them is the message's last byte.
-    pub(super) ended: bool,
+    /// Replies to such requests.
+    Reply(Asked),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -79,65 +55,75 @@ enum At {
 
 /// Reads the messages of one direction of a connection.
 #[derive(Debug)]
-pub(super) struct Parser {
+pub(in crate::net) struct Parser {
     /// The head as far as it is there, where it did not come in one piece.
     head: Vec<u8>,
     at: At,
     /// `METHOD /path` of the current request, as soon as it is known.
-    pub(super) name: Option<String>,
-    /// Method of the current request.
-    pub(super) method: Method,
+    pub(in crate::net) name: Option<String>,
+    /// What the method of the current request means for its reply.
+    pub(in crate::net) asked: Asked,
+    /// The query and the body of the current request.
+    pub(in crate::net) digest: Digest,
     /// Status of the current reply.
-    pub(super) status: Option<u16>,
+    pub(in crate::net) status: Option<u16>,
 }
 
 impl Parser {
-    pub(super) fn new() -> Parser {
-        Parser { head: Vec::new(), at: At::Head, name: None, method: Method::Other, status: None }
-    }
-
-    /// Whether no byte of a message was read.
-    pub(super) fn is_between(&self) -> bool {
-        self.at == At::Head && self.head.is_empty()
+    pub(in crate::net) fn new() -> Parser {
+        Parser {
+            head: Vec::new(),
+            at: At::Head,
+            name: None,
+            asked: Asked::Plain,
+            digest: Digest::default(),
+            status: None,
+        }
     }
 
     /// The current message ends with the connection.
-    pub(super) fn ends_with_connection(&self) -> bool {
+    pub(in crate::net) fn ends_with_connection(&self) -> bool {
         self.at == At::UntilClose
     }
 
     /// What follows is not HTTP.
-    pub(super) fn is_tunnel(&self) -> bool {
+    pub(in crate::net) fn is_tunnel(&self) -> bool {
         self.at == At::Tunnel
     }
 
     /// Reads bytes up to the end of the current message. `bytes` is not empty.
-    pub(super) fn read(&mut self, role: Role, bytes: &[u8]) -> Result<Progress, NotHttp> {
+    pub(in crate::net) fn read(&mut self, role: Role, bytes: &[u8]) -> Result<Progress, Alien> {
         let mut used = 0;
         if self.at == At::Head {
             if self.head.is_empty() {
                 self.name = None;
                 self.status = None;
+                self.digest = Digest::default();
             }
             match self.read_head(role, bytes)? {
-                None => return Ok(Progress { used: bytes.len(), ended: false }),
+                None => return Ok(unended(bytes.len())),
                 Some(n) => used = n,
             }
         }
         loop {
             if self.at == At::Length(0) {
                 self.at = At::Head;
-                return Ok(Progress { used, ended: true });
+                return Ok(Progress { used, part: Part::Message, ended: true });
             }
             if used == bytes.len() {
-                return Ok(Progress { used, ended: false });
+                return Ok(unended(used));
             }
-            used += self.read_body(&bytes[used..])?;
+            let body = &bytes[used..];
+            let read = self.read_body(body)?;
+            if role == Role::Request {
+                self.digest.write(&body[..read]);
+            }
+            used += read;
         }
     }
 
     /// Reads of the head; gives how many of these bytes belong to it when it is complete.
-    fn read_head(&mut self, role: Role, bytes: &[u8]) -> Result<Option<usize>, NotHttp> {
+    fn read_head(&mut self, role: Role, bytes: &[u8]) -> Result<Option<usize>, Alien> {
         let before = self.head.len();
         if before > 0 {
             self.head.extend_from_slice(bytes);
@@ -146,11 +132,11 @@ impl Parser {
         let whole = if before > 0 { &head[..] } else { bytes };
         let parsed = match role {
             Role::Request => self.parse_request(whole),
-            Role::Reply(method) => self.parse_reply(method, whole),
+            Role::Reply(asked) => self.parse_reply(asked, whole),
         };
         match parsed? {
             Some(length) => Ok(Some(length - before)),
-            None if whole.len() > HEAD_MAX => Err(NotHttp),
+            None if whole.len() > HEAD_MAX => Err(Alien),
             None => {
                 self.head = if before > 0 { head } else { bytes.to_vec() };
                 Ok(None)
@@ -158,16 +144,18 @@ impl Parser {
         }
     }
 
-    fn parse_request(&mut self, whole: &[u8]) -> Result<Option<usize>, NotHttp> {
+    fn parse_request(&mut self, whole: &[u8]) -> Result<Option<usize>, Alien> {
         let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
         let mut request = httparse::Request::new(&mut []);
-        let parsed = request.parse_with_uninit_headers(whole, &mut fields).map_err(|_| NotHttp)?;
+        let parsed = request.parse_with_uninit_headers(whole, &mut fields).map_err(|_| Alien)?;
         if let (None, Some(method), Some(target)) = (&self.name, request.method, request.path) {
-            self.name = Some(format!("{method} {}", path_of(target)));
-            self.method = match method {
-                "HEAD" => Method::Head,
-                "CONNECT" => Method::Connect,
-                _ => Method::Other,
+            let (path, query) = path_of(target);
+            self.name = Some(format!("{method} {path}"));
+            self.digest.write(query.as_bytes());
+            self.asked = match method {
+                "HEAD" => Asked::Head,
+                "CONNECT" => Asked::Connect,
+                _ => Asked::Plain,
             };
         }
         let httparse::Status::Complete(length) = parsed else { return Ok(None) };
@@ -179,19 +167,19 @@ impl Parser {
         Ok(Some(length))
     }
 
-    fn parse_reply(&mut self, method: Method, whole: &[u8]) -> Result<Option<usize>, NotHttp> {
+    fn parse_reply(&mut self, asked: Asked, whole: &[u8]) -> Result<Option<usize>, Alien> {
         let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
         let mut reply = httparse::Response::new(&mut []);
         let config = httparse::ParserConfig::default();
         let parsed = config
             .parse_response_with_uninit_headers(&mut reply, whole, &mut fields)
-            .map_err(|_| NotHttp)?;
+            .map_err(|_| Alien)?;
         self.status = reply.code;
         let httparse::Status::Complete(length) = parsed else { return Ok(None) };
         let status = reply.code.unwrap_or(0);
-        let is_tunnel = status == 101 || method == Method::Connect && status / 100 == 2;
+        let is_tunnel = status == 101 || asked == Asked::Connect && status / 100 == 2;
         let has_no_body =
-            status / 100 == 1 || status == 204 || status == 304 || method == Method::Head;
+            status / 100 == 1 || status == 204 || status == 304 || asked == Asked::Head;
         self.at = if is_tunnel {
             At::Tunnel
         } else if has_no_body {
@@ -207,7 +195,7 @@ impl Parser {
     }
 
     /// Reads of the body; gives how many bytes were read, at least one.
-    fn read_body(&mut self, bytes: &[u8]) -> Result<usize, NotHttp> {
+    fn read_body(&mut self, bytes: &[u8]) -> Result<usize, Alien> {
         match &mut self.at {
             At::Length(left) => {
                 let n = bytes.len().min(usize::try_from(*left).unwrap_or(usize::MAX));
@@ -232,12 +220,12 @@ impl Parser {
                     b';' => *in_extension = true,
                     _ if *in_extension => {}
                     byte => {
-                        let digit = char::from(byte).to_digit(16).ok_or(NotHttp)?;
+                        let digit = char::from(byte).to_digit(16).ok_or(Alien)?;
                         *size = size
                             .checked_mul(16)
                             .and_then(|n| n.checked_add(u64::from(digit)))
                             .filter(|n| *n < u64::MAX - 2)
-                            .ok_or(NotHttp)?;
+                            .ok_or(Alien)?;
                     }
                 }
                 Ok(1)
@@ -256,14 +244,9 @@ impl Parser {
     }
 }
 
-/// The path of a request's target: without its query, and without the origin of an absolute form.
-fn path_of(target: &str) -> &str {
-    let end = target.find(['?', '#']).unwrap_or(target.len());
-    let target = &target[..end];
-    match target.split_once("://") {
-        Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
-        None => target,
-    }
+/// All of these bytes, and more are to come.
+fn unended(used: usize) -> Progress {
+    Progress { used, part: Part::Message, ended: false }
 }
 
 enum Framing {
@@ -273,7 +256,7 @@ enum Framing {
 }
 
 /// How the body is delimited (RFC 9112, section 6).
-fn framing(fields: &[httparse::Header<'_>]) -> Result<Framing, NotHttp> {
+fn framing(fields: &[httparse::Header<'_>]) -> Result<Framing, Alien> {
     let mut framing = Framing::Unsaid;
     for field in fields {
         if field.name.eq_ignore_ascii_case("transfer-encoding") {
@@ -283,8 +266,8 @@ fn framing(fields: &[httparse::Header<'_>]) -> Result<Framing, NotHttp> {
                 return Ok(Framing::Chunked);
             }
         } else if field.name.eq_ignore_ascii_case("content-length") {
-            let value = core::str::from_utf8(field.value).map_err(|_| NotHttp)?;
-            framing = Framing::Length(value.trim().parse().map_err(|_| NotHttp)?);
+            let value = core::str::from_utf8(field.value).map_err(|_| Alien)?;
+            framing = Framing::Length(value.trim().parse().map_err(|_| Alien)?);
         }
     }
     Ok(framing)
@@ -356,7 +339,7 @@ mod tests {
     #[test]
     fn replies_are_delimited() {
         check(
-            Role::Reply(Method::Other),
+            Role::Reply(Asked::Plain),
             "HTTP/1.1 100 Continue\r\n\r\n\
              HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok\
              HTTP/1.1 204 No Content\r\ncontent-length: 9\r\n\r\n\
@@ -375,7 +358,7 @@ mod tests {
     #[test]
     fn a_reply_to_head_has_no_body() {
         check(
-            Role::Reply(Method::Head),
+            Role::Reply(Asked::Head),
             "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nHTTP/1.1 404 No\r\n\r\n",
             expect![[r#"
                 200: 40 bytes
