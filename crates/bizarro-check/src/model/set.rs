@@ -4,8 +4,9 @@ use std::hash::Hash;
 
 use crate::history::{Outcome, RawCall, Value};
 
-use super::Model;
 use super::raw::{self, FromRaw, Misfit};
+use super::{Model, SetUse, Uses};
+use crate::intern::Interner;
 
 /// A set, empty first.
 #[derive(Clone, Copy, Debug, Default)]
@@ -121,6 +122,37 @@ impl<V: Clone + Ord + Hash> Model for Set<V> {
             }
             _ => false,
         }
+    }
+
+    fn uses(&self, operations: &[(&Self::Call, Option<&Self::Reply>)]) -> Option<Uses> {
+        let mut values: Interner<&V> = Interner::new();
+        let uses = operations.iter().map(|(call, reply)| match (call, reply) {
+            (SetCall::Add(value), None | Some(SetReply::Done)) => {
+                Some(SetUse::Add(values.intern(value), None))
+            }
+            (SetCall::Add(value), Some(SetReply::Changed(changed))) => {
+                Some(SetUse::Add(values.intern(value), Some(*changed)))
+            }
+            (SetCall::Remove(value), None | Some(SetReply::Done)) => {
+                Some(SetUse::Remove(values.intern(value), None))
+            }
+            (SetCall::Remove(value), Some(SetReply::Changed(changed))) => {
+                Some(SetUse::Remove(values.intern(value), Some(*changed)))
+            }
+            (SetCall::Contains(value), None) => Some(SetUse::Contains(values.intern(value), None)),
+            (SetCall::Contains(value), Some(SetReply::Contains(seen))) => {
+                Some(SetUse::Contains(values.intern(value), Some(*seen)))
+            }
+            (SetCall::Read, None) => Some(SetUse::Read(None)),
+            (SetCall::Read, Some(SetReply::Members(members))) => {
+                let is_set = members.windows(2).all(|pair| pair[0] < pair[1]);
+                let mut seen: Vec<u32> = members.iter().map(|it| values.intern(it)).collect();
+                seen.sort_unstable();
+                is_set.then_some(SetUse::Read(Some(seen)))
+            }
+            _ => None,
+        });
+        uses.collect::<Option<_>>().map(Uses::Set)
     }
 
     fn weight(&self, held: &Vec<V>) -> usize {
