@@ -4,6 +4,7 @@
 mod domain;
 mod linearizable;
 mod transactions;
+mod weak;
 
 use std::fmt;
 
@@ -120,9 +121,10 @@ impl fmt::Display for Doubt {
     }
 }
 
-/// The checkers: of linearizability, of single properties, and of transactions.
+/// The checkers: of linearizability, of single properties, of transactions, and of what is weaker.
 pub fn checkers() -> impl Iterator<Item = &'static Checker> {
-    [linearizable::CHECKERS, domain::CHECKERS, transactions::CHECKERS].into_iter().flatten()
+    let lists = [linearizable::CHECKERS, domain::CHECKERS, transactions::CHECKERS, weak::CHECKERS];
+    lists.into_iter().flatten()
 }
 
 impl Checker {

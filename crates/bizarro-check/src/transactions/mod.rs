@@ -22,6 +22,8 @@ pub mod raw;
 mod rw_register;
 mod schedule;
 mod versions;
+pub mod weak;
+mod writes;
 
 pub use anomaly::{Anomaly, Basis, Cyclic, Dependency, Order, Phenomenon, Place, Proof};
 use level::Family;

@@ -40,11 +40,11 @@ impl<'s, 'h, V: Eq + Hash> Schedule<'s, 'h, V> {
         });
         let mut urgency: Vec<u32> = ends.collect();
         urgency.resize(graph.nodes() as usize, 0);
-        let keys = known.keys.len();
-        let mut readers = vec![0; known.writes.len()];
+        let keys = known.written.keys.len();
+        let mut readers = vec![0; known.written.all.len()];
         let mut first_readers = vec![0; keys];
         for read in &known.reads {
-            match known.writes.get(read.version as usize) {
+            match known.written.all.get(read.version as usize) {
                 None => first_readers[read.key as usize] += 1,
                 Some(write) => {
                     readers[read.version as usize] += 1;
@@ -104,7 +104,7 @@ impl<'s, 'h, V: Eq + Hash> Schedule<'s, 'h, V> {
     /// A register that it would overwrite while others have to read it.
     fn in_use(&mut self, operation: u32) -> Option<u32> {
         let known = self.known;
-        known.writes_of(operation).iter().map(|write| write.key).find(|key| {
+        known.written.of(operation).iter().map(|write| write.key).find(|key| {
             let version = self.present[*key as usize];
             let mut own = known.reads_of(operation).iter();
             let own = own.any(|read| read.key == *key && read.version == version);
@@ -123,8 +123,9 @@ impl<'s, 'h, V: Eq + Hash> Schedule<'s, 'h, V> {
                 self.ready.push(Reverse((self.urgency[waiting as usize], waiting)));
             }
         }
-        for (number, write) in (0..).zip(known.writes_of(operation)) {
-            let first = known.writes.partition_point(|it| it.place.operation < operation) as u32;
+        for (number, write) in (0..).zip(known.written.of(operation)) {
+            let first =
+                known.written.all.partition_point(|it| it.place.operation < operation) as u32;
             self.present[write.key as usize] = first + number;
         }
         self.order.push(operation);
