@@ -10,8 +10,9 @@ use bizarro_check::checkers::{Answer, Case, Checker, Reason, checkers};
 use bizarro_check::history::read::{
     FORMATS, Format, Limits, Located, Problem, ReadError, read_located, value,
 };
-use bizarro_check::history::{Operation, Outcome, RawCall, Value};
+use bizarro_check::history::{Operation, RawCall, Value};
 use bizarro_check::linearizable::Options;
+use bizarro_check::picture;
 use bizarro_check::transactions::{LEVELS, Level};
 use bizarro_report::Exit;
 use clap::Args;
@@ -42,6 +43,9 @@ pub(crate) struct Check {
     /// The level of isolation of transactions; strict-serializable without this.
     #[arg(long, value_name = "NAME")]
     pub(crate) level: Option<String>,
+    /// Where to draw the first reason of a violation, as SVG. Nothing is drawn where there is none.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
     /// Real seconds that the check may take.
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     pub(crate) budget_time: NonZero<u64>,
@@ -81,6 +85,11 @@ pub(crate) fn run(wanted: &Check) -> Result<Exit, Failure> {
     })?;
     let (text, exit) = told(&answer, &located, checker.name);
     print!("{text}");
+    if let (Some(file), Answer::Violated(reasons)) = (&wanted.svg, &answer) {
+        let picture = picture::draw(&located.history, &reasons[0]);
+        std::fs::write(file, picture)
+            .map_err(|error| Failure::usage(format!("error: {}: {error}", file.display())))?;
+    }
     Ok(exit)
 }
 
@@ -191,14 +200,7 @@ fn shown(reason: &Reason, located: &Located) -> String {
 }
 
 fn one_line(operation: &Operation<RawCall, Value>) -> String {
-    let RawCall { function, key, value } = &operation.call;
-    let key = key.as_ref().map_or(String::new(), |key| format!(" {key}"));
-    let end = match &operation.outcome {
-        Outcome::Ok(reply) => format!("ok {reply}"),
-        Outcome::Fail => "fail".to_string(),
-        Outcome::Unknown => "unknown".to_string(),
-    };
-    let text = format!("process {}: {function}{key} {value} → {end}", operation.process);
+    let text = format!("process {}: {operation}", operation.process);
     match text.char_indices().nth(WIDTH) {
         None => text,
         Some((at, _)) => format!("{}…", &text[..at]),

@@ -12,6 +12,7 @@ use crate::budget::Exhausted;
 use crate::history::{RawHistory, Value};
 use crate::linearizable::Options;
 use crate::model::Misfit;
+use crate::picture::Arrow;
 use crate::transactions::{Disagreement, Level};
 
 /// A checker of raw histories.
@@ -58,6 +59,8 @@ pub struct Reason {
     pub operations: Vec<u32>,
     /// How, in a sentence or several, without a full stop.
     pub because: Vec<String>,
+    /// Which of them comes before which, where that is why.
+    pub arrows: Vec<Arrow>,
 }
 
 /// Why there is no verdict.

@@ -1,6 +1,7 @@
 //! Checkers of session guarantees, read committed, read atomic and causal consistency.
 
 use super::{Answer, Case, Checker, Doubt, Reason, Refusal, misfit};
+use crate::picture::Arrow;
 use crate::transactions::weak::{
     Before, Guarantee, Options, Step, Verdict, Violation, check as check_weak,
 };
@@ -65,12 +66,17 @@ fn reason(violation: &Violation, guarantee: Guarantee) -> Reason {
     match violation {
         Violation::Cycle(cycle) => {
             let because = cycle.iter().map(sentence).collect();
-            Reason { name: format!("not {guarantee}"), operations, because }
+            let arrow = |it: &Before| {
+                let (from, to) = (it.from(), it.to()?);
+                Some(Arrow { from, to, because: sentence(it) })
+            };
+            let arrows = cycle.iter().filter_map(arrow).collect();
+            Reason { name: format!("not {guarantee}"), operations, because, arrows }
         }
         Violation::Read(phenomenon, places) => {
             let places: Vec<String> = places.iter().map(place).collect();
             let because = vec![format!("see {}", places.join(", "))];
-            Reason { name: phenomenon.to_string(), operations, because }
+            Reason { name: phenomenon.to_string(), operations, because, arrows: Vec::new() }
         }
     }
 }
