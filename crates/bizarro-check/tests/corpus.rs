@@ -167,7 +167,13 @@ fn elle_and_jepsen_are_agreed_with() {
 
 /// Whether a checker says that a history holds.
 fn answer(checker: &str, history: &RawHistory) -> Option<bool> {
-    let case = Question { history, initial: None, level: None, options: Options::default() };
+    let case = Question {
+        history,
+        initial: None,
+        level: None,
+        unwritten: transactions::Unwritten::Anomaly,
+        options: Options::default(),
+    };
     let checker = Checker::named(checker).expect("it is in the list");
     match (checker.check)(&case).expect("it is understood") {
         Answer::Holds => Some(true),

@@ -5,6 +5,7 @@ use bizarro_check::history::RawHistory;
 use bizarro_check::history::read::{Format, Limits, read};
 use bizarro_check::linearizable::Options;
 use bizarro_check::picture::draw;
+use bizarro_check::transactions::Unwritten;
 use expect_test::{ExpectFile, expect_file};
 
 fn history(edn: &str) -> RawHistory {
@@ -12,7 +13,13 @@ fn history(edn: &str) -> RawHistory {
 }
 
 fn reason(history: &RawHistory, model: &str) -> Reason {
-    let case = Case { history, initial: None, level: None, options: Options::default() };
+    let case = Case {
+        history,
+        initial: None,
+        level: None,
+        unwritten: Unwritten::Anomaly,
+        options: Options::default(),
+    };
     match (Checker::named(model).unwrap().check)(&case).unwrap() {
         Answer::Violated(reasons) => reasons.into_iter().next().unwrap(),
         other => panic!("{other:?}"),

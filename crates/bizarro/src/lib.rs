@@ -96,6 +96,8 @@ mod guest;
 mod history;
 #[cfg(feature = "supervisor")]
 mod host;
+#[cfg(feature = "supervisor")]
+mod judge;
 #[cfg(all(feature = "supervisor", worlds))]
 mod lab;
 #[cfg(feature = "supervisor")]
@@ -115,6 +117,10 @@ pub use history::{History, Op};
 
 #[cfg(all(feature = "supervisor", worlds))]
 pub use lab::Lab;
+
+/// Models of objects, and checkers of histories.
+#[cfg(feature = "supervisor")]
+pub use bizarro_check;
 
 #[cfg(feature = "supervisor")]
 pub use {

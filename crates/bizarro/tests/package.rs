@@ -9,6 +9,7 @@ use std::process::{Command, Output};
 const PACKAGES: [&str; 9] = [
     "bizarro",
     "bizarro-call",
+    "bizarro-check",
     "bizarro-explore",
     "bizarro-fault",
     "bizarro-kernel",

@@ -13,7 +13,7 @@ use crate::history::{RawHistory, Value};
 use crate::linearizable::Options;
 use crate::model::Misfit;
 use crate::picture::Arrow;
-use crate::transactions::{Disagreement, Level};
+use crate::transactions::{Disagreement, Level, Unwritten};
 
 /// A checker of raw histories.
 #[derive(Clone, Copy, Debug)]
@@ -35,6 +35,8 @@ pub struct Case<'c> {
     pub initial: Option<&'c Value>,
     /// What is promised of transactions; where there is none, strict serializability.
     pub level: Option<Level>,
+    /// What a read of a register means that no transaction wrote so.
+    pub unwritten: Unwritten,
     /// The budget, threads, and whether a reason is made small.
     pub options: Options,
 }

@@ -3,8 +3,8 @@
 use super::{Answer, Case, Checker, Doubt, Reason, Refusal, misfit};
 use crate::picture::Arrow;
 use crate::transactions::{
-    Anomaly, Dependency, Disagreement, Level, Options, Proof, Report, Undecided, Unwritten,
-    Verdict, list_append, raw, rw_register,
+    Anomaly, Dependency, Disagreement, Level, Options, Proof, Report, Undecided, Verdict,
+    list_append, raw, rw_register,
 };
 
 /// All of them.
@@ -30,7 +30,7 @@ fn lists(case: &Case<'_>) -> Result<Answer, Refusal> {
 fn registers(case: &Case<'_>) -> Result<Answer, Refusal> {
     let history = raw::registers(case.history).map_err(misfit)?;
     let initial = case.initial.cloned().unwrap_or_default();
-    answer(rw_register(&history, &initial, Unwritten::Anomaly, &options(case)))
+    answer(rw_register(&history, &initial, case.unwritten, &options(case)))
 }
 
 fn options(case: &Case<'_>) -> Options {

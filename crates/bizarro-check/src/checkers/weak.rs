@@ -5,7 +5,7 @@ use crate::picture::Arrow;
 use crate::transactions::weak::{
     Before, Guarantee, Options, Step, Verdict, Violation, check as check_weak,
 };
-use crate::transactions::{Place, Unwritten, raw};
+use crate::transactions::{Place, raw};
 
 /// All of them.
 pub(super) const CHECKERS: &[Checker] = &[
@@ -50,7 +50,7 @@ fn check(case: &Case<'_>, guarantee: Guarantee) -> Result<Answer, Refusal> {
     case.has_no_level()?;
     let history = raw::accesses(case.history).map_err(misfit)?;
     let initial = case.initial.cloned().unwrap_or_default();
-    let options = Options { guarantee, unwritten: Unwritten::Anomaly, budget: case.options.budget };
+    let options = Options { guarantee, unwritten: case.unwritten, budget: case.options.budget };
     let report = check_weak(&history, &initial, &options).map_err(Refusal::Transactions)?;
     Ok(match report.verdict {
         Verdict::Holds(_) => Answer::Holds,

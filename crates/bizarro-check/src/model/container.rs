@@ -8,7 +8,7 @@ use crate::history::{Outcome, RawCall, Value};
 use crate::intern::Interner;
 
 use super::raw::{self, FromRaw, Misfit};
-use super::{ContainerUse, Leaving, Model, Uses};
+use super::{ContainerUse, HEAP_BYTES, Leaving, Model, Uses};
 
 /// A container, empty first, from which values are taken as its discipline says.
 #[derive(Clone, Copy, Debug, Default)]
@@ -93,6 +93,7 @@ impl<V: Ord> Discipline<V> for LeastFirst {
 
 /// What can be asked of a [`Container`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum ContainerCall<V> {
     /// Keep this.
     Put(V),
@@ -102,6 +103,7 @@ pub enum ContainerCall<V> {
 
 /// What a [`Container`] can answer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum ContainerReply<V> {
     /// It was put.
     Put,
@@ -132,14 +134,18 @@ impl<V: Clone + Eq + Hash, D: Discipline<V>> Model for Container<V, D> {
         if !self.allows(held, call, reply) {
             return;
         }
-        let mut after = held.clone();
-        match call {
-            ContainerCall::Put(value) => after.insert(D::place(held, value), value.clone()),
-            ContainerCall::Take => {
-                after.pop();
+        // Exactly as much room as is needed: states are kept in great numbers.
+        next.push(match call {
+            ContainerCall::Put(value) => {
+                let (below, above) = held.split_at(D::place(held, value));
+                let mut after = Vec::with_capacity(held.len() + 1);
+                after.extend_from_slice(below);
+                after.push(value.clone());
+                after.extend_from_slice(above);
+                after
             }
-        }
-        next.push(after);
+            ContainerCall::Take => held[..held.len().saturating_sub(1)].to_vec(),
+        });
     }
 
     fn part(&self, _: &Self::Call) {}
@@ -192,7 +198,7 @@ impl<V: Clone + Eq + Hash, D: Discipline<V>> Model for Container<V, D> {
     }
 
     fn weight(&self, held: &Vec<V>) -> usize {
-        size_of_val(held) + size_of::<V>() * held.len()
+        size_of_val(held) + size_of::<V>() * held.len() + HEAP_BYTES
     }
 }
 

@@ -38,6 +38,9 @@ pub use set::{Set, SetCall, SetReply};
 pub use unique_id::{UniqueId, UniqueIdCall};
 pub use whole::Whole;
 
+/// What an allocation takes besides its content, about.
+const HEAP_BYTES: usize = 16;
+
 /// What an operation is to an object that only holds a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RegisterUse<'c, S> {

@@ -5,7 +5,7 @@ use std::hash::Hash;
 use crate::history::{Outcome, RawCall, Value};
 
 use super::raw::{self, FromRaw, Misfit};
-use super::{Model, SetUse, Uses};
+use super::{HEAP_BYTES, Model, SetUse, Uses};
 use crate::intern::Interner;
 
 /// A set, empty first.
@@ -21,6 +21,7 @@ impl<V> Set<V> {
 
 /// What can be asked of a [`Set`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum SetCall<V> {
     /// Have this.
     Add(V),
@@ -34,6 +35,7 @@ pub enum SetCall<V> {
 
 /// What a [`Set`] can answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum SetReply<V> {
     /// It was added or removed; or it was so already.
     Done,
@@ -66,7 +68,8 @@ impl<V: Clone + Ord + Hash> Model for Set<V> {
         if !self.allows(held, call, reply) {
             return;
         }
-        let mut after = held.clone();
+        let mut after = Vec::with_capacity(held.len() + 1);
+        after.extend_from_slice(held);
         match call {
             SetCall::Add(value) => {
                 if let Err(at) = after.binary_search(value) {
@@ -156,7 +159,7 @@ impl<V: Clone + Ord + Hash> Model for Set<V> {
     }
 
     fn weight(&self, held: &Vec<V>) -> usize {
-        size_of_val(held) + size_of::<V>() * held.len()
+        size_of_val(held) + size_of::<V>() * (held.len() + 1) + HEAP_BYTES
     }
 }
 

@@ -9,6 +9,7 @@ use super::level::{Family, Level};
 use super::schedule::Schedule;
 use super::writes::{Write, Writes};
 use super::{Disagreement, Interpretation, Unordered, versions};
+use crate::budget::{Exhausted, Ledger};
 use crate::history::{History, Outcome};
 use crate::model::Access;
 
@@ -279,7 +280,12 @@ impl<V: Eq + Hash> Interpretation for RwRegister<'_, V> {
         Unordered::Versions
     }
 
-    fn serial(&self, graph: &Graph, _: &[u32]) -> Option<Vec<u32>> {
-        Schedule::new(self, graph).run()
+    fn serial(
+        &self,
+        graph: &Graph,
+        _: &[u32],
+        ledger: &Ledger,
+    ) -> Result<Option<Vec<u32>>, Exhausted> {
+        Schedule::new(self, graph).run(ledger)
     }
 }
