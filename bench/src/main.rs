@@ -3,11 +3,14 @@
 //!
 //! What counts are the ratios; absolute figures move with the machine.
 
+mod cells;
 mod programs;
 
 use std::time::{Duration, Instant};
 
 use bizarro::{Lab, Plan};
+
+use cells::Matrix;
 
 /// What a workload did: units of work, and how long they took.
 #[derive(Clone, Copy)]
@@ -75,6 +78,28 @@ fn main() {
             wanted: 2000.0,
         },
     ];
+    let mut matrices = [
+        Matrix {
+            name: "cells of Pac-Man's matrix",
+            lab: Lab::open("bench::pac_man", programs::pac_man),
+            exchanges: &[
+                "player>board GET /v2/find #1",
+                "player>board POST /v2/move #1",
+                "player>board POST /v2/move #2",
+                "player>board POST /v2/move #3",
+            ],
+        },
+        Matrix {
+            name: "cells, after a long start",
+            lab: Lab::open("bench::slow_start", programs::slow_start),
+            exchanges: &[
+                "client>server tcp:9 #1",
+                "client>server tcp:9 #2",
+                "client>server tcp:9 #3",
+                "client>server tcp:9 #4",
+            ],
+        },
+    ];
     let mut arguments = std::env::args().skip(1);
     let rounds = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(5);
     let wanted = arguments.next().unwrap_or_default();
@@ -84,6 +109,10 @@ fn main() {
     );
     for workload in workloads.iter_mut().filter(|workload| workload.name.contains(&wanted)) {
         println!("{}", measure(workload, rounds));
+    }
+    println!("{:<34} {:>14} {:>14}", "", "from the start", "forked");
+    for matrix in matrices.iter_mut().filter(|matrix| matrix.name.contains(&wanted)) {
+        println!("{}", cells::measure(matrix, rounds));
     }
 }
 

@@ -162,6 +162,7 @@ fn answer(listener: &TcpListener) -> std::io::Result<()> {
 
 fn ask(server: &str) -> std::io::Result<()> {
     let mut stream = TcpStream::connect((server, 9))?;
+    stream.set_read_timeout(Some(secs(1)))?;
     let mut buffer = [1; 16];
     for _ in 0..2 {
         stream.write_all(&buffer)?;
@@ -185,4 +186,40 @@ pub(crate) fn five_hosts(world: &mut World) {
             std::io::Result::Ok(())
         });
     }
+}
+
+// ---- Matrices.
+
+/// Networked Pac-Man with the player that is right.
+pub(crate) fn pac_man(world: &mut World) {
+    world.host("board").program(pacman::server::main);
+    world.host("player").workload(pacman::client::careful::main);
+}
+
+/// A service that has much to do before it can answer: it sorts, hashes and writes its tables.
+fn serve_after_long() -> std::io::Result<()> {
+    const ROWS: u64 = 200_000;
+    let mut rows: Vec<u64> = (0..ROWS).map(|row| row.wrapping_mul(0x9e37_79b9_7f4a_7c15)).collect();
+    rows.sort_unstable();
+    let index: std::collections::HashMap<u64, u64> = rows.iter().copied().zip(0..).collect();
+    for chunk in rows.chunks(1000) {
+        let bytes: Vec<u8> = chunk.iter().flat_map(|row| row.to_le_bytes()).collect();
+        std::fs::OpenOptions::new().append(true).create(true).open("/table")?.write_all(&bytes)?;
+    }
+    assert_eq!(index.len(), rows.len());
+    answer(&TcpListener::bind("0.0.0.0:9")?)
+}
+
+/// A client that waits for it, and asks.
+pub(crate) fn slow_start(world: &mut World) {
+    world.host("server").program(serve_after_long);
+    world.host("client").workload(|| {
+        while TcpStream::connect("server:9").is_err() {
+            std::thread::sleep(millis(1));
+        }
+        for _ in 0..5 {
+            // What becomes of it is not what is measured.
+            let _ = ask("server");
+        }
+    });
 }

@@ -1,6 +1,6 @@
 //! One run of an exploration, and what is kept of it.
 
-use bizarro_record::{Plan, RunRecord};
+use bizarro_record::{Injection, Plan, RunRecord};
 
 use crate::matrix::Repeat;
 use crate::measure::Impact;
@@ -23,22 +23,30 @@ pub(crate) struct Trial {
     pub(crate) record: Option<Box<RunRecord>>,
 }
 
-/// Makes a run, or two to compare, and judges it; `look` takes what else is wanted of its record.
-pub(crate) fn try_plan_and<T>(
+/// Makes the run of each plan that is `plan` with one of these faults, or two to compare, and judges it; `look` takes
+/// what else is wanted of its record.
+pub(crate) fn try_branches<T>(
     runner: &mut dyn Runner,
-    plan: &Plan,
+    (plan, faults): (&Plan, &[Injection]),
     baseline: &RunRecord,
     repeat: Repeat,
-    look: impl FnOnce(&RunRecord) -> T,
-) -> Result<(Trial, T), RunnerError> {
-    let record = runner.run(plan)?;
-    let (runs, difference) = match repeat {
-        Repeat::Baseline => (1, None),
-        Repeat::EveryRun => (2, compare(&record, &runner.run(plan)?)),
-    };
-    let seen = look(&record);
-    let difference = difference.map(Box::new);
-    Ok((Trial { runs, difference, ..judge(record, baseline) }, seen))
+    look: impl Fn(&RunRecord) -> T,
+    done: &mut dyn FnMut(usize, (Trial, T)),
+) -> Result<(), RunnerError> {
+    let mut firsts = Vec::new();
+    runner.run_branches(plan, faults, &mut |place, record| match repeat {
+        Repeat::Baseline => {
+            let seen = look(&record);
+            done(place, (judge(record, baseline), seen));
+        }
+        Repeat::EveryRun => firsts.push((place, record)),
+    })?;
+    for (place, record) in firsts {
+        let again = runner.run(&record.plan)?;
+        let seen = look(&record);
+        done(place, (judge_twice(record, &again, baseline), seen));
+    }
+    Ok(())
 }
 
 /// Makes a run, or two to compare, and judges it.
@@ -48,7 +56,17 @@ pub(crate) fn try_plan(
     baseline: &RunRecord,
     repeat: Repeat,
 ) -> Result<Trial, RunnerError> {
-    try_plan_and(runner, plan, baseline, repeat, |_| ()).map(|(trial, ())| trial)
+    let record = runner.run(plan)?;
+    Ok(match repeat {
+        Repeat::Baseline => judge(record, baseline),
+        Repeat::EveryRun => judge_twice(record, &runner.run(plan)?, baseline),
+    })
+}
+
+/// Judges a run that was made twice.
+fn judge_twice(record: RunRecord, again: &RunRecord, baseline: &RunRecord) -> Trial {
+    let difference = compare(&record, again).map(Box::new);
+    Trial { runs: 2, difference, ..judge(record, baseline) }
 }
 
 /// Judges the run of `record`.

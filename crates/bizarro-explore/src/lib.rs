@@ -27,7 +27,7 @@ mod verdict;
 
 pub use cells::{Cell, Skip, Variant};
 pub use finding::{Finding, Place};
-pub use matrix::{MatrixOptions, MatrixReport, Pairs, Repeat, Variants, matrix};
+pub use matrix::{Forks, MatrixOptions, MatrixReport, Pairs, Repeat, Variants, matrix};
 pub use measure::{Blast, Impact, Recovery};
 pub use progress::{Phase, Progress, Silent};
 pub use property::{Folded, Properties};

@@ -21,6 +21,25 @@ pub(crate) fn run_all<T: Send>(
     runners: Runners<'_>,
     jobs: usize,
     job: impl Fn(&mut dyn Runner, usize) -> Result<T, RunnerError> + Sync,
+    each: impl FnMut(usize, T),
+) -> Result<Coverage, RunnerError> {
+    run_groups(
+        runners,
+        jobs,
+        |runner, index, done| {
+            done(index, job(runner, index)?);
+            Ok(())
+        },
+        each,
+    )
+}
+
+/// As [`run_all`], for jobs that have several results or none: each is handed over as soon as it is there, with a number
+/// that the job gives it.
+pub(crate) fn run_groups<T: Send>(
+    runners: Runners<'_>,
+    jobs: usize,
+    job: impl Fn(&mut dyn Runner, usize, &mut dyn FnMut(usize, T)) -> Result<(), RunnerError> + Sync,
     mut each: impl FnMut(usize, T),
 ) -> Result<Coverage, RunnerError> {
     assert!(!runners.is_empty(), "an exploration needs a runner");
@@ -31,18 +50,25 @@ pub(crate) fn run_all<T: Send>(
         for runner in runners.iter_mut() {
             let (sender, next, job) = (sender.clone(), &next, &job);
             scope.spawn(move || {
+                // Nobody listens only where the calling thread panics.
+                let tell = |result| drop(sender.send(result));
                 loop {
                     let index = next.fetch_add(1, Ordering::Relaxed);
-                    if index >= jobs || sender.send((index, job(&mut **runner, index))).is_err() {
+                    if index >= jobs {
                         return;
+                    }
+                    let done =
+                        job(&mut **runner, index, &mut |number, result| tell(Ok((number, result))));
+                    if let Err(error) = done {
+                        tell(Err(error));
                     }
                 }
             });
         }
         drop(sender);
-        for (index, result) in results {
+        for result in results {
             match result {
-                Ok(result) => each(index, result),
+                Ok((number, result)) => each(number, result),
                 Err(error) => {
                     next.store(jobs, Ordering::Relaxed);
                     stopped = Some(worse(stopped.take(), error));

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 
 use bizarro_explore::toy::{Board, Player, Toy};
 use bizarro_explore::{
-    Cell, FirstDifference, MatrixOptions, MatrixReport, Outcome, Phase, Place, Progress, Recovery,
-    Repeat, Runner, RunnerError, Silent, Skip, Variant, Variants, Verdict, compare, matrix,
-    schedules, self_check, verdict,
+    Cell, FirstDifference, Forks, MatrixOptions, MatrixReport, Outcome, Phase, Place, Progress,
+    Recovery, Repeat, Runner, RunnerError, Silent, Skip, Variant, Variants, Verdict, compare,
+    matrix, schedules, self_check, verdict,
 };
 use bizarro_fault::{Network, SystemModel};
 use bizarro_record::{Effect, Event, Injection, Lasting, Nanos, Plan, RunRecord, Step};
@@ -121,6 +121,22 @@ fn the_number_of_jobs_changes_nothing() {
     let alone = explored(toy, 1);
     for jobs in [2, 3, 7] {
         assert_eq!(explored(toy, jobs), alone);
+    }
+}
+
+#[test]
+fn forks_change_nothing() {
+    let explored = |forks, jobs, repeat| {
+        let options = MatrixOptions { forks, repeat, pairs: 100, ..MatrixOptions::default() };
+        let toy = Toy { turns: 2, ..Toy::new(Player::Hasty) };
+        let mut report = matrix(&mut runners(toy, jobs), options, &mut Silent).unwrap();
+        report.wall = std::time::Duration::ZERO;
+        report
+    };
+    for repeat in [Repeat::Baseline, Repeat::EveryRun] {
+        let each = explored(Forks::Never, 1, repeat);
+        assert_eq!(explored(Forks::Always, 1, repeat), each);
+        assert_eq!(explored(Forks::Always, 3, repeat), each);
     }
 }
 

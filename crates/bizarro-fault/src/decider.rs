@@ -124,6 +124,17 @@ impl PlanDecider {
         }
     }
 
+    /// Keeps what a run needs in which one of these faults strikes besides, from whenever [`PlanDecider::add`] says.
+    pub fn expect(&mut self, faults: &[Injection]) {
+        self.keeps_requests |= faults.iter().any(|fault| fault.effect == Effect::Older);
+    }
+
+    /// Goes on as if the fault had been the last of the plan from the beginning on. It must have been expected, and
+    /// must not have had its turn yet.
+    pub fn add(&mut self, fault: Injection) {
+        self.injections.push(Planned { injection: fault, struck: None });
+    }
+
     /// The injections that have not struck, in the plan's order.
     pub fn pending(&self) -> impl Iterator<Item = &Injection> {
         self.injections.iter().filter(|p| p.struck.is_none()).map(|p| &p.injection)

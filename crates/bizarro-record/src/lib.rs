@@ -27,7 +27,7 @@ pub use plan::{
     TaskName,
 };
 pub use record::{Ending, FORMAT, Property, PropertyKind, RunRecord, Stats};
-pub use serve::{Command, Done, ServeRequest, Trace};
+pub use serve::{Command, DIED_IDLE, Done, GoOn, ServeRequest, Trace};
 pub use time::Nanos;
 pub use world::{
     Assertion, Hooks, HostSpec, LinkSpec, Messages, Mount, Role, RunRequest, WorldSpec,

@@ -10,7 +10,7 @@ use crate::plan::{Deviation, Plan};
 use crate::time::Nanos;
 
 /// Version of the record's format; a record of another version is refused.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// How a run ended.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -105,8 +105,11 @@ pub struct Stats {
     pub switches: u64,
     /// Tasks made.
     pub tasks: u64,
-    /// Real nanoseconds from fork to the end. Not part of the fingerprint.
+    /// Real nanoseconds from the run's beginning, or from where it was forked, to the end. Not part of the fingerprint.
     pub wall_ns: u64,
+    /// Virtual time at which it was forked from a run that began alike; absent where it was made from its beginning. Not
+    /// part of the fingerprint.
+    pub forked: Option<Nanos>,
 }
 
 /// A run as it was.

@@ -2,11 +2,17 @@
 //!
 //! Two pipes carry frames: the length of a value's postcard, eight bytes little-endian, and the postcard.
 
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
-use crate::plan::Plan;
+use crate::plan::{Injection, Plan};
 use crate::time::Nanos;
 use crate::world::{Messages, RunRequest};
+
+/// Exit status of the world process where the process that makes its runs was killed while it made none: it may have
+/// taken a part of a command with it, so nobody could go on with these pipes.
+pub const DIED_IDLE: i32 = 121;
 
 /// What the facade asks of the shared object: to make the runs that the supervisor wants, until it wants no more.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -32,6 +38,10 @@ pub struct Command {
     pub trace: Trace,
     /// When it is stopped, where that is before its deadline.
     pub until: Option<Nanos>,
+    /// Other runs that are wanted, each of them that of the plan with one more fault. They begin as this one does, and
+    /// are forked from it where their fault strikes for the first time; this one ends with the last of them, and leaves
+    /// no record. Those whose fault never had its turn are not made.
+    pub branches: Vec<Injection>,
 }
 
 /// Whether the system calls of a run are written down.
@@ -44,9 +54,15 @@ pub enum Trace {
     On,
 }
 
+/// The record of a branch was taken: the run that it began in may go on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct GoOn;
+
 /// The run is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Done {
+    /// One of the [`Command::branches`], by its place there, ended with this wait status. [`GoOn`] is waited for.
+    Branch(u32, i32),
     /// The run's process ended with this wait status, or would have if it ended with the run.
     Ended(i32),
     /// The simulator made no run: an errno.

@@ -99,6 +99,6 @@ fn take_over(fd: usize) {
             raw::exit(crate::OUR_BUG);
         }
     };
-    world::create(request, Forward::Output);
+    world::create(request, Forward::Output, |plan| alloc::boxed::Box::new(plan));
     world::adopt(HostId(0), Command::Start(HostId(0)));
 }

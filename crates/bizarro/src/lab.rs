@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bizarro_explore::{Runner, RunnerError};
-use bizarro_record::{Messages, Plan, RunRecord};
+use bizarro_record::{Injection, Messages, Plan, RunRecord};
 
 use crate::guest;
 use crate::mistake::render;
@@ -65,5 +65,21 @@ impl Lab {
     /// Where no world process can be started, with the reason.
     pub fn run(&mut self, plan: &Plan) -> Result<RunRecord, RunnerError> {
         self.runner.run(plan)
+    }
+
+    /// Makes a run for each fault: that of `plan` with the fault as its last. They are forked from one run where their
+    /// faults strike. Gives their records in the faults' order.
+    ///
+    /// # Errors
+    /// Where no world process can be started, with the reason.
+    pub fn run_branches(
+        &mut self,
+        plan: &Plan,
+        faults: &[Injection],
+    ) -> Result<Vec<RunRecord>, RunnerError> {
+        let mut records: Vec<Option<RunRecord>> = faults.iter().map(|_| None).collect();
+        self.runner
+            .run_branches(plan, faults, &mut |place, record| records[place] = Some(record))?;
+        Ok(records.into_iter().flatten().collect())
     }
 }

@@ -73,6 +73,7 @@
 //! | `BIZARRO_DIRECTED` | `0`: a swarm takes no notice of what its runs came to |
 //! | `BIZARRO_REGRESSIONS` | `0`: plans that broke the test are neither kept in `bizarro-regressions` nor run first |
 //! | `BIZARRO_TRACE` | `1`: print every system call of the run that `BIZARRO_PLAN` asks for |
+//! | `BIZARRO_FORKS` | `0`: the matrix makes every run from its beginning; `1`: it forks those that begin alike where their faults strike; otherwise where that is faster. The same in every result |
 //! | `BIZARRO_HOOKS` | `0`: every system call is trapped; slower, and the same in every result |
 //! | `BIZARRO_JOBS` | how many world processes work at once; 1 without it |
 //! | `BIZARRO_WATCHDOG` | real seconds that a run may take before it is called lost; 30 without it |
@@ -126,7 +127,7 @@ pub use bizarro_check;
 pub use {
     bizarro_fault::{Network, Nodes, Timing},
     bizarro_macros::test,
-    bizarro_record::{Ending, Exchange, Nanos, Plan, RunRecord},
+    bizarro_record::{Ending, Exchange, Injection, Nanos, Plan, RunRecord},
     explore::Explore,
     host::Host,
     link::{Latency, Link},

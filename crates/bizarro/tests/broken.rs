@@ -4,6 +4,7 @@
 //! Every test here starts itself once more, as `cargo bizarro` would, and looks at what that says.
 
 use std::io::BufRead;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Condvar, Mutex};
 
@@ -48,6 +49,16 @@ impl Said {
 /// Runs the test of this name in a process that a driver started with these variables; `None` in that
 /// process itself, and in its worlds.
 fn look_at(name: &str, variables: &[(&str, &str)], describe: fn(&mut World)) -> Option<Said> {
+    look_in(Path::new("."), name, variables, describe)
+}
+
+/// As [`look_at`], in a directory of its own.
+fn look_in(
+    directory: &Path,
+    name: &str,
+    variables: &[(&str, &str)],
+    describe: fn(&mut World),
+) -> Option<Said> {
     if bizarro::__private::in_world() || std::env::var_os(INNER).is_some() {
         // Put together here, so that no binary holds the marker of a broken test.
         let marker = format!("{}broken::{name}\u{1}", bizarro::supervisor::MARKER);
@@ -58,6 +69,7 @@ fn look_at(name: &str, variables: &[(&str, &str)], describe: fn(&mut World)) -> 
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .envs([(INNER, "1"), ("BIZARRO_DRIVEN", "run"), ("BIZARRO_REGRESSIONS", "0")])
         .envs(variables.iter().copied())
+        .current_dir(directory)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -412,6 +424,68 @@ fn is_left_alone() {
     child.kill().unwrap();
     child.wait().unwrap();
     wait_for(|| world_processes("is_left_alone").is_empty());
+}
+
+/// A client that asks a server once and cannot do without the answer.
+fn asks_once(world: &mut World) {
+    world.host("server").program(|| {
+        let listener = std::net::TcpListener::bind("0.0.0.0:7").unwrap();
+        for mut stream in listener.incoming().flatten() {
+            let mut byte = [0];
+            let _ = std::io::Read::read_exact(&mut stream, &mut byte);
+            let _ = std::io::Write::write_all(&mut stream, &byte);
+        }
+    });
+    world.host("client").workload(|| {
+        let mut stream = std::net::TcpStream::connect("server:7").unwrap();
+        stream.set_read_timeout(Some(secs(1))).unwrap();
+        std::io::Write::write_all(&mut stream, &[1]).unwrap();
+        std::io::Read::read_exact(&mut stream, &mut [0]).expect("an answer");
+    });
+    world.explore(Explore::everything().seeds(0));
+}
+
+#[test]
+fn is_outside_its_model() {
+    let describe: fn(&mut World) = |world| {
+        asks_once(world);
+        world.model(Network::Reliable, Nodes::CrashRecovery, Timing::Asynchronous);
+    };
+    let plan = [("BIZARRO_PLAN", "client>server tcp:7 #1 deliver-request=lost")];
+    let Some(said) = look_at("is_outside_its_model", &plan, describe) else { return };
+    said.code(2).has(&[
+        "error: the system model of broken::is_outside_its_model excludes `lost`",
+        "--> client>server tcp:7 #1 deliver-request=lost",
+        " allows: ",
+        "crash@N",
+    ]);
+}
+
+#[test]
+fn was_known_to_break() {
+    let directory = tempfile::tempdir().unwrap();
+    let look = |variables: &[(&str, &str)]| {
+        look_in(directory.path(), "was_known_to_break", variables, asks_once)
+    };
+    let kept = [("BIZARRO_REGRESSIONS", "1")];
+    let Some(said) = look(&kept) else { return };
+    let file = "bizarro-regressions/broken.was_known_to_break.plans";
+    said.code(1).has(&[" kept in bizarro-regressions/broken.was_known_to_break.plans: commit it"]);
+    let text = std::fs::read_to_string(directory.path().join(file)).unwrap();
+    let plans: Vec<&str> = text.lines().filter(|line| line.starts_with("client>server")).collect();
+    assert!(!plans.is_empty() && text.starts_with("bizarro regressions 1\n"), "{text}");
+    // The next time they are run first, and nothing is kept twice.
+    let said = look(&kept).unwrap();
+    let first = text.lines().position(|line| line == plans[0]).unwrap() + 1;
+    said.code(1).has(&[&format!("known from {file}:{first}"), "no panic"]);
+    assert_eq!(std::fs::read_to_string(directory.path().join(file)).unwrap(), text);
+    // A line that makes no sense is told by its place.
+    std::fs::write(directory.path().join(file), "bizarro regressions 1\nhost=x\n").unwrap();
+    look(&kept).unwrap().code(2).has(&[&format!("{file}:2: found `host=x`, expected ")]);
+    // One of a host that is not there, too.
+    let gone = "bizarro regressions 1\na>b tcp:7 #1 deliver-request=lost\n";
+    std::fs::write(directory.path().join(file), gone).unwrap();
+    look(&kept).unwrap().code(2).has(&[&format!("{file}:2: no host is called `a`")]);
 }
 
 /// Ctrl-C reaches a driver, which then closes the pipe that is its supervisor's standard input.

@@ -1,14 +1,14 @@
 //! Fills the cells: faults that strike once, then sticky ones, then pairs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bizarro_record::{Event, Exchange, Injection, Lasting, Plan, RunRecord};
 
 use super::{MatrixOptions, MatrixReport, pairs};
 use crate::cells::{Cell, cells, interrupt, same_as_once};
 use crate::finding::{Findings, Place};
-use crate::job::{EarliestDifference, try_plan_and};
-use crate::pool::{Coverage, run_all};
+use crate::job::{EarliestDifference, try_branches};
+use crate::pool::{Coverage, run_groups};
 use crate::progress::{Phase, Progress};
 use crate::runner::{RunnerError, Runners};
 use crate::self_check::compare;
@@ -111,12 +111,16 @@ impl Filling<'_> {
         let baseline = self.report.baseline.clone();
         let (repeat, wants_pairs) = (self.options.repeat, self.options.pairs > 0);
         let mut all: Vec<Option<Seen>> = slots.iter().map(|_| None).collect();
-        let coverage = run_all(
+        let size = if self.options.forks.are_wanted(&baseline) { GROUP } else { 1 };
+        let groups = groups(slots, size);
+        let coverage = run_groups(
             runners,
-            slots.len(),
-            |runner, index| {
-                let plan = &slots[index].plan;
-                try_plan_and(runner, plan, &baseline, repeat, |record| look(record, wants_pairs))
+            groups.len(),
+            |runner, index, done| {
+                let Group { plan, faults, slots } = &groups[index];
+                let look = |record: &RunRecord| look(record, wants_pairs);
+                let mut done = |place: usize, trial| done(slots[place], trial);
+                try_branches(runner, (plan, faults), &baseline, repeat, look, &mut done)
             },
             |index, (mut trial, mut seen)| {
                 let slot = &slots[index];
@@ -192,6 +196,39 @@ fn plan_of(cell: &Cell, variant: usize, baseline: &Plan) -> Plan {
     let once = Injection::once(cell.exchange.clone(), cell.step, variant.effect);
     let injection = Injection { lasting: variant.lasting, ..once };
     Plan { injections: vec![injection], ..baseline.clone() }
+}
+
+/// Runs that begin alike.
+struct Group {
+    /// What they have in common.
+    plan: Plan,
+    /// The last fault of each.
+    faults: Vec<Injection>,
+    /// Their numbers.
+    slots: Vec<usize>,
+}
+
+/// Runs of a group, at most: with more of them a runner would have nothing to do while another one has.
+const GROUP: usize = 24;
+
+/// Puts runs together whose plans differ in their last fault only, at most `size` of them.
+fn groups(slots: &[Slot], size: usize) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut last: BTreeMap<String, usize> = BTreeMap::new();
+    for (number, slot) in slots.iter().enumerate() {
+        let mut plan = slot.plan.clone();
+        let fault = plan.injections.pop().expect("a run of the matrix has a fault");
+        let key = plan.to_string();
+        let open = last.get(&key).copied().filter(|at| groups[*at].slots.len() < size);
+        let at = open.unwrap_or_else(|| {
+            groups.push(Group { plan, faults: Vec::new(), slots: Vec::new() });
+            groups.len() - 1
+        });
+        groups[at].faults.push(fault);
+        groups[at].slots.push(number);
+        last.insert(key, at);
+    }
+    groups
 }
 
 /// Looks at the run of a plan with a fault.

@@ -55,6 +55,34 @@ impl Variants {
     }
 }
 
+/// Whether runs that begin alike are forked where their faults strike ([`Runner::run_branches`](crate::Runner)), or each
+/// made from its beginning. They are the same runs either way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Forks {
+    /// Where the baseline takes so long that a fork costs less than what it saves.
+    #[default]
+    WherePaid,
+    /// Never.
+    Never,
+    /// Always.
+    Always,
+}
+
+impl Forks {
+    /// A fork of a world with its end, and the pages that it copies, take about a millisecond; on average a fault strikes
+    /// half way through.
+    const PAID_NS: u64 = 4_000_000;
+
+    fn are_wanted(self, baseline: &RunRecord) -> bool {
+        match self {
+            Forks::WherePaid => baseline.stats.wall_ns >= Forks::PAID_NS,
+            Forks::Never => false,
+            Forks::Always => true,
+        }
+    }
+}
+
 /// What to explore.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct MatrixOptions {
@@ -70,6 +98,8 @@ pub struct MatrixOptions {
     pub lasting: Variants,
     /// How many pairs of faults are run, at the most.
     pub pairs: u64,
+    /// Whether what runs have in common is made once.
+    pub forks: Forks,
 }
 
 /// The failure matrix of a test.

@@ -280,6 +280,13 @@ impl FromStr for Plan {
 }
 
 impl Plan {
+    /// This plan with one more fault.
+    pub fn and(&self, fault: &Injection) -> Plan {
+        let mut plan = self.clone();
+        plan.injections.push(fault.clone());
+        plan
+    }
+
     fn read(&mut self, part: &str) -> Result<(), SpecError> {
         if part == "baseline" {
         } else if part == "random" {

@@ -87,6 +87,7 @@ fn exit_status(kernel: &Kernel, ending: &Ending) -> i32 {
 fn record(world: &mut World, ending: Ending) -> RunRecord {
     let mut stats = world.kernel.stats;
     stats.virtual_time = world.kernel.now;
+    stats.forked = world.forked;
     stats.wall_ns = raw::monotonic() - world.started;
     RunRecord {
         format: bizarro_record::FORMAT,

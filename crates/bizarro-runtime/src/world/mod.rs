@@ -12,7 +12,7 @@ use bizarro_kernel::host::HostId;
 use bizarro_kernel::kernel::{Cloned, Flow, Kernel, Next, Via};
 use bizarro_kernel::table::Args;
 use bizarro_kernel::task::TaskId;
-use bizarro_record::{Hooks, RunRequest};
+use bizarro_record::{Hooks, Nanos, RunRequest};
 
 use crate::guest::Guest;
 use crate::recorder::Recorder;
@@ -20,6 +20,7 @@ use crate::switch::{self, Context};
 use crate::trap::{self, Frame};
 use crate::{backtrace, image, raw, vectors};
 
+mod branch;
 mod ending;
 mod run;
 mod signals;
@@ -41,6 +42,8 @@ pub struct World {
     root: Context,
     request: RunRequest,
     started: u64,
+    /// See `Stats::forked`.
+    forked: Option<Nanos>,
 }
 
 static mut WORLD: *mut World = core::ptr::null_mut();

@@ -7,8 +7,10 @@ use bizarro_fault::PlanDecider;
 use bizarro_kernel::fs::Fs;
 use bizarro_kernel::host::HostId;
 use bizarro_kernel::kernel::{Command, Kernel, Next};
-use bizarro_record::{Ending, Hooks, RunRequest, WorldSpec};
+use bizarro_kernel::seams::Decider;
+use bizarro_record::{Ending, Hooks, Injection, RunRequest, WorldSpec};
 
+use super::branch::{Branching, is_branch};
 use super::ending::{finish, write_ending};
 use super::start::{free_memory, start_host, tear_down};
 use super::{
@@ -17,6 +19,7 @@ use super::{
 use crate::guest::Guest;
 use crate::outside::RealFiles;
 use crate::recorder::{Forward, Handle, Recorder};
+use crate::runner::Supervisor;
 use crate::switch::{self, Context};
 use crate::{foreign, image, raw, trap, vdso, watchdog};
 
@@ -32,11 +35,11 @@ pub fn wait_for(pid: usize) -> i32 {
     }
 }
 
-/// Makes a run in this process, which may have made others; gives its status.
-pub fn run(request: RunRequest) -> i32 {
+/// Makes a run in this process, which may have made others, and the branches that begin as it does; gives its status.
+pub fn run(request: RunRequest, branches: Vec<Injection>, supervisor: Supervisor) -> i32 {
     let hosts = request.world.hosts.len();
     let limit = request.spin_limit_ms;
-    create(request, Forward::Nothing);
+    create(request, Forward::Nothing, |plan| Branching::decider(plan, branches, supervisor));
     if is_armed() {
         image::start_over(hosts);
         watchdog::start(limit);
@@ -44,6 +47,9 @@ pub fn run(request: RunRequest) -> i32 {
         start_trap(Images::PerHost);
     }
     let status = write_ending(run_tasks());
+    if is_branch() {
+        raw::exit(status);
+    }
     free_memory(0..hosts as u16);
     // SAFETY: nobody has a reference to the world: all guests have gone, and this is the root task.
     unsafe { drop(Box::from_raw(core::ptr::replace(&raw mut WORLD, core::ptr::null_mut()))) };
@@ -65,14 +71,18 @@ fn disks(spec: &WorldSpec) -> Vec<Fs> {
     }
 }
 
-/// Makes the world of this process.
-pub fn create(request: RunRequest, forward: Forward) {
+/// Makes the world of this process. `decider` takes the plan for what decides in it.
+pub fn create(
+    request: RunRequest,
+    forward: Forward,
+    decider: impl FnOnce(PlanDecider) -> Box<dyn Decider>,
+) {
     let started = raw::monotonic();
     let hooks = request.hooks;
     let mut recorder = Recorder::new(request.trace_fd, request.messages, forward);
     let observer = Box::new(Handle(&raw mut *recorder));
     let hosts: Vec<&str> = request.world.hosts.iter().map(|host| host.name.as_str()).collect();
-    let decider = Box::new(PlanDecider::new(&request.plan, &hosts));
+    let decider = decider(PlanDecider::new(&request.plan, &hosts));
     let disks = disks(&request.world);
     let kernel = Kernel::new(&request.world, disks, decider, observer, Box::new(RealFiles));
     let world = World {
@@ -83,6 +93,7 @@ pub fn create(request: RunRequest, forward: Forward) {
         root: Context { rsp: 0, fs: switch::thread_pointer() },
         request,
         started,
+        forked: None,
     };
     // SAFETY: one kernel thread; the world lives until the process ends.
     unsafe {

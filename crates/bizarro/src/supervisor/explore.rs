@@ -182,7 +182,8 @@ pub(crate) fn everything(
     }
     let baseline = if settings.matrix.unwrap_or(wanted.matrix) {
         let pairs = settings.pairs.into();
-        let options = MatrixOptions { model: test.model, pairs, ..MatrixOptions::default() };
+        let (model, forks) = (test.model, settings.forks);
+        let options = MatrixOptions { model, pairs, forks, ..MatrixOptions::default() };
         let mut report = matrix(&mut runners, options, voice)?;
         Symbols::own().name_findings(&mut report.findings);
         told.matrix(&report);

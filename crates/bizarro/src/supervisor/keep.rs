@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bizarro_explore::{Runner, RunnerError, verdict};
-use bizarro_record::{Plan, RunRecord};
+use bizarro_record::{Injection, Plan, RunRecord};
 
 use super::runner::{TestCase, WorldRunner};
 
@@ -86,6 +86,18 @@ impl Runner for Keeping {
         let record = self.runner.run(plan)?;
         self.keep.offer(&record);
         Ok(record)
+    }
+
+    fn run_branches(
+        &mut self,
+        plan: &Plan,
+        faults: &[Injection],
+        each: &mut dyn FnMut(usize, RunRecord),
+    ) -> Result<(), RunnerError> {
+        self.runner.run_branches(plan, faults, &mut |place, record| {
+            self.keep.offer(&record);
+            each(place, record);
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Seek};
+use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::os::unix::process::ExitStatusExt;
@@ -10,11 +11,11 @@ use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use bizarro_record::{RunRecord, Trace, WorldSpec};
+use bizarro_record::{DIED_IDLE, RunRecord, Trace, WorldSpec};
 
 use super::launch::{Group, Launch, memory_file};
 use super::protocol::{
-    Command, Done, Hello, WORLD_ENV, WORLD_WITHOUT_HOOKS, fd, read_record, write_frame,
+    Command, Done, GoOn, Hello, WORLD_ENV, WORLD_WITHOUT_HOOKS, fd, read_record, write_frame,
 };
 use super::settings::HOOKS;
 use super::watchdog::{FrameReader, Waited};
@@ -70,6 +71,8 @@ pub(crate) enum Afterwards {
     Ready,
     /// It died or was killed.
     Gone,
+    /// It died before the run began, by no fault of the run's.
+    GoneBefore,
 }
 
 impl WorldProcess {
@@ -157,10 +160,10 @@ impl WorldProcess {
         let _ = write_frame(&mut self.commands, command);
         let (record, process) = match self.results.next(limit)? {
             Waited::Frame(Done::Ended(status)) => {
-                let process = ended(ExitStatus::from_raw(status));
-                let without =
-                    |why| format!("the run's process {process}; {why}{}", self.said(said_before));
-                (read_record(&self.record).map_err(without), Afterwards::Ready)
+                (self.record(status, said_before), Afterwards::Ready)
+            }
+            Waited::Frame(Done::Branch(..)) => {
+                return Err(io::Error::other("a branch of a run that has none"));
             }
             Waited::Frame(Done::Refused(errno)) => {
                 let why = nix::errno::Errno::from_raw(errno).desc();
@@ -169,7 +172,11 @@ impl WorldProcess {
             Waited::Closed => {
                 let status = self.group.kill()?;
                 let why = format!("the world process {}{}", ended(status), self.said(said_before));
-                (Err(why), Afterwards::Gone)
+                let afterwards = match status.code() {
+                    Some(DIED_IDLE) => Afterwards::GoneBefore,
+                    _ => Afterwards::Gone,
+                };
+                (Err(why), afterwards)
             }
             Waited::TimedOut => {
                 self.group.kill()?;
@@ -186,6 +193,46 @@ impl WorldProcess {
             Trace::Off => String::new(),
         };
         Ok(Ran { record, trace, process })
+    }
+
+    /// Makes the branches of a run, each in at most `limit` of real time, and hands each record to `each` with its place
+    /// among them. Those whose fault never had its turn are not made, nor those behind one after which `each` breaks.
+    pub(crate) fn run_branches(
+        &mut self,
+        command: &Command,
+        limit: Duration,
+        mut each: impl FnMut(usize, Result<RunRecord, String>) -> ControlFlow<()>,
+    ) -> io::Result<Afterwards> {
+        self.forget_last_run(command.trace)?;
+        let mut said_before = self.output.metadata()?.len();
+        // As above.
+        let _ = write_frame(&mut self.commands, command);
+        loop {
+            match self.results.next(limit)? {
+                Waited::Frame(Done::Branch(place, status)) => {
+                    let record = self.record(status, said_before);
+                    self.forget_last_run(command.trace)?;
+                    said_before = self.output.metadata()?.len();
+                    let _ = write_frame(&mut self.commands, &GoOn);
+                    if each(place as usize, record).is_break() {
+                        self.group.kill()?;
+                        return Ok(Afterwards::Gone);
+                    }
+                }
+                Waited::Frame(Done::Ended(_) | Done::Refused(_)) => return Ok(Afterwards::Ready),
+                Waited::Closed | Waited::TimedOut => {
+                    self.group.kill()?;
+                    return Ok(Afterwards::Gone);
+                }
+            }
+        }
+    }
+
+    /// The record of a run whose process ended with a wait status, or why there is none.
+    fn record(&self, status: i32, said_before: u64) -> Result<RunRecord, String> {
+        let process = ended(ExitStatus::from_raw(status));
+        let without = |why| format!("the run's process {process}; {why}{}", self.said(said_before));
+        read_record(&self.record).map_err(without)
     }
 
     /// The processes share one position in each file, so both are set back here.

@@ -1,15 +1,15 @@
 //! What supervisor and world process say to each other.
 //!
 //! Two pipes carry frames, see `bizarro_record::serve`. The world process says [`Hello`] once; then each [`Command`] is
-//! answered by one [`Done`], from the process that makes the runs, or from the world process where that died.
-//! A run's record does not go through the pipes: the run's process writes it, as one frame, to a memory
+//! answered by one [`Done`], from the process that makes the runs, or from the world process where that died; before it
+//! by one for each branch, which is answered by [`GoOn`]. A run's record does not go through the pipes: the run's process writes it, as one frame, to a memory
 //! file that both sides hold, so that a process that dies at any byte cannot confuse them.
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 
-pub(crate) use bizarro_record::{Command, Done};
+pub(crate) use bizarro_record::{Command, Done, GoOn};
 use bizarro_record::{RunRecord, WorldSpec};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -102,6 +102,7 @@ mod tests {
             messages: Messages::Shown,
             trace: Trace::On,
             until: Some(Nanos(7)),
+            branches: Vec::new(),
         };
         let mut bytes = Vec::new();
         write_frame(&mut bytes, &command).unwrap();

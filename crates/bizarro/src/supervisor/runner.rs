@@ -1,12 +1,15 @@
 //! Makes runs of a test in a world process, and starts another one where that died.
 
 use std::io;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bizarro_explore::{Runner, RunnerError};
 use bizarro_fault::SystemModel;
-use bizarro_record::{Ending, FORMAT, Messages, Nanos, Plan, RunRecord, Stats, Trace, WorldSpec};
+use bizarro_record::{
+    Ending, FORMAT, Injection, Messages, Nanos, Plan, RunRecord, Stats, Trace, WorldSpec,
+};
 
 use super::build_id::build_id;
 use super::doctor;
@@ -136,7 +139,8 @@ impl WorldRunner {
     }
 
     fn command(&self, plan: &Plan, trace: Trace) -> Command {
-        Command { plan: plan.clone(), messages: self.test.messages, trace, until: None }
+        let messages = self.test.messages;
+        Command { plan: plan.clone(), messages, trace, until: None, branches: Vec::new() }
     }
 
     /// Makes a run whose record has the bytes of all packets between hosts.
@@ -167,17 +171,62 @@ impl WorldRunner {
             self.process = None;
         }
         let mut process = self.take_process()?;
-        let ran = process.run(&command, self.test.limit).map_err(bug)?;
+        let mut ran = process.run(&command, self.test.limit).map_err(bug)?;
+        if ran.process == Afterwards::GoneBefore {
+            process = self.take_process()?;
+            ran = process.run(&command, self.test.limit).map_err(bug)?;
+        }
         if ran.process == Afterwards::Ready {
             self.process = Some(process);
         }
-        let mut record = match ran.record {
+        let record = self.completed(plan, ran.record)?;
+        Ok((record, ran.trace))
+    }
+
+    fn completed(
+        &self,
+        plan: &Plan,
+        record: Result<RunRecord, String>,
+    ) -> Result<RunRecord, RunnerError> {
+        let mut record = match record {
             Ok(record) => record,
             Err(reason) if !doctor::missing().is_empty() => return Err(cannot_start(&reason)),
             Err(reason) => self.test.lost(plan, reason),
         };
         self.test.complete(&mut record).map_err(bug)?;
-        Ok((record, ran.trace))
+        Ok(record)
+    }
+
+    /// Makes those branches that a world process makes at once, and says of each whether it was.
+    fn fork_branches(
+        &mut self,
+        plan: &Plan,
+        faults: &[Injection],
+        each: &mut dyn FnMut(usize, RunRecord),
+    ) -> Result<Vec<bool>, RunnerError> {
+        let mut made = vec![false; faults.len()];
+        let mut process = self.take_process()?;
+        let command = Command { branches: faults.to_vec(), ..self.command(plan, Trace::Off) };
+        self.last = None;
+        let mut failed = None;
+        let limit = self.test.limit;
+        let afterwards = process.run_branches(&command, limit, |place, record| {
+            made[place] = true;
+            let record = self.completed(&plan.and(&faults[place]), record);
+            match record.map(|record| each(place, record)) {
+                Ok(()) if (self.test.is_stopped)() => failed = Some(RunnerError::Interrupted),
+                Ok(()) => return ControlFlow::Continue(()),
+                Err(error) => failed = Some(error),
+            }
+            ControlFlow::Break(())
+        });
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        if afterwards.map_err(bug)? == Afterwards::Ready {
+            self.process = Some(process);
+        }
+        Ok(made)
     }
 
     fn take_process(&mut self) -> Result<WorldProcess, RunnerError> {
@@ -196,6 +245,23 @@ impl WorldRunner {
 impl Runner for WorldRunner {
     fn run(&mut self, plan: &Plan) -> Result<RunRecord, RunnerError> {
         self.run_traced(plan, Trace::Off).map(|(record, _)| record)
+    }
+
+    fn run_branches(
+        &mut self,
+        plan: &Plan,
+        faults: &[Injection],
+        each: &mut dyn FnMut(usize, RunRecord),
+    ) -> Result<(), RunnerError> {
+        // One that shares its beginning with none is made as cheaply from there.
+        let made = match faults {
+            [_] => vec![false],
+            _ => self.fork_branches(plan, faults, each)?,
+        };
+        for (place, fault) in faults.iter().enumerate().filter(|(place, _)| !made[*place]) {
+            each(place, self.run(&plan.and(fault))?);
+        }
+        Ok(())
     }
 }
 

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use bizarro_explore::Guidance;
+use bizarro_explore::{Forks, Guidance};
 use bizarro_record::{Messages, Plan, Trace};
 
 pub use super::until::Until;
 
 /// The variables, each documented in the crate's documentation.
 pub const PLAN: &str = "BIZARRO_PLAN";
+/// Whether runs of the matrix that begin alike are forked; `0` for never, `1` for always.
+pub const FORKS: &str = "BIZARRO_FORKS";
 /// How many random schedules.
 pub const SEEDS: &str = "BIZARRO_SEEDS";
 /// Whether plans that broke a test are kept and run first; `0` for not.
@@ -86,6 +88,8 @@ pub(crate) struct Settings {
     pub(crate) swarm_seed: u32,
     /// How they are chosen.
     pub(crate) guidance: Guidance,
+    /// Whether runs of the matrix that begin alike are forked.
+    pub(crate) forks: Forks,
     /// Whether the matrix is explored, where it is said.
     pub(crate) matrix: Option<bool>,
     /// Whether the system calls of the only run are printed.
@@ -119,6 +123,11 @@ impl Settings {
             guidance: match switch(&get, DIRECTED)? {
                 Some(false) => Guidance::Blind,
                 _ => Guidance::Directed,
+            },
+            forks: match switch(&get, FORKS)? {
+                None => Forks::WherePaid,
+                Some(false) => Forks::Never,
+                Some(true) => Forks::Always,
             },
             matrix: switch(&get, MATRIX)?,
             trace: if switch(&get, TRACE)?.unwrap_or(false) { Trace::On } else { Trace::Off },

@@ -28,6 +28,8 @@ struct Chaos {
     ends: Vec<End>,
     /// Bytes may be changed on the way.
     has_faults: bool,
+    /// A message was replaced by an older one, which may be longer.
+    was_replaced: bool,
     next: u8,
     /// How many strikes were looked at.
     struck: usize,
@@ -49,7 +51,8 @@ impl Chaos {
         for host in 0..3 {
             listen(&mut w, host);
         }
-        Chaos { w, ends: Vec::new(), has_faults: fault_rate > 0, next: 0, struck: 0 }
+        let has_faults = fault_rate > 0;
+        Chaos { w, ends: Vec::new(), has_faults, was_replaced: false, next: 0, struck: 0 }
     }
 
     fn add(&mut self, name: String, host: u16) -> usize {
@@ -72,7 +75,11 @@ impl Chaos {
             10 => self.w.sleep(Duration::from_millis(300)),
             _ => self.trouble(),
         }
-        self.w.transcript();
+        self.look();
+    }
+
+    fn look(&mut self) {
+        self.was_replaced |= self.w.transcript().contains("=older");
     }
 
     fn connect(&mut self) {
@@ -141,6 +148,7 @@ impl Chaos {
         let (bytes, received) = self.w.recv_with(&name, max, libc::MSG_DONTWAIT)?;
         assert_eq!(bytes.len(), received.bytes);
         self.ends[end].received.extend_from_slice(&bytes);
+        self.look();
         self.check(end);
         Ok(bytes.len())
     }
@@ -149,9 +157,10 @@ impl Chaos {
     fn check(&self, end: usize) {
         let Some(peer) = self.ends[end].peer else { return };
         let (received, sent) = (&self.ends[end].received, &self.ends[peer].sent);
-        // An older request may be longer than the one that it replaces.
-        if !self.has_faults {
+        if !self.was_replaced {
             assert!(received.len() <= sent.len(), "{} bytes of {}", received.len(), sent.len());
+        }
+        if !self.has_faults {
             assert!(sent.starts_with(received), "other bytes than were sent");
         }
     }
@@ -264,7 +273,7 @@ fn on_slow_links_that_lose_packets() {
 #[test]
 fn under_faults() {
     let (received, struck) = run(200..270, &link(1000, 0), 6);
-    assert!(received > 5_000_000 && struck > 50, "{received} {struck}");
+    assert!(received > 10_000_000 && struck > 60, "{received} {struck}");
 }
 
 #[test]
