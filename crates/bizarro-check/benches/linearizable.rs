@@ -60,6 +60,9 @@ fn containers(bench: &Bench, operations: i64) {
     bench.run(&name("set"), || one(&Set::new(), &history));
 }
 
+/// What a process has asked of a container, and what it will be answered.
+type Open = (ContainerCall<i64>, Option<ContainerReply<i64>>);
+
 /// What a container answers whose every operation takes effect somewhere in its time.
 fn container_history<D: Discipline<i64>>(
     operations: i64,
@@ -71,7 +74,7 @@ fn container_history<D: Discipline<i64>>(
         (draw >> 33) % below
     };
     // Of each process: what it asked, and what it will be answered.
-    let mut open: Vec<Option<(ContainerCall<i64>, Option<ContainerReply<i64>>)>> = vec![None; 20];
+    let mut open: Vec<Option<Open>> = vec![None; 20];
     let mut invoked = 0;
     while invoked < operations || open.iter().any(Option::is_some) {
         let at = next(20) as usize;

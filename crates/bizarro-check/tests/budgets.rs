@@ -22,8 +22,11 @@ const READER_BYTES: usize = 16 << 20;
 /// What may be taken besides: the program, and what is not counted to the byte.
 const BESIDES_BYTES: usize = MEMORY_BYTES / 10 + (12 << 20);
 
-/// The hard cases: a checker, and the history that it is given.
-const HARD: &[(&str, fn() -> RawHistory)] = &[
+/// A checker, and the history that it is given.
+type Hard = (&'static str, fn() -> RawHistory);
+
+/// The hard cases.
+const HARD: &[Hard] = &[
     ("cas-register", unknown_changes),
     ("key-value", unknown_changes),
     ("multi-register", transactions),
