@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use bizarro_record::record::TaskState;
-use bizarro_record::{Ending, Event, Injection, Nanos, Property, PropertyKind, RunRecord};
+use bizarro_record::{Ending, Event, Injection, Nanos, Property, PropertyKind, RunRecord, Stamped};
 use serde::{Deserialize, Serialize};
 
 /// How a run is judged, from the mildest to the worst.
@@ -301,6 +301,16 @@ fn doubts(record: &RunRecord) -> Vec<String> {
             "{host} called {call} at {} (task {}), which Bizarro does not simulate yet",
             stamped.at, stamped.tid
         ));
+    }
+    for loss in &record.plan.power_losses {
+        let failed = |stamped: &Stamped| {
+            let host = record.hosts.get(usize::from(stamped.host));
+            host == Some(&loss.host)
+                && matches!(stamped.event, Event::PowerFailed { change } if change == loss.change)
+        };
+        if !record.events.iter().any(failed) {
+            doubts.push(format!("`{loss}` never struck: the disk had fewer changes"));
+        }
     }
     doubts
 }

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 
 use bizarro_kernel::seams::{Decider, Queue, Turn};
 use bizarro_record::{
-    Deviation, Effect, ExchangeId, HEALED_AFTER, Injection, Lasting, Nanos, Plan, RandomFaults,
-    Step,
+    Deviation, Effect, ExchangeId, HEALED_AFTER, Injection, Lasting, Nanos, Plan, PowerLoss,
+    RandomFaults, Step, Survivors,
 };
 
 use crate::draw::SplitMix64;
@@ -21,6 +21,7 @@ enum Purpose {
     Guest = 4,
     Jitter = 5,
     Fault = 6,
+    Survivor = 7,
 }
 
 /// How many faults are drawn in a run. After them the world is left alone, so that it can be asked whether it
@@ -44,6 +45,8 @@ pub struct PlanDecider {
     guest: SplitMix64,
     jitter: (u64, SplitMix64),
     drawn: Option<Drawn>,
+    survivor: SplitMix64,
+    power_losses: Vec<PowerLoss>,
     injections: Vec<Planned>,
     /// Requests have to be kept, because the plan may strike with older ones.
     keeps_requests: bool,
@@ -115,6 +118,8 @@ impl PlanDecider {
             guest: stream(Purpose::Guest),
             jitter: (plan.jitter.0, stream(Purpose::Jitter)),
             drawn: plan.faults.as_ref().map(drawn),
+            survivor: stream(Purpose::Survivor),
+            power_losses: plan.power_losses.clone(),
             injections: plan
                 .injections
                 .iter()
@@ -180,6 +185,19 @@ impl Decider for PlanDecider {
 
     fn keeps_requests(&self) -> bool {
         self.keeps_requests
+    }
+
+    fn power_losses(&self, host: u16) -> Vec<(u64, Survivors)> {
+        let is_its = |loss: &&PowerLoss| self.hosts.get(usize::from(host)) == Some(&loss.host);
+        let losses = self.power_losses.iter().filter(is_its);
+        let mut losses: Vec<_> = losses.map(|loss| (loss.change, loss.survivors)).collect();
+        losses.sort_by_key(|(change, _)| *change);
+        losses.dedup_by_key(|(change, _)| *change);
+        losses
+    }
+
+    fn survivor(&mut self, below: u64) -> u64 {
+        self.survivor.within(0, below.saturating_sub(1))
     }
 
     fn deviations(&self) -> Option<Vec<Deviation>> {

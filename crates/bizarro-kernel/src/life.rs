@@ -7,7 +7,7 @@ use bizarro_record::{Ending, Event, Role, Stream};
 
 use crate::fs::Fs;
 use crate::host::{HostId, Life, Process};
-use crate::kernel::{Command, Kernel, PAUSE, RESTART_AFTER};
+use crate::kernel::{BOOT_AFTER, Command, Kernel, PAUSE, RESTART_AFTER};
 use crate::net::{Deadly, HostFault};
 use crate::object::{Descriptor, Kind, ObjId};
 use crate::task::{Task, TaskId, TaskState, WaitsFor};
@@ -116,6 +116,29 @@ impl Kernel {
         self.hosts[usize::from(host.0)].life = Life::Down;
         self.destroy_process(host);
         self.timers.push(self.now + RESTART_AFTER, Timer::Restart(host));
+    }
+
+    /// The power of the current host fails: its process is gone, its disk keeps what it must and may, and it says nothing
+    /// any more until it starts again, [`BOOT_AFTER`] later.
+    #[cold]
+    pub(crate) fn lose_power(&mut self) {
+        self.power_is_failing = false;
+        let host = self.host_id();
+        let index = usize::from(host.0);
+        let Some(change) = self.hosts[index].fs().power_is_lost() else { return };
+        let losses = self.decider.power_losses(host.0);
+        let survivors = losses.iter().rev().find(|(at, _)| *at <= change).map(|(_, kept)| *kept);
+        self.observer.event(self.now, host.0, 0, Event::PowerFailed { change });
+        self.hosts[index].life = Life::Down;
+        // Nobody reads any more what it was about to print.
+        self.hosts[index].process.partial_output = Default::default();
+        self.with_net(|net, cx| net.host_powered_off(cx, host.0));
+        self.destroy_process(host);
+        let decider = &mut self.decider;
+        self.hosts[index]
+            .fs()
+            .power_lost(survivors.unwrap_or_default(), &mut |below| decider.survivor(below));
+        self.timers.push(self.now + BOOT_AFTER, Timer::Restart(host));
     }
 
     /// A planned crash comes one system call nearer; says whether it strikes before this one.

@@ -1,4 +1,4 @@
-//! The system-call table: one row a call, next to its handler in its family's file.
+//! The system-call table: one row a call, at the top of its family's file, or of the `mod.rs` of its folder.
 //!
 //! Dispatch, the strace-like text, the names of fault points and `docs/syscalls.md` all come from here.
 

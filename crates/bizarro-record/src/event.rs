@@ -68,6 +68,11 @@ pub enum Event {
     },
     /// The process was killed by a fault.
     Crashed,
+    /// The host lost its power, because the plan said so.
+    PowerFailed {
+        /// Which change of its disk did not come about any more, from 1.
+        change: u64,
+    },
     /// The whole host stands still until the given time.
     Paused {
         /// When it goes on.

@@ -23,8 +23,8 @@ pub use event::{Event, Stamped, Stream};
 pub use exchange::{Exchange, ExchangeId, Step};
 pub use packet::Packet;
 pub use plan::{
-    Deviation, Effect, HEALED_AFTER, Injection, Lasting, Plan, RandomFaults, Schedule, SpecError,
-    TaskName,
+    Deviation, Effect, HEALED_AFTER, Injection, Lasting, Plan, PowerLoss, RandomFaults, Schedule,
+    SpecError, Survivors, TaskName,
 };
 pub use record::{Ending, FORMAT, Property, PropertyKind, RunRecord, Stats};
 pub use serve::{Command, DIED_IDLE, Done, GoOn, ServeRequest, Trace};

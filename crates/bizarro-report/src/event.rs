@@ -24,6 +24,9 @@ pub(crate) fn text(event: &Event, hosts: &[String]) -> String {
         }
         Event::Panicked { message, .. } => format!("panics: {message}"),
         Event::Crashed => "is killed by the fault".to_string(),
+        Event::PowerFailed { change } => {
+            format!("loses its power before change {change} of its disk")
+        }
         Event::Paused { until } => format!("stands still until {until}"),
         Event::Output { stream: Stream::Stdout, line } => format!("│ {line}"),
         Event::Output { stream: Stream::Stderr, line } => format!("┆ {line}"),

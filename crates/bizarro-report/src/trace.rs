@@ -156,7 +156,10 @@ impl<'a> Trace<'a> {
                 Event::Started { incarnation } => {
                     started.insert(stamped.host, (stamped.at, *incarnation));
                 }
-                Event::Exited { .. } | Event::Killed { .. } | Event::Crashed => {
+                Event::Exited { .. }
+                | Event::Killed { .. }
+                | Event::Crashed
+                | Event::PowerFailed { .. } => {
                     lives.extend(
                         started.remove(&stamped.host).map(|life| (stamped.host, life, stamped.at)),
                     );
@@ -253,7 +256,10 @@ impl<'a> Trace<'a> {
             }
             // What it carries is a message.
             Event::Packet { .. } => {}
-            Event::Started { .. } | Event::Crashed | Event::Unsupported { .. } => {
+            Event::Started { .. }
+            | Event::Crashed
+            | Event::PowerFailed { .. }
+            | Event::Unsupported { .. } => {
                 self.add("i", "host", &said, at, host, task, json!({"s": "p"}));
             }
         }

@@ -91,7 +91,7 @@ fn a_record_of_another_format_is_refused_before_the_rest_is_read() {
         "format",
         r#"{"format": 7, "surprise": []}"#,
         None,
-        expect!["DIR/record.json is a record of format 7; this Bizarro reads format 3"],
+        expect!["DIR/record.json is a record of format 7; this Bizarro reads format 4"],
     );
 }
 

@@ -101,7 +101,7 @@ extern "C" fn keep(context: *mut c_void, _: *mut c_void) -> c_int {
 fn push(address: usize) {
     let frames = frames();
     // Ours are between the guest and the unwinder, and between a signal handler and what it interrupted.
-    if frames.found < MOST && address != 0 && !image::is_own(address) {
+    if frames.found < MOST && address != 0 && !image::regions::is_own(address) {
         frames.addresses[frames.found] = address;
         frames.found += 1;
     }

@@ -24,7 +24,7 @@ pub unsafe extern "C" fn constructor(
     unsafe { process::make_canonical(envp) };
     objects::capture();
     vdso::hide_if_sealed();
-    image::capture(envp as usize);
+    image::regions::capture(envp as usize);
     backtrace::capture();
     cancel::capture();
     #[cfg(feature = "shared-object")]
@@ -82,7 +82,7 @@ fn read_request(fd: usize) -> Vec<u8> {
 /// Forks: the parent waits and ends as the child did; the child goes on as the guest.
 fn take_over(fd: usize) {
     // SAFETY: this early there is one kernel thread.
-    let child = guest_heap::locked(|| unsafe { raw::call(libc::SYS_fork, [0; 6]) });
+    let child = guest_heap::lock::locked(|| unsafe { raw::call(libc::SYS_fork, [0; 6]) });
     if child > 0 {
         let status = world::wait_for(child as usize);
         let signal = status & 0x7f;

@@ -25,7 +25,7 @@ pub fn find() -> Vec<Range> {
         }
     };
     let mut ranges: Vec<Range> = text.split(|byte| *byte == b'\n').filter_map(parse).collect();
-    let mut excluded: Vec<Range> = image::known_ranges();
+    let mut excluded: Vec<Range> = image::regions::known_ranges();
     excluded.extend([own_heap::RANGE, guest_heap::RANGE, image::TEMPLATE]);
     excluded.extend(own_stack(&ranges));
     for cut in excluded {

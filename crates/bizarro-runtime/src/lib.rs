@@ -28,6 +28,7 @@ pub mod hypercall;
 pub mod image;
 pub mod keys;
 pub mod lines;
+mod loaded;
 mod mem;
 pub mod objects;
 pub mod outside;

@@ -6,12 +6,12 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::ffi::{CStr, c_int, c_void};
 
 use bizarro_kernel::errno::Errno;
 use bizarro_kernel::seams::{Backing, Mapping};
 
 use crate::foreign::Range;
+use crate::loaded::{self, Loaded};
 use crate::{guest_heap, image, outside, pages};
 
 const PAGE: usize = 4096;
@@ -37,39 +37,20 @@ fn objects() -> &'static mut Vec<Object> {
 /// Notes what is loaded, but for the simulator: to be called in the constructor, since the loader must not be
 /// asked while a guest may hold its lock.
 pub fn capture() {
-    // SAFETY: the callback keeps to the documented structure (dl_iterate_phdr(3)).
-    unsafe { libc::dl_iterate_phdr(Some(visit), core::ptr::null_mut()) };
+    loaded::each(|loaded| {
+        if !loaded.is_own() && loaded.is_file() {
+            objects().push(note(loaded));
+        }
+    });
 }
 
-unsafe extern "C" fn visit(info: *mut libc::dl_phdr_info, _: usize, _: *mut c_void) -> c_int {
-    // SAFETY: valid during the callback, by contract.
-    let info = unsafe { &*info };
-    // SAFETY: the loader's table of this many entries, and its name, a C string.
-    let (headers, name) = unsafe {
-        let count = usize::from(info.dlpi_phnum);
-        (core::slice::from_raw_parts(info.dlpi_phdr, count), CStr::from_ptr(info.dlpi_name))
-    };
-    let base = info.dlpi_addr as usize;
-    let name = String::from_utf8_lossy(name.to_bytes()).into_owned();
-    let path = if name.is_empty() { None } else { Some(name) };
-    let mappings: Vec<Mapping> = mappings_of(base, path.as_deref(), headers);
-    let is_file = |path: &String| path.starts_with('/');
-    let own = mappings.iter().any(|mapping| {
-        (mapping.start..mapping.end).contains(&(&raw const OBJECTS as usize as u64))
-    });
-    let is_data = |header: &&libc::Elf64_Phdr| {
-        header.p_type == libc::PT_LOAD && header.p_flags & libc::PF_W != 0
-    };
-    let range = |header: &libc::Elf64_Phdr| {
-        let start = base + header.p_vaddr as usize;
-        (start, start + header.p_memsz as usize)
-    };
-    let data = headers.iter().filter(is_data).map(range).collect();
-    // The vDSO has no file.
-    if !own && path.as_ref().is_none_or(is_file) {
-        objects().push(Object { path, base, mappings, data });
-    }
-    0
+fn note(loaded: &Loaded<'_>) -> Object {
+    let path = String::from_utf8_lossy(loaded.name).into_owned();
+    let path = if loaded.is_program() { None } else { Some(path) };
+    let mappings = mappings_of(loaded.base, path.as_deref(), loaded.headers);
+    let is_data = |header: &&libc::Elf64_Phdr| header.p_flags & libc::PF_W != 0;
+    let data = loaded.segments().filter(is_data).map(|header| loaded.range(header)).collect();
+    Object { path, base: loaded.base, mappings, data }
 }
 
 /// The mappings that a loader makes of program headers (elf(5)), with what is read-only after relocation so.

@@ -164,7 +164,7 @@ impl Window {
         self.mapped.0.retain(|at, length| {
             let (at, length) = (*at as usize, *length as usize);
             let inside = (base..end).contains(&at);
-            if !inside && !crate::image::is_tracked(at) {
+            if !inside && !crate::image::tracking::is_tracked(at) {
                 // SAFETY: the host chose this address, and its tasks have gone.
                 unsafe { raw::unmap(at, length) };
             }
@@ -283,7 +283,7 @@ impl Pages for Windows {
     }
 
     fn unmap(&mut self, host: u16, addr: u64, length: u64) -> Result<(), Errno> {
-        if crate::image::is_tracked(addr as usize) {
+        if crate::image::tracking::is_tracked(addr as usize) {
             // What the test allocated is the other hosts' too; this one only uses it no more.
             return Ok(());
         }
@@ -303,7 +303,7 @@ impl Pages for Windows {
     }
 
     fn protect(&mut self, host: u16, addr: u64, length: u64, prot: i32) -> Result<(), Errno> {
-        if crate::image::is_tracked(addr as usize) {
+        if crate::image::tracking::is_tracked(addr as usize) {
             // The loader protects parts of the image that are never written again (RELRO); those that we
             // swap between hosts have to stay writable for us.
             return Ok(());
@@ -370,7 +370,7 @@ impl Pages for Windows {
         let forgets = [libc::MADV_DONTNEED, libc::MADV_FREE];
         // MADV_FREE may keep or drop the pages at the real kernel's will: dropping at once is always legal.
         let real = if forgets.contains(&advice) { libc::MADV_DONTNEED } else { advice };
-        if crate::image::is_tracked(addr as usize) {
+        if crate::image::tracking::is_tracked(addr as usize) {
             return Ok(());
         }
         let args = [addr as usize, length as usize, real as usize, 0, 0, 0];

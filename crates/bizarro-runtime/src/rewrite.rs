@@ -14,10 +14,11 @@
 //! ```
 
 use core::arch::naked_asm;
-use core::ffi::{c_int, c_void};
 
 use bizarro_kernel::table::Args;
 
+use crate::foreign::Range;
+use crate::loaded::{self, Loaded};
 use crate::{raw, vectors, world};
 
 /// Calls whose registers matter, which make threads or processes or return to what a handler interrupted; and those
@@ -57,9 +58,7 @@ pub fn rewrite() {
     if !vectors::can_be_kept() {
         return;
     }
-    let mut text = (0usize, 0usize);
-    // SAFETY: the callback keeps to the documented structure (dl_iterate_phdr(3)).
-    unsafe { libc::dl_iterate_phdr(Some(find_text), (&raw mut text).cast()) };
+    let Some(text) = loaded::find(text_of) else { return };
     let (start, end) = (text.0 & !(PAGE - 1), text.1.next_multiple_of(PAGE));
     let Ok(stubs) = raw::map(None, ROOM, libc::PROT_READ | libc::PROT_WRITE) else { return };
     let reach = stubs.abs_diff(start).max(stubs.abs_diff(end)) + ROOM;
@@ -93,27 +92,15 @@ pub fn rewrite() {
     }
 }
 
-/// The executable segment of the object that has the C library's functions.
-unsafe extern "C" fn find_text(
-    info: *mut libc::dl_phdr_info,
-    _: usize,
-    found: *mut c_void,
-) -> c_int {
-    // SAFETY: valid during the callback, by contract; the table has this many entries; `found` is `rewrite`'s.
-    let (info, found) = unsafe { (&*info, &mut *found.cast::<(usize, usize)>()) };
-    // SAFETY: as above.
-    let headers =
-        unsafe { core::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+/// The executable segment of an object, if it is the one that has the C library's functions.
+fn text_of(object: &Loaded<'_>) -> Option<Range> {
     let known = libc::getauxval as *const () as usize;
-    for header in headers.iter().filter(|header| header.p_type == libc::PT_LOAD) {
-        let start = info.dlpi_addr as usize + header.p_vaddr as usize;
-        let range = start..start + header.p_filesz as usize;
-        if header.p_flags & libc::PF_X != 0 && range.contains(&known) {
-            *found = (range.start, range.end);
-            return 1;
-        }
-    }
-    0
+    let in_file = |header: &libc::Elf64_Phdr| {
+        let start = object.range(header).0;
+        (start, start + header.p_filesz as usize)
+    };
+    let mut code = object.segments().filter(|header| header.p_flags & libc::PF_X != 0).map(in_file);
+    code.find(|(start, end)| (*start..*end).contains(&known))
 }
 
 /// How many bytes before a site are looked at, and how many from there on, at most.

@@ -35,7 +35,7 @@ pub fn serve(request: &[u8]) -> Result<(), i32> {
     let busy = shared_flag()?;
     loop {
         // SAFETY: the child has this kernel thread only and never returns from `make_runs`.
-        let child = guest_heap::locked(|| unsafe { raw::call(libc::SYS_fork, [0; 6]) });
+        let child = guest_heap::lock::locked(|| unsafe { raw::call(libc::SYS_fork, [0; 6]) });
         if child == 0 {
             own_heap::start_page();
             make_runs(&request, supervisor, busy);

@@ -162,8 +162,8 @@ unsafe extern "C" fn faulted(signal: i32, info: *mut libc::siginfo_t, frame: *mu
     let rip = register(frame, libc::REG_RIP);
     if signal == libc::SIGSEGV {
         let is_ours = match info.si_code {
-            SEGV_ACCERR => image::fault(addr),
-            keys::SEGV_PKUERR => image::forbidden(addr),
+            SEGV_ACCERR => image::tracking::fault(addr),
+            keys::SEGV_PKUERR => image::cold::forbidden(addr),
             _ => false,
         };
         if is_ours {

@@ -127,7 +127,7 @@ pub use bizarro_check;
 pub use {
     bizarro_fault::{Network, Nodes, Timing},
     bizarro_macros::test,
-    bizarro_record::{Ending, Exchange, Injection, Nanos, Plan, RunRecord},
+    bizarro_record::{Ending, Event, Exchange, Injection, Nanos, Plan, RunRecord},
     explore::Explore,
     host::Host,
     link::{Latency, Link},

@@ -59,7 +59,10 @@ fn life(record: &RunRecord, host: usize, now: Nanos) -> Life {
     for stamped in of_host {
         life = match stamped.event {
             Event::Started { .. } => Life::Up,
-            Event::Crashed | Event::Exited { .. } | Event::Killed { .. } => Life::Down,
+            Event::Crashed
+            | Event::PowerFailed { .. }
+            | Event::Exited { .. }
+            | Event::Killed { .. } => Life::Down,
             Event::Paused { until } if until > now => Life::Paused,
             _ => continue,
         };

@@ -9,6 +9,7 @@
 //! is written without being allocated. No stored byte lies at or past `size`.
 
 use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::ops::Range;
 
@@ -17,11 +18,11 @@ pub(super) const PAGE: u64 = 4096;
 const PAGES_PER_CHUNK: u64 = 16;
 const CHUNK: u64 = PAGE * PAGES_PER_CHUNK;
 
-/// See the module.
+/// See the module. A copy shares its chunks until one of the two writes to them.
 #[derive(Clone, Default)]
 pub(super) struct Content {
     size: u64,
-    chunks: BTreeMap<u64, Chunk>,
+    chunks: BTreeMap<u64, Rc<Chunk>>,
     allocated: u64,
 }
 
@@ -71,7 +72,7 @@ impl Content {
     /// Writes `from` at `offset`, growing the file where needed.
     pub(super) fn write(&mut self, offset: u64, from: &[u8]) {
         for (chunk, within, part) in pieces(offset, from.len()) {
-            let chunk = self.chunks.entry(chunk).or_default();
+            let chunk = Rc::make_mut(self.chunks.entry(chunk).or_default());
             let pages = page_bits(within..within + part.len());
             self.allocated += u64::from((pages & !chunk.allocated).count_ones());
             chunk.allocated |= pages;
@@ -90,7 +91,7 @@ impl Content {
             self.free(keep..u64::MAX);
             let (chunk, within) = (size / CHUNK, (size % CHUNK) as usize);
             if let Some(chunk) = self.chunks.get_mut(&chunk) {
-                chunk.bytes.truncate(within);
+                Rc::make_mut(chunk).bytes.truncate(within);
             }
         }
         self.size = size;
@@ -99,7 +100,7 @@ impl Content {
     /// Allocates the pages that `range` touches without writing them.
     pub(super) fn allocate(&mut self, range: Range<u64>) {
         for (chunk, pages) in page_pieces(range) {
-            let chunk = self.chunks.entry(chunk).or_default();
+            let chunk = Rc::make_mut(self.chunks.entry(chunk).or_default());
             self.allocated += u64::from((pages & !chunk.allocated).count_ones());
             chunk.allocated |= pages;
         }
@@ -176,6 +177,36 @@ impl Content {
         self.size
     }
 
+    /// The bytes of a page; what is not there is zero.
+    pub(super) fn page(&self, page: u64) -> [u8; PAGE as usize] {
+        let mut bytes = [0; PAGE as usize];
+        self.read(page * PAGE, &mut bytes);
+        bytes
+    }
+
+    /// Writes a page, as far as the file reaches.
+    pub(super) fn put_page(&mut self, page: u64, bytes: &[u8; PAGE as usize]) {
+        let there = self.size.saturating_sub(page * PAGE).min(PAGE);
+        self.write(page * PAGE, &bytes[..there as usize]);
+    }
+
+    /// The pages in which this file holds other bytes than `other`.
+    pub(super) fn differing(&self, other: &Content) -> Vec<u64> {
+        let shared = |number: &u64| match (self.chunks.get(number), other.chunks.get(number)) {
+            (Some(one), Some(two)) => Rc::ptr_eq(one, two),
+            _ => false,
+        };
+        let mut numbers: Vec<u64> =
+            self.chunks.keys().chain(other.chunks.keys()).copied().collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        numbers.retain(|number| !shared(number));
+        let pages = numbers
+            .iter()
+            .flat_map(|number| (0..PAGES_PER_CHUNK).map(move |n| number * PAGES_PER_CHUNK + n));
+        pages.filter(|page| self.page(*page) != other.page(*page)).collect()
+    }
+
     /// Zeroes what is stored of `range`; pages stay as they are.
     fn clear(&mut self, range: Range<u64>) {
         let range = range.start..range.end.min(self.size);
@@ -186,7 +217,7 @@ impl Content {
             if let Some(chunk) = self.chunks.get_mut(&chunk) {
                 let end = chunk.bytes.len().min(within + part.len());
                 if within < end {
-                    chunk.bytes[within..end].fill(0);
+                    Rc::make_mut(chunk).bytes[within..end].fill(0);
                 }
             }
         }
@@ -204,6 +235,7 @@ impl Content {
             let base = number * CHUNK;
             let start = range.start.max(base) - base;
             let end = range.end.min(base + CHUNK) - base;
+            let chunk = Rc::make_mut(chunk);
             self.allocated -= u64::from(chunk.free(start as usize..end as usize));
             if chunk.allocated == 0 {
                 emptied.push(number);

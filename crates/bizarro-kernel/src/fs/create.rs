@@ -107,6 +107,7 @@ impl Fs {
     }
 
     fn add_link(&mut self, ino: Ino, place: &Place, now: Realtime) {
+        self.name_changes(place.directory, &place.name, None);
         let directory = self.nodes.get_mut(place.directory);
         directory.directory_mut().insert(&place.name, ino);
         directory.modified(now);
@@ -160,6 +161,7 @@ impl Fs {
         let mut inode = Inode::new(body, mode & !by.umask, by, mount, home);
         self.inherit_group(&mut inode, place.directory, by.cred);
         let ino = self.add_node(inode);
+        self.name_changes(place.directory, &place.name, None);
         let directory = self.nodes.get_mut(place.directory);
         directory.directory_mut().insert(&place.name, ino);
         directory.modified(by.now);

@@ -7,6 +7,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
 
 use super::types::Ino;
 
@@ -77,6 +78,11 @@ impl Directory {
     pub(super) fn next_entry(&self, from: u64) -> Option<(u64, &[u8], Ino)> {
         let (slot, name) = self.slots.range(from..).next()?;
         Some((*slot, name, self.names[name].ino))
+    }
+
+    /// All names and nodes, in the order in which they are listed.
+    pub(super) fn entries(&self) -> Vec<(Box<[u8]>, Ino)> {
+        self.slots.values().map(|name| (name.clone(), self.names[name].ino)).collect()
     }
 
     fn place(&mut self, name: &[u8], entry: Entry) {

@@ -205,6 +205,18 @@ impl Nodes {
         }
     }
 
+    /// Keeps `inode` under a number that is free.
+    pub(super) fn put(&mut self, ino: Ino, inode: Inode) {
+        self.skip_to(Ino(ino.0 + 1));
+        self.table[index(ino)] = Some(Rc::new(inode));
+    }
+
+    /// Gives no number below `next` to a node any more.
+    pub(super) fn skip_to(&mut self, next: Ino) {
+        let length = self.table.len().max(index(next));
+        self.table.resize(length, None);
+    }
+
     /// The numbers of all nodes that there are.
     pub(super) fn numbers(&self) -> Vec<Ino> {
         let there = (FIRST..).zip(&self.table).filter(|(_, slot)| slot.is_some());

@@ -1,5 +1,7 @@
 //! Bytes of regular files: read(2), write(2), truncate(2), fallocate(2), lseek(2)'s holes.
 
+use core::ops::Range;
+
 use super::content::Content;
 use super::inode::{Body, Inode};
 use super::types::{Access, AllocateMode, By, Cred, FILE_SIZE_MAX, FileType, Ino};
@@ -72,7 +74,7 @@ impl Fs {
         }
         self.change(mount, Change::Write)?;
         let data = &data[..fits as usize];
-        self.modify(by, ino, |content| content.write(offset, data));
+        self.modify(by, ino, offset..offset + fits, |content| content.write(offset, data));
         Ok(data.len())
     }
 
@@ -114,7 +116,7 @@ impl Fs {
             return Err(Errno::EFBIG);
         }
         self.change(inode.mount, if size > old { Change::Write } else { Change::Cut })?;
-        self.modify(by, ino, |content| content.resize(size));
+        self.modify(by, ino, size..size, |content| content.resize(size));
         if size == 0 {
             self.nodes.get_mut(ino).mark.forsaken = false;
         }
@@ -160,7 +162,7 @@ impl Fs {
             return Err(Errno::ENOSPC);
         }
         self.change(mount, if punches { Change::Cut } else { Change::Write })?;
-        self.modify(by, ino, |content| {
+        self.modify(by, ino, start..end, |content| {
             if punches || zeroes {
                 content.punch(start..end);
             }
@@ -190,8 +192,10 @@ impl Fs {
         }
     }
 
-    /// Changes the content of a file after [`Fs::change`] agreed, and everything that goes with it.
-    fn modify(&mut self, by: By, ino: Ino, edit: impl FnOnce(&mut Content)) {
+    /// Changes the content of a file, the bytes `written` of it, after [`Fs::change`] agreed, and everything that goes with
+    /// it.
+    fn modify(&mut self, by: By, ino: Ino, written: Range<u64>, edit: impl FnOnce(&mut Content)) {
+        self.bytes_change(ino);
         let inode = self.nodes.get_mut(ino);
         let Body::File(content) = &mut inode.body else {
             panic!("the content of a node that is no file was to be changed")
@@ -204,6 +208,7 @@ impl Fs {
         let mount = inode.mount;
         self.mounts.count_pages(mount, before, after);
         self.content_changed(ino);
+        self.bytes_changed(ino, written);
     }
 }
 

@@ -6,9 +6,7 @@
 //! reported as done is there for the next process, synced or not. Files without a name go with the
 //! last descriptor, and locks with their owners.
 //!
-//! **A power loss** keeps what was *synced* and may lose, or half lose, the rest. It is injected by
-//! nobody yet; what it will be allowed to do is fixed here, because the marks that it needs are
-//! kept from the start:
+//! **A power loss** ([`Fs::power_lost`]) keeps what was *synced* and may lose, or half lose, the rest:
 //!
 //! - The content of a file that changed after its last fsync(2) or fdatasync(2): any of the pages
 //!   written since may be there, be as before, or (where the file grew) read as zeroes; a page may
@@ -18,13 +16,15 @@
 //! - A name (create, link, rename, unlink, mkdir, rmdir) belongs to its directory and is durable
 //!   once the *directory* was synced. Syncing the file alone does not promise its name: fsync(2)
 //!   says so, though some file systems are kinder.
-//! - A rename is one step: the new name shows the old or the new node, never none. The old name may
-//!   still be there.
+//! - A rename is one step, in both directories if there are two, as on every file system with a
+//!   journal: the new name shows the old or the new node, never none.
 //! - Changes of one directory that were not synced are lost from some moment on, never an earlier
 //!   one without the later ones.
+//! - Where a file was cut off and written anew, the cut may be there without the bytes.
+//! - Owner, mode and times stay as they are.
 //! - sync(2) makes everything durable. A failed fsync(2) makes nothing durable, and the next one
-//!   does not remember the failure: what was dirty then counts as clean for Linux, so a program
-//!   that ignores EIO, or tries again, may lose data until it writes the file anew from nothing.
+//!   does not remember the failure: pages that were dirty then count as clean for Linux, so a program
+//!   that ignores EIO, or tries again, loses them unless it writes them again.
 //! - /dev/shm and /run are memory: nothing there survives. /proc, /sys and /dev hold no data.
 //!
 //! # What fails
@@ -33,6 +33,8 @@
 //! only there: `ENOSPC` strikes what needs room (writing, extending, making a name, renaming),
 //! `EIO` also what only touches the medium (cutting off, fsync). Removing names and changing
 //! attributes never fail so. The change that is struck does not happen.
+
+use alloc::vec::Vec;
 
 use super::Fs;
 use super::mount::MountId;
@@ -56,6 +58,19 @@ pub(super) enum Change {
     Attributes,
     /// What changed is made durable.
     Sync,
+}
+
+impl Journal {
+    /// How many changes there were.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes
+    }
+
+    /// Goes on counting where another one ended.
+    pub(super) fn follow(&mut self, other: &Journal) {
+        self.changes = other.changes;
+        self.power_losses.clone_from(&other.power_losses);
+    }
 }
 
 impl Change {
@@ -89,6 +104,9 @@ pub(super) struct Mark {
 pub(super) struct Journal {
     changes: u64,
     armed: Option<Errno>,
+    /// Changes before which the power fails, the last one first.
+    power_losses: Vec<u64>,
+    power_is_lost: bool,
 }
 
 /// How durable a node is, should the power fail now.
@@ -118,6 +136,28 @@ impl Fs {
         self.journal.armed
     }
 
+    /// Has the power fail just before each of these changes, which are in order: the call that would make one of them
+    /// fails, and [`Fs::power_is_lost`] says why.
+    pub fn lose_power_at(&mut self, changes: impl DoubleEndedIterator<Item = u64>) {
+        self.journal.power_losses = changes.rev().collect();
+    }
+
+    /// Whether the power has just failed, and before which change: [`Fs::power_lost`] is due.
+    pub fn power_is_lost(&self) -> Option<u64> {
+        self.journal.power_is_lost.then_some(self.journal.changes + 1)
+    }
+
+    /// Whether the next change does not come about, because the power fails.
+    fn power_fails(&mut self) -> bool {
+        let journal = &mut self.journal;
+        let next = journal.changes + 1;
+        if !journal.power_is_lost && journal.power_losses.last().is_some_and(|at| *at <= next) {
+            journal.power_losses.pop();
+            journal.power_is_lost = true;
+        }
+        journal.power_is_lost
+    }
+
     /// fsync(2): makes content, attributes and (of a directory) names durable.
     ///
     /// # Errors
@@ -129,6 +169,7 @@ impl Fs {
             mark.content_synced = now;
             mark.synced = now;
         }
+        self.was_synced(ino);
         Ok(())
     }
 
@@ -142,18 +183,23 @@ impl Fs {
         if let Some(mark) = self.mark_mut(ino) {
             mark.content_synced = now;
         }
+        self.was_synced(ino);
         Ok(())
     }
 
     /// sync(2), and syncfs(2) of the disk: makes everything durable. sync(2) reports no error, so
     /// an armed `EIO` stays armed.
     pub fn sync_all(&mut self) {
+        if self.power_fails() {
+            return;
+        }
         self.journal.changes += 1;
         let now = self.journal.changes;
         for inode in self.nodes.iter_mut() {
             inode.mark.content_synced = now;
             inode.mark.synced = now;
         }
+        self.all_was_synced();
     }
 
     /// What of this node a power loss could take. Nodes that are not on the disk are durable while
@@ -180,9 +226,15 @@ impl Fs {
             return Err(Errno::EINVAL);
         }
         let outcome = self.change(inode.mount, Change::Sync);
+        if self.journal.power_is_lost {
+            return outcome;
+        }
         let mark = &mut self.nodes.get_mut(ino).mark;
         if outcome.is_err() && mark.content > mark.content_synced {
             mark.forsaken = true;
+        }
+        if outcome.is_err() {
+            self.sync_failed(ino);
         }
         outcome
     }
@@ -197,6 +249,9 @@ impl Fs {
     pub(super) fn change(&mut self, mount: MountId, change: Change) -> Result<(), Errno> {
         if !self.mounts.is_disk(mount) {
             return Ok(());
+        }
+        if self.power_fails() {
+            return Err(Errno::EIO);
         }
         if let Some(errno) = self.journal.armed.filter(|errno| change.suffers(*errno)) {
             self.journal.armed = None;

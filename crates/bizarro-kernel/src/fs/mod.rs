@@ -34,6 +34,7 @@ mod mount;
 mod open;
 mod path;
 mod permission;
+mod platter;
 pub mod procfs;
 mod remove;
 mod rename;
@@ -52,12 +53,14 @@ pub use procfs::{Proc, ProcEntry, ProcFacts, ProcLink, ProcNode};
 pub use standard::Standard;
 pub use types::*;
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
 use inode::{Body, Home, Inode, Nodes};
 use journal::{Change, Journal};
 use mount::{MountId, Mounts};
+use platter::Platter;
 
 /// The file systems of one host. See the module.
 #[derive(Clone)]
@@ -67,6 +70,8 @@ pub struct Fs {
     journal: Journal,
     /// When the host was made: the time of what has no time of its own.
     made: Realtime,
+    /// What of the disk is not durable, where the power may fail.
+    platter: Option<Box<Platter>>,
     /// Path and node of the program's binary, as it was when the host was made.
     program: Option<(String, Ino)>,
 }
@@ -165,7 +170,9 @@ impl Fs {
         if inode.is_directory() {
             self.mounts.count_pages(mount, 0, 1);
         }
-        self.nodes.add(inode)
+        let ino = self.nodes.add(inode);
+        self.node_is_new(ino);
+        ino
     }
 
     /// Forgets a node that has neither names nor holders, and gives the directory that it held.
@@ -175,6 +182,7 @@ impl Fs {
             return None;
         }
         let inode = self.nodes.remove(ino);
+        self.node_is_gone(ino, &inode);
         match &inode.body {
             // The text of an opened file of /proc was never counted.
             Body::Proc(..) => return None,

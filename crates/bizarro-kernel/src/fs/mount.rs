@@ -194,6 +194,12 @@ impl Mounts {
         files.used = files.used.saturating_sub(1);
     }
 
+    /// Says how many pages and inodes are in use.
+    pub(super) fn set_used(&mut self, id: MountId, pages: u64, files: u64) {
+        let mount = &mut self.list[usize::from(id.0)];
+        (mount.pages.used, mount.files.used) = (pages, files);
+    }
+
     /// The device number and the number in /proc/self/mountinfo.
     pub(super) fn identity(&self, id: MountId) -> ((u32, u32), u64) {
         (self.get(id).kind.device(id), 20 + u64::from(id.0))

@@ -66,6 +66,7 @@ impl Fs {
     }
 
     fn take_name(&mut self, directory: Ino, name: &[u8], now: Realtime) {
+        self.name_changes(directory, name, None);
         let inode = self.nodes.get_mut(directory);
         inode.directory_mut().remove(name);
         inode.modified(now);

@@ -192,6 +192,7 @@ impl Fs {
 
     /// Moves `source` to the new name, whose node, if any, loses it.
     fn replace(&mut self, old: &Side, new: &Side, source: Ino, target: Option<Ino>, now: Realtime) {
+        self.both_names_change(old, new);
         if old.directory == new.directory {
             let entries = self.nodes.get_mut(old.directory).directory_mut();
             entries.rename(&old.name, &new.name);
@@ -211,7 +212,13 @@ impl Fs {
         self.move_home(source, old, new);
     }
 
+    fn both_names_change(&mut self, old: &Side, new: &Side) {
+        self.name_changes(old.directory, &old.name, Some(new.directory));
+        self.name_changes(new.directory, &new.name, Some(old.directory));
+    }
+
     fn exchange(&mut self, old: &Side, new: &Side, source: Ino, target: Ino) {
+        self.both_names_change(old, new);
         self.nodes.get_mut(old.directory).directory_mut().insert(&old.name, target);
         self.nodes.get_mut(new.directory).directory_mut().insert(&new.name, source);
         let came = u32::from(self.is_directory(target));

@@ -166,6 +166,7 @@ impl Fs {
             mounts: Mounts::default(),
             journal: Journal::default(),
             made: now,
+            platter: None,
             program: None,
         };
         let by = By { cred: Cred::ROOT, umask: 0, now };

@@ -10,7 +10,8 @@ use crate::memory::IoVec;
 use crate::net::{Control, Cut};
 use crate::object::ObjId;
 use crate::seams::GuestMemory;
-use crate::sys::socket::{Message, write_address};
+use crate::sys::socket::address::write_address;
+use crate::sys::socket::send::Message;
 use crate::table::Arg::{Fd, Hex, Int, Ptr};
 use crate::table::{Args, Row, row};
 

@@ -1,4 +1,6 @@
-//! The system calls, a file per family: thin handlers over the kernel's objects.
+//! The system calls, a file or a folder per family: thin handlers over the kernel's objects.
+//!
+//! Each begins with `ROWS`, the family's part of the table of system calls (see [`crate::table`]).
 
 pub mod clock;
 pub mod epoll;

@@ -6,7 +6,7 @@ use crate::errno::{Errno, Stop, SysResult};
 use crate::kernel::Kernel;
 use crate::object::{Kind, ObjId};
 use crate::seams::GuestMemory;
-use crate::sys::file::{CHUNK, Place};
+use crate::sys::file::transfer::{CHUNK, Place};
 use crate::sys::pipe::{End, PipeId};
 use crate::table::Arg::{Fd, Hex, Ptr, Size};
 use crate::table::{Args, Row, Support, row};

@@ -12,6 +12,7 @@
 //! | `pass board/101 #12 for player/102` | when task 101 is next for its 12th turn, player's task 102 runs instead |
 //! | `jitter=20ms` | each packet takes up to 20 ms longer |
 //! | `faults=1/40 crash,lost` | at one in forty steps of exchanges one of these effects strikes |
+//! | `power-off board #57` | before the 57th change of its disk host board loses its power, and all that was not synced; `#57 all`, `#57 some`: this survives |
 //! | `player>board POST /move #3 deliver-reply=lost` | this fault strikes this exchange |
 //! | `player>board POST /move #3+ deliver-reply=lost` | and every later one of this name, for a minute |
 //!
@@ -20,6 +21,7 @@
 
 mod deviation;
 mod effect;
+mod power;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -32,6 +34,7 @@ use crate::time::Nanos;
 
 pub use deviation::{Deviation, TaskName};
 pub use effect::Effect;
+pub use power::{PowerLoss, Survivors};
 
 /// A text that is not what a spec looks like.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -189,7 +192,9 @@ pub struct Plan {
     pub jitter: Nanos,
     /// Faults that are drawn.
     pub faults: Option<RandomFaults>,
-    /// Faults that are named.
+    /// When the power of hosts fails.
+    pub power_losses: Vec<PowerLoss>,
+    /// Faults of exchanges that are named.
     pub injections: Vec<Injection>,
 }
 
@@ -244,6 +249,9 @@ impl fmt::Display for Plan {
         }
         if let Some(faults) = &self.faults {
             part(f, format_args!("{faults}"))?;
+        }
+        for loss in &self.power_losses {
+            part(f, format_args!("{loss}"))?;
         }
         for injection in &self.injections {
             part(f, format_args!("{injection}"))?;
@@ -304,6 +312,8 @@ impl Plan {
             self.faults = Some(faults.parse()?);
         } else if deviation::is_deviation(part) {
             self.deviations.push(part.parse()?);
+        } else if power::is_power_loss(part) {
+            self.power_losses.push(part.parse()?);
         } else {
             self.injections.push(part.parse()?);
         }
@@ -354,6 +364,9 @@ mod tests {
         round_trips("preempt a/101 #57; pass a/101 #12 for b/102; a>b GET / #3+ post-reply=reset");
         round_trips("jitter=1500us; a>b GET /+ #3 post-reply=reset");
         round_trips("jitter=7ns");
+        round_trips(
+            "power-off db #57; power-off db #1 some; power-off other #9 all; a>b x #1 post-reply=reset",
+        );
         round_trips("a>b GET / #1 update-server=crash@17");
         round_trips(
             "player>board POST /move #3 deliver-reply=lost; player>board udp:53 #1 update-server=crash",
@@ -392,5 +405,8 @@ mod tests {
         refused("preempt a/101 57", "preempt a/101 57");
         refused("pass a/101 #0 for b/7", "pass a/101 #0 for b/7");
         refused("pass a #1 for b/7", "a");
+        refused("power-off db", "power-off db");
+        refused("power-off db #0", "power-off db #0");
+        refused("power-off db #3 none", "power-off db #3 none");
     }
 }

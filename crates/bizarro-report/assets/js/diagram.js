@@ -293,6 +293,7 @@ class Diagram {
       case "exited": return event.status === 0 ? ["dot", "ends", ink.faint] : ["cross", `ends with status ${event.status}`, ink.bad];
       case "killed": return ["cross", `killed by signal ${event.signal}`, ink.bad];
       case "panicked": return ["cross", `panics: ${event.text}`, ink.bad];
+      case "power-failed": return ["cross", "lost its power", ink.bad];
       case "crashed": return ["cross", "killed by the fault", ink.bad];
       case "paused": return ["dot", `stands still for ${span(event.until - event.at)}`, ink.doubt];
       case "struck": return ["bolt", event.text, ink.doubt];

@@ -6,7 +6,7 @@ const ROW = 15;
 const QUIET = 44;
 /** A message falls at least this far, so that it is seen which way time runs. */
 const FALL = 16;
-const LABELLED = new Set(["started", "exited", "killed", "panicked", "crashed", "paused", "stdout", "stderr", "struck", "sent", "unsupported", "invoked", "returned", "note"]);
+const LABELLED = new Set(["started", "exited", "killed", "panicked", "crashed", "power-failed", "paused", "stdout", "stderr", "struck", "sent", "unsupported", "invoked", "returned", "note"]);
 
 /** Positions in pixels from the top, at a zoom of `zoom`. */
 class Layout {
@@ -105,7 +105,7 @@ class Layout {
       if (event.kind === "started") {
         close(event.host, y[index]);
         open[event.host] = y[index];
-      } else if (event.kind === "crashed" || event.kind === "killed" || event.kind === "exited") {
+      } else if (event.kind === "crashed" || event.kind === "power-failed" || event.kind === "killed" || event.kind === "exited") {
         close(event.host, y[index]);
       } else if (event.kind === "paused") {
         this.lives[event.host]?.push({ from: y[index], to: this.at(event.until), kind: "paused" });

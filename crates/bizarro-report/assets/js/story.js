@@ -115,7 +115,7 @@ class Story {
 }
 
 const BROKEN = new Set(["killed", "panicked", "unsupported"]);
-const STRUCK = new Set(["struck", "crashed", "paused"]);
+const STRUCK = new Set(["struck", "crashed", "power-failed", "paused"]);
 const SORT_OF = { stdout: "log", note: "log", stderr: "err", struck: "fault", sent: "message", delivered: "message", dropped: "message", invoked: "operation", returned: "operation" };
 
 /** The line of an event. Its text is made when it is asked for: of most lines nobody asks. */
@@ -161,6 +161,7 @@ function eventText(story, event) {
     case "killed": return `is killed by signal ${event.signal} of its own making`;
     case "panicked": return `panics: ${event.text}`;
     case "crashed": return "is killed by the fault";
+    case "power-failed": return `loses its power before change ${event.change} of its disk`;
     case "paused": return `stands still until ${moment(event.until)}`;
     case "struck": return `fault: ${event.text}`;
     case "sent": return `sends ${event.label || "data"} to ${story.hostName(event.to)}${event.bytes ? ` (${count(event.bytes, "byte")})` : ""}`;

@@ -59,6 +59,11 @@ pub enum What {
     },
     /// The process was killed by a fault.
     Crashed,
+    /// The host lost its power.
+    PowerFailed {
+        /// Before which change of its disk, from 1.
+        change: u64,
+    },
     /// The host stands still.
     Paused {
         /// Until then.
@@ -159,6 +164,7 @@ impl What {
                 What::Panicked { text: cut(message), backtrace: backtrace.clone() }
             }
             Recorded::Crashed => What::Crashed,
+            Recorded::PowerFailed { change } => What::PowerFailed { change: *change },
             Recorded::Paused { until } => What::Paused { until: until.0 },
             Recorded::Output { stream: Stream::Stdout, line } => What::Stdout { text: cut(line) },
             Recorded::Output { stream: Stream::Stderr, line } => What::Stderr { text: cut(line) },

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use bizarro_fault::PlanDecider;
 use bizarro_kernel::seams::{Decider, Queue, Turn};
-use bizarro_record::{Deviation, Done, Effect, ExchangeId, Injection, Nanos, Step};
+use bizarro_record::{Deviation, Done, Effect, ExchangeId, Injection, Nanos, Step, Survivors};
 
 use super::{WORLD, run};
 use crate::runner::{self, Supervisor};
@@ -44,7 +44,7 @@ impl Branching {
     /// Makes the branch; comes back when it has ended, and in its own process, where it says so.
     fn fork(&mut self, now: Nanos, place: u32, fault: &Injection) -> bool {
         // SAFETY: the child has this kernel thread only, as the parent has.
-        let child = guest_heap::locked(|| unsafe { raw::call(libc::SYS_fork, [0; 6]) });
+        let child = guest_heap::lock::locked(|| unsafe { raw::call(libc::SYS_fork, [0; 6]) });
         match usize::try_from(child) {
             Ok(0) => {
                 become_branch(now, fault);
@@ -130,6 +130,14 @@ impl Decider for Branching {
 
     fn keeps_requests(&self) -> bool {
         self.plan.keeps_requests()
+    }
+
+    fn power_losses(&self, host: u16) -> Vec<(u64, Survivors)> {
+        self.plan.power_losses(host)
+    }
+
+    fn survivor(&mut self, below: u64) -> u64 {
+        self.plan.survivor(below)
     }
 
     fn deviations(&self) -> Option<Vec<Deviation>> {

@@ -43,7 +43,7 @@ fn look_at_tasks(ending: &mut Ending) {
             continue;
         }
         world.kernel.current = id;
-        image::switch_to(slot(host));
+        image::slots::switch_to(slot(host));
         // SAFETY: a task that has run was saved by a switch in `switch_away`, which comes back here.
         unsafe {
             LOOKING = true;

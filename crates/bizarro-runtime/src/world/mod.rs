@@ -276,7 +276,7 @@ fn switch_to_task(world: &mut World, from: *mut Context, task: TaskId) {
     // The table may not move between taking the pointer and switching: `task` has a place in it already.
     let to = &raw const world.contexts[task.0 as usize];
     let host = world.kernel.task_by_id(task).map_or(0, |task| task.host.0);
-    image::switch_to(slot(HostId(host)));
+    image::slots::switch_to(slot(HostId(host)));
     // SAFETY: every task in the run queue has a context made by `make_thread` or saved by a switch.
     unsafe { switch::switch(from, to) };
 }

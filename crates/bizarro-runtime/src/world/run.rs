@@ -41,7 +41,7 @@ pub fn run(request: RunRequest, branches: Vec<Injection>, supervisor: Supervisor
     let limit = request.spin_limit_ms;
     create(request, Forward::Nothing, |plan| Branching::decider(plan, branches, supervisor));
     if is_armed() {
-        image::start_over(hosts);
+        image::slots::start_over(hosts);
         watchdog::start(limit);
     } else {
         start_trap(Images::PerHost);
@@ -125,7 +125,7 @@ pub fn start_trap(images: Images) {
         raw::exit(crate::CANNOT_RUN);
     }
     if images == Images::PerHost {
-        image::arm(hosts, foreign, the_world().request.hooks == Hooks::On);
+        image::tracking::arm(hosts, foreign, the_world().request.hooks == Hooks::On);
     }
     // SAFETY: a plain flag.
     unsafe { ARMED = true };

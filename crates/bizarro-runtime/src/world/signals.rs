@@ -3,7 +3,7 @@
 use alloc::string::String;
 use core::ffi::c_void;
 
-use bizarro_kernel::sys::signals::Delivery;
+use bizarro_kernel::sys::signals::delivery::Delivery;
 use bizarro_record::record::TaskState as TaskReport;
 use bizarro_record::{Ending, Event};
 

@@ -23,7 +23,7 @@ pub(super) fn start_host(host: HostId) {
     }
     let boot = world.kernel.begin_boot(host);
     context(world, boot);
-    image::switch_to(slot(host));
+    image::slots::switch_to(slot(host));
     let code = with_boot_thread(|| {
         let mut thread: libc::pthread_t = 0;
         // SAFETY: the attributes are initialised before they are used; `host_main` is a thread's function.
@@ -61,7 +61,7 @@ const BOOT_ROOM: usize = 0x3000_0000_0000;
 /// block with fresh thread-local data.
 fn with_boot_thread<R>(f: impl FnOnce() -> R) -> R {
     let outer = switch::thread_pointer();
-    let (template, len) = image::thread_local();
+    let (template, len) = image::program::thread_local();
     let below = (len + BELOW).next_multiple_of(4096);
     let at = boot_room(below + ABOVE + 4096);
     let boot = at + below + outer % 4096 % 64;
@@ -109,7 +109,7 @@ extern "C" fn host_main(host: *mut c_void) -> *mut c_void {
     let index = host as usize;
     let spec = &the_world().request.world.hosts[index];
     let (count, arguments) = arguments(&spec.arguments);
-    image::run_constructors(count, arguments);
+    image::program::run_constructors(count, arguments);
     // SAFETY: the host has one thread, and what it forgets is its own copy of the world process's variables.
     unsafe { libc::clearenv() };
     for variable in &spec.env {
@@ -152,7 +152,7 @@ fn set_variable(variable: &str) {
 
 /// A host's process has gone. Its memory goes when the host starts again, or with the run.
 pub(super) fn tear_down(host: HostId) {
-    image::reset(slot(host));
+    image::slots::reset(slot(host));
 }
 
 /// Frees what is left of these hosts' processes.

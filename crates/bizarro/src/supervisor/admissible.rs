@@ -15,6 +15,8 @@ fn unknown_host(test: &TestCase, plan: &Plan) -> Option<String> {
     let hosts: Vec<&str> = test.blueprint.hosts.iter().map(|host| host.name.as_str()).collect();
     let ends = plan.injections.iter().flat_map(|fault| [&fault.at.client, &fault.at.server]);
     let tasks = plan.deviations.iter().flat_map(|deviation| deviation.tasks());
+    let losses = plan.power_losses.iter().map(|loss| &loss.host);
+    let ends = ends.chain(losses);
     let mut named = ends.chain(tasks.map(|task| &task.host));
     let unknown = named.find(|name| !hosts.contains(&name.as_str()))?;
     Some(format!(
@@ -32,7 +34,9 @@ fn excluded(test: &TestCase, plan: &Plan) -> Option<String> {
     let effect = named.chain(drawn).find(|effect| !model.allows(*effect)).map(|e| e.to_string());
     let jitter =
         (plan.jitter > Nanos::ZERO && !model.allows(Effect::Late)).then(|| "jitter".into());
-    let excluded = effect.or(jitter)?;
+    let power = (!plan.power_losses.is_empty() && !model.allows(Effect::Crash))
+        .then(|| "power-off".to_string());
+    let excluded = effect.or(jitter).or(power)?;
     Some(format!(
         "the system model of {} excludes `{excluded}`\n  --> {plan}\n  = {model} allows: {}",
         test.name,

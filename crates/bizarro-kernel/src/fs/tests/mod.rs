@@ -6,6 +6,7 @@ mod names;
 mod native;
 mod outside;
 mod paths;
+mod power;
 mod proc;
 mod rights;
 

@@ -37,6 +37,12 @@ impl Decider for Draws {
     fn keeps_requests(&self) -> bool {
         true
     }
+    fn power_losses(&self, _: u16) -> Vec<(u64, bizarro_record::Survivors)> {
+        Vec::new()
+    }
+    fn survivor(&mut self, _: u64) -> u64 {
+        0
+    }
     fn deviations(&self) -> Option<Vec<Deviation>> {
         None
     }

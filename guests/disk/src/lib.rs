@@ -1,0 +1,1 @@
+//! Databases, unmodified, on simulated hosts whose power fails: see `tests/`.

@@ -1,0 +1,304 @@
+//! The power fails before every change of the disk, and with whatever may be left of it: what was committed is there
+//! again, unless the program has a defect.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Error, ErrorKind, Read, Write};
+use std::path::Path;
+
+use bizarro::prelude::*;
+use bizarro::{Ending, Event, Lab, Plan, RunRecord};
+use redb::{ReadableDatabase, ReadableTableMetadata};
+
+const FOLDER: &str = "/var/lib/db";
+
+/// Opens a database and goes on where it ended: says what is found there and each commit that was acknowledged.
+fn go_on(
+    most: u64,
+    found: u64,
+    mut commit: impl FnMut(u64) -> Result<(), Error>,
+) -> Result<(), Error> {
+    println!("found {found}");
+    for number in found + 1..=most {
+        commit(number)?;
+        println!("committed {number}");
+    }
+    Ok(())
+}
+
+/// What a write-ahead log may do wrong.
+#[derive(Clone, Copy, PartialEq, Debug)]
+enum Defect {
+    None,
+    NoSync,
+    NoSyncOfTheDirectory,
+    NoChecksum,
+}
+
+/// FNV-1a (Fowler, Noll, Vo), of a record's number and place.
+fn sum(number: u64) -> u64 {
+    let bytes = number.to_le_bytes();
+    bytes
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, b| (hash ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3))
+}
+
+/// Records of a number and 1,000 bytes that repeat it, and a sum of them.
+fn record(number: u64) -> Vec<u8> {
+    let mut record = number.to_le_bytes().repeat(126);
+    record.extend(sum(number).to_le_bytes());
+    record
+}
+
+const RECORD: usize = 127 * 8;
+
+/// The log's last record that counts.
+fn recover(bytes: &[u8], defect: Defect) -> Result<u64, Error> {
+    let mut last = 0;
+    for bytes in bytes.chunks_exact(RECORD) {
+        let is_whole = bytes == record(last + 1);
+        if !is_whole && defect != Defect::NoChecksum {
+            break;
+        }
+        if !is_whole {
+            return Err(Error::new(ErrorKind::InvalidData, "a torn record counts"));
+        }
+        last += 1;
+    }
+    Ok(last)
+}
+
+fn log(defect: Defect) -> Result<(), Error> {
+    std::fs::create_dir_all(FOLDER)?;
+    let path = Path::new(FOLDER).join("log");
+    let mut file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+    if defect != Defect::NoSyncOfTheDirectory {
+        for folder in [FOLDER, "/var/lib"] {
+            File::open(folder)?.sync_all()?;
+        }
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let found = recover(&bytes, defect)?;
+    // What is behind the last whole record is overwritten.
+    file.set_len(found * RECORD as u64)?;
+    file.sync_all()?;
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::End(0))?;
+    go_on(12, found, |number| {
+        file.write_all(&record(number))?;
+        if defect != Defect::NoSync { file.sync_data() } else { Ok(()) }
+    })
+}
+
+fn sqlite(synchronous: &str, most: u64) -> Result<(), Error> {
+    std::fs::create_dir_all(FOLDER)?;
+    let open = || {
+        let connection = rusqlite::Connection::open(Path::new(FOLDER).join("sqlite"))?;
+        connection.pragma_update(None, "journal_mode", "DELETE")?;
+        connection.pragma_update(None, "synchronous", synchronous)?;
+        connection.execute(
+            "CREATE TABLE IF NOT EXISTS entry (number INTEGER PRIMARY KEY, text TEXT)",
+            (),
+        )?;
+        let number = |sql| connection.query_row(sql, (), |row| row.get(0));
+        let found: i64 = number("SELECT count(*) FROM entry")?;
+        let sum: i64 = number("SELECT coalesce(sum(number), 0) FROM entry")?;
+        let check: String = connection.query_row("PRAGMA integrity_check", (), |row| row.get(0))?;
+        assert_eq!((sum, check.as_str()), (found * (found + 1) / 2, "ok"));
+        Ok((connection, found as u64))
+    };
+    let (connection, found) = open().map_err(|error: rusqlite::Error| Error::other(error))?;
+    File::open("/var/lib")?.sync_all()?;
+    go_on(most, found, |number| {
+        let text = format!("entry {number} ").repeat(50);
+        let inserted =
+            connection.execute("INSERT INTO entry VALUES (?1, ?2)", (number as i64, text));
+        inserted.map(|_| ()).map_err(Error::other)
+    })
+}
+
+const ENTRIES: redb::TableDefinition<'_, u64, &str> = redb::TableDefinition::new("entries");
+
+fn redb(most: u64) -> Result<(), Error> {
+    std::fs::create_dir_all(FOLDER)?;
+    let (path, half_made) = (Path::new(FOLDER).join("redb"), Path::new(FOLDER).join("redb.new"));
+    let open = || {
+        if !path.exists() {
+            // A database that was not made to its end is refused from then on, so it gets its name when it is whole.
+            let _ = std::fs::remove_file(&half_made);
+            let database = redb::Database::create(&half_made)?;
+            let begun = database.begin_write()?;
+            begun.open_table(ENTRIES)?;
+            begun.commit()?;
+            drop(database);
+            std::fs::rename(&half_made, &path)?;
+        }
+        // The database syncs its file; that the file has a name is its user's business.
+        for folder in [FOLDER, "/var/lib"] {
+            File::open(folder)?.sync_all()?;
+        }
+        let database = redb::Database::open(&path)?;
+        let found = database.begin_read()?.open_table(ENTRIES)?.len()?;
+        Ok((database, found))
+    };
+    let (database, found) = open().map_err(|error: redb::Error| Error::other(error))?;
+    go_on(most, found, |number| {
+        let commit = || {
+            let begun = database.begin_write()?;
+            begun
+                .open_table(ENTRIES)?
+                .insert(number, format!("entry {number} ").repeat(50).as_str())?;
+            begun.commit()?;
+            Ok(())
+        };
+        commit().map_err(|error: redb::Error| Error::other(error))
+    })
+}
+
+/// What is wrong with a run in which the power failed; `None` where it did not fail.
+fn wrong(record: &RunRecord) -> Option<Result<(), String>> {
+    let number = |line: &str, word: &str| line.strip_prefix(word)?.trim().parse::<u64>().ok();
+    let (mut committed, mut failed) = (0, None);
+    let mut answer = None;
+    for stamped in &record.events {
+        match &stamped.event {
+            Event::PowerFailed { .. } => failed = Some(committed),
+            Event::Output { line, .. } => {
+                committed = number(line, "committed ").unwrap_or(committed);
+                if let (Some(before), Some(found)) = (failed, number(line, "found ")) {
+                    let kept = (before..=before + 1).contains(&found);
+                    answer = Some(if kept {
+                        Ok(())
+                    } else {
+                        Err(format!("{before} were committed, {found} are there"))
+                    });
+                }
+            }
+            Event::Exited { status, .. } if *status != 0 => {
+                answer = Some(Err(format!("{} ended with status {status}", record.plan)));
+            }
+            Event::Panicked { message, .. } => answer = Some(Err(message.clone())),
+            _ => {}
+        }
+    }
+    if failed.is_some() && record.ending != Ending::Completed {
+        answer = Some(Err(format!("{:?}", record.ending)));
+    }
+    failed.map(|_| answer.unwrap_or_else(|| Err("it did not start again".to_string())))
+}
+
+/// Has the power fail before each change, once with nothing left that was not synced and a few times with something;
+/// gives how many runs there were and what went wrong, with the plan.
+fn everywhere(lab: &mut Lab, draws: u64) -> (usize, Vec<String>) {
+    let (mut runs, mut failures) = (0, Vec::new());
+    for change in 1.. {
+        let mut plans =
+            vec![format!("power-off db #{change}"), format!("power-off db #{change} all")];
+        plans.extend((1..=draws).map(|seed| format!("seed={seed}; power-off db #{change} some")));
+        for plan in plans {
+            let parsed: Plan = plan.parse().expect("it is a plan");
+            let record = lab.run(&parsed).expect("runs can be made");
+            let Some(answer) = wrong(&record) else { return (runs, failures) };
+            runs += 1;
+            failures.extend(answer.err().map(|what| format!("{plan}: {what}")));
+        }
+    }
+    (runs, failures)
+}
+
+/// What a test of a log expects: that its defect is found.
+#[track_caller]
+fn is_found(name: &str, describe: fn(&mut World), expected: &str) {
+    let mut lab = Lab::open(&format!("power::{name}"), describe);
+    let (runs, failures) = everywhere(&mut lab, 12);
+    assert!(runs > 100, "{runs} runs");
+    assert!(failures.iter().any(|what| what.contains(expected)), "{runs} runs, {failures:#?}");
+}
+
+#[track_caller]
+fn holds(name: &str, describe: fn(&mut World), draws: u64) {
+    let mut lab = Lab::open(&format!("power::{name}"), describe);
+    let (runs, failures) = everywhere(&mut lab, draws);
+    eprintln!("{name}: {runs} runs in which the power failed");
+    assert!(runs > 100, "{runs} runs");
+    assert_eq!(failures, Vec::<String>::new());
+}
+
+#[test]
+fn a_log_that_syncs_and_checks_holds() {
+    holds(
+        "a_log_that_syncs_and_checks_holds",
+        |world| {
+            world.host("db").workload(|| log(Defect::None));
+        },
+        12,
+    );
+}
+
+#[test]
+fn a_log_that_does_not_sync_loses() {
+    is_found(
+        "a_log_that_does_not_sync_loses",
+        |world| {
+            world.host("db").workload(|| log(Defect::NoSync));
+        },
+        " were committed, 1 are there",
+    );
+}
+
+#[test]
+fn a_log_whose_directory_is_not_synced_vanishes() {
+    is_found(
+        "a_log_whose_directory_is_not_synced_vanishes",
+        |world| {
+            world.host("db").workload(|| log(Defect::NoSyncOfTheDirectory));
+        },
+        " were committed, 0 are there",
+    );
+}
+
+#[test]
+fn a_log_without_checksums_takes_torn_records() {
+    is_found(
+        "a_log_without_checksums_takes_torn_records",
+        |world| {
+            world.host("db").workload(|| log(Defect::NoChecksum));
+        },
+        "ended with status 1",
+    );
+}
+
+/// What the name of the rollback journal needs, which SQLite's documentation says of `PRAGMA synchronous`: with FULL the
+/// removal of the journal is not synced, and a journal that comes back takes the last commit with it.
+#[test]
+fn sqlite_may_lose_its_last_commit_unless_it_is_extra_synchronous() {
+    is_found(
+        "sqlite_may_lose_its_last_commit_unless_it_is_extra_synchronous",
+        |world| {
+            world.host("db").workload(|| sqlite("FULL", 12));
+        },
+        "7 were committed, 6 are there",
+    );
+}
+
+#[test]
+fn sqlite_holds() {
+    holds(
+        "sqlite_holds",
+        |world| {
+            world.host("db").workload(|| sqlite("EXTRA", 12));
+        },
+        2,
+    );
+}
+
+#[test]
+fn redb_holds() {
+    holds(
+        "redb_holds",
+        |world| {
+            world.host("db").workload(|| redb(12));
+        },
+        2,
+    );
+}
