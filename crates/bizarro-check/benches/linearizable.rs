@@ -13,7 +13,9 @@ use bizarro_check::history::read::{Format, Limits, read};
 use bizarro_check::history::{Builder, History, RawHistory, Value};
 use bizarro_check::linearizable::{CoreSearch, Options, Report, Verdict, check};
 use bizarro_check::model::{
-    CasRegister, FromRaw, KeyValue, Model, Register, RegisterCall, RegisterReply, Whole,
+    CasRegister, ContainerCall, ContainerReply, Discipline, Fifo, FromRaw, KeyValue, LeastFirst,
+    Lifo, Model, PriorityQueue, Queue, Register, RegisterCall, RegisterReply, Set, SetCall,
+    SetReply, Stack, Whole,
 };
 
 fn main() {
@@ -24,10 +26,85 @@ fn main() {
         let name = format!("register, {operations} by {processes}");
         bench.run(&name, || one(&Register::new(0), &history));
     }
+    containers(&bench, 1_000_000);
     match std::env::var_os("BIZARRO_CORPORA") {
         Some(corpora) => corpora_benches(&bench, Path::new(&corpora)),
         None => eprintln!("SKIPPED: BIZARRO_CORPORA is not set"),
     }
+}
+
+/// Containers and sets of distinct values, with 20 processes.
+fn containers(bench: &Bench, operations: i64) {
+    let name = |what: &str| format!("{what}, {operations} by 20");
+    let history = container_history::<Fifo>(operations);
+    bench.run(&name("queue"), || one(&Queue::new(), &history));
+    let history = container_history::<Lifo>(operations);
+    bench.run(&name("stack"), || one(&Stack::new(), &history));
+    let history = container_history::<LeastFirst>(operations);
+    bench.run(&name("priority queue"), || one(&PriorityQueue::new(), &history));
+    let history = history.translate(|call, outcome| {
+        // Who takes removes what it took.
+        Ok::<_, ()>(match (call, outcome.reply()) {
+            (ContainerCall::Put(value), _) => {
+                (SetCall::Add(*value), outcome.map(|_| SetReply::Done))
+            }
+            (ContainerCall::Take, Some(ContainerReply::Taken(value))) => {
+                (SetCall::Remove(*value), outcome.map(|_| SetReply::Changed(true)))
+            }
+            (ContainerCall::Take, _) => {
+                (SetCall::Contains(-1), outcome.map(|_| SetReply::Contains(false)))
+            }
+        })
+    });
+    let history = history.expect("all is translated");
+    bench.run(&name("set"), || one(&Set::new(), &history));
+}
+
+/// What a process has asked of a container, and what it will be answered.
+type Open = (ContainerCall<i64>, Option<ContainerReply<i64>>);
+
+/// What a container answers whose every operation takes effect somewhere in its time.
+fn container_history<D: Discipline<i64>>(
+    operations: i64,
+) -> History<ContainerCall<i64>, ContainerReply<i64>> {
+    let mut builder = Builder::new();
+    let (mut draw, mut held) = (1_u64, Vec::new());
+    let mut next = |below: u64| {
+        draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (draw >> 33) % below
+    };
+    // Of each process: what it asked, and what it will be answered.
+    let mut open: Vec<Option<Open>> = vec![None; 20];
+    let mut invoked = 0;
+    while invoked < operations || open.iter().any(Option::is_some) {
+        let at = next(20) as usize;
+        match open[at].take() {
+            None if invoked < operations => {
+                invoked += 1;
+                let puts = next(2) == 0 && held.len() < 1_000;
+                // No two of them are equal, and they come in no order.
+                let value = invoked.wrapping_mul(0x9e37_79b9) % (1 << 40);
+                let call = if puts { ContainerCall::Put(value) } else { ContainerCall::Take };
+                builder.invoke(at as i64, call).expect("it is idle");
+                open[at] = Some((call, None));
+            }
+            None => {}
+            Some((_, Some(reply))) => builder.ok(at as i64, reply).expect("it is open"),
+            Some((call, None)) => {
+                let reply = match call {
+                    ContainerCall::Put(value) => {
+                        held.insert(D::place(&held, &value), value);
+                        ContainerReply::Put
+                    }
+                    ContainerCall::Take => {
+                        held.pop().map_or(ContainerReply::Empty, ContainerReply::Taken)
+                    }
+                };
+                open[at] = Some((call, Some(reply)));
+            }
+        }
+    }
+    builder.finish()
 }
 
 struct Bench {

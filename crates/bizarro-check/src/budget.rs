@@ -100,6 +100,10 @@ impl<'l> Share<'l> {
         Ok(())
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn in_time(&self) -> Result<(), Exhausted> {
         self.ledger.in_time()
     }

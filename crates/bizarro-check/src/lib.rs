@@ -7,6 +7,7 @@
 //! - [`domain`]: checks of one property each, in near linear time.
 //! - [`transactions`]: whether transactions were isolated from each other.
 //! - [`evidence`]: what a verdict rests on, and a plain verifier of it.
+//! - [`picture`]: that as SVG.
 //! - [`checkers`]: all checkers by name, for histories from files.
 //! - [`budget`]: how much memory and time a check may take.
 //!
@@ -22,4 +23,5 @@ pub mod history;
 mod intern;
 pub mod linearizable;
 pub mod model;
+pub mod picture;
 pub mod transactions;

@@ -4,13 +4,14 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use bizarro_check::budget::Budget;
 use bizarro_check::checkers::{Answer, Case as Question, Checker};
-use bizarro_check::evidence::verify;
+use bizarro_check::evidence::{verify, verify_weak};
 use bizarro_check::history::read::{Format, Limits, read};
-use bizarro_check::history::{RawHistory, Value};
+use bizarro_check::history::{Builder, RawHistory, Value};
 use bizarro_check::linearizable::{Options, Verdict, check};
-use bizarro_check::model::{CasRegister, FromRaw, KeyValue, Model, MultiRegister, Mutex};
-use bizarro_check::transactions;
+use bizarro_check::model::{Access, CasRegister, FromRaw, KeyValue, Model, MultiRegister, Mutex};
+use bizarro_check::transactions::{self, weak, weak::GUARANTEES};
 
 /// How many configurations the plain verifier may look at for one core.
 const CORE_LIMIT: usize = 20_000;
@@ -166,7 +167,13 @@ fn elle_and_jepsen_are_agreed_with() {
 
 /// Whether a checker says that a history holds.
 fn answer(checker: &str, history: &RawHistory) -> Option<bool> {
-    let case = Question { history, initial: None, level: None, options: Options::default() };
+    let case = Question {
+        history,
+        initial: None,
+        level: None,
+        unwritten: transactions::Unwritten::Anomaly,
+        options: Options::default(),
+    };
     let checker = Checker::named(checker).expect("it is in the list");
     match (checker.check)(&case).expect("it is understood") {
         Answer::Holds => Some(true),
@@ -205,6 +212,73 @@ fn the_paper_example_is_named_as_in_the_paper() {
     };
     let names: Vec<String> = anomalies.iter().map(|it| it.phenomenon.to_string()).collect();
     assert!(names.contains(&"G-single".to_string()), "{names:?}");
+}
+
+/// The histories of AWDIT, in folders that say the strongest level that each has.
+#[test]
+fn awdit_is_agreed_with() {
+    let Some(corpora) = std::env::var_os("BIZARRO_CORPORA").map(PathBuf::from) else {
+        eprintln!("SKIPPED: BIZARRO_CORPORA is not set, so no history of another tool was checked");
+        return;
+    };
+    let levels = ["none", "read-committed", "read-atomic", "causal"];
+    let mut right = 0;
+    for (strongest, folder) in levels.iter().enumerate() {
+        let folder = corpora.join("awdit").join(folder);
+        for file in files(&folder) {
+            let history = awdit(&fs::read_to_string(&file).unwrap());
+            for (at, name) in levels.iter().enumerate().skip(1) {
+                let guarantee = GUARANTEES.iter().find(|(known, _)| known == name).unwrap().1;
+                let (unwritten, budget) = (transactions::Unwritten::Anomaly, Budget::default());
+                let options = weak::Options { guarantee, unwritten, budget };
+                let verdict = weak::check(&history, &-1, &options).unwrap().verdict;
+                let holds = matches!(verdict, weak::Verdict::Holds(_));
+                assert_eq!(holds, at <= strongest, "{name}: {}", file.display());
+                if history.len() < 100 {
+                    assert_eq!(verify_weak(&history, &-1, guarantee, &verdict), Ok(()));
+                }
+                right += 1;
+            }
+        }
+    }
+    assert!(right > 20, "only {right} histories were found");
+}
+
+/// Every file in a folder, and in those in it.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}")) {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(files(&path)),
+            false => found.push(path),
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Sessions are apart by lines of `=`, transactions by lines of `-`; an access is a line.
+fn awdit(text: &str) -> transactions::RegisterHistory<i64> {
+    let mut builder = Builder::new();
+    for (process, session) in (0..).zip(text.split("=====")) {
+        for transaction in session.split("-----") {
+            let (mut call, mut seen) = (Vec::new(), Vec::new());
+            for line in transaction.lines().filter(|line| !line.trim().is_empty()) {
+                let words: Vec<&str> = line.split_whitespace().collect();
+                let (key, value) = (words[1].parse().unwrap(), words[2].parse().unwrap());
+                if words[0] == "w" {
+                    call.push(Access::Write(key, value));
+                } else {
+                    call.push(Access::Read(key));
+                    seen.push(Some(value));
+                }
+            }
+            builder.invoke(process, call).unwrap();
+            builder.ok(process, seen).unwrap();
+        }
+    }
+    builder.finish()
 }
 
 #[test]

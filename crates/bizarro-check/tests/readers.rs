@@ -223,7 +223,13 @@ fn checkers_say_what_they_do_not_know() {
     let text = "{:process 0 :type :invoke :f :read}{:process 0 :type :ok :f :read :value 0}\
                 {:process 0 :type :invoke :f :jump :value 1}";
     let raw = parse(Format::JepsenEdn, text).unwrap();
-    let case = Case { history: &raw, initial: None, level: None, options: Options::default() };
+    let case = Case {
+        history: &raw,
+        initial: None,
+        level: None,
+        unwritten: bizarro_check::transactions::Unwritten::Anomaly,
+        options: Options::default(),
+    };
     let run = |name: &str, initial: Option<&Value>| {
         (Checker::named(name).unwrap().check)(&Case { initial, ..case })
     };

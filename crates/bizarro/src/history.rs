@@ -22,6 +22,11 @@ impl History {
         History { name: name.to_string() }
     }
 
+    /// The name that it was given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// An operation begins now. Give it an end with [`Op::ok`], [`Op::fail`] or [`Op::unknown`].
     ///
     /// # Panics

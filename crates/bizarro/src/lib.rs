@@ -99,6 +99,8 @@ mod guest;
 mod history;
 #[cfg(feature = "supervisor")]
 mod host;
+#[cfg(feature = "supervisor")]
+mod judge;
 #[cfg(all(feature = "supervisor", worlds))]
 mod lab;
 #[cfg(feature = "supervisor")]
@@ -118,6 +120,10 @@ pub use history::{History, Op};
 
 #[cfg(all(feature = "supervisor", worlds))]
 pub use lab::Lab;
+
+/// Models of objects, and checkers of histories.
+#[cfg(feature = "supervisor")]
+pub use bizarro_check;
 
 #[cfg(feature = "supervisor")]
 pub use {

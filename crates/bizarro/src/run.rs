@@ -124,6 +124,18 @@ impl<'r> Run<'r> {
         struck.collect()
     }
 
+    /// The history of this name, for a checker of [`bizarro_check`]. Its processes are the tasks that invoked
+    /// the operations; those of a task that are open at one time are of several.
+    ///
+    /// # Errors
+    /// The first value that is not of its type, and where it was given.
+    pub fn operations<C: DeserializeOwned, R: DeserializeOwned>(
+        &self,
+        history: &str,
+    ) -> Result<bizarro_check::history::History<C, R>, String> {
+        crate::judge::operations(self.record, history)
+    }
+
     /// The operations of the history of this name, in the order of their beginnings.
     pub fn history(&self, name: &str) -> Vec<OpView<'r>> {
         let mut ops: Vec<OpView<'r>> = Vec::new();

@@ -3,11 +3,14 @@
 //! A description is only data and functions; nothing runs while it is made. It is made twice: by the
 //! supervisor, which checks it and judges the runs, and by the world process, which runs the programs.
 
+use std::fmt::Debug;
 use std::panic::Location;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bizarro_check::model::Model;
 use bizarro_fault::{Network, Nodes, SystemModel, Timing};
 use bizarro_record::{Nanos, WorldSpec};
+use serde::de::DeserializeOwned;
 
 use crate::check::{Check, Eventually};
 use crate::explore::Explore;
@@ -187,6 +190,41 @@ impl World {
         self.refuse_second_promise(name, place);
         self.checks.push(Check { name: name.to_string(), place, check: Box::new(check) });
         self
+    }
+
+    /// Safety: what this history says can be seen as coming one at a time, as the model does it. Programs give
+    /// the model's calls to [`History::invoke`] and its replies to [`Op::ok`](crate::Op::ok).
+    ///
+    /// Where it is violated, the operations are named that contradict each other. A history that is not
+    /// decided within the default [budget](bizarro_check::budget::Budget) has not been shown to keep the
+    /// promise, and breaks it.
+    ///
+    /// ```
+    /// # use bizarro::prelude::*;
+    /// # fn serve() {}
+    /// use bizarro::bizarro_check::model::{Register, RegisterCall, RegisterReply};
+    ///
+    /// # fn ask(value: u64) {}
+    /// # fn describe(world: &mut World) {
+    /// let counter = world.history("counter");
+    /// world.host("server").program(serve);
+    /// world.linearizable("the register is one", &counter, Register::new(0_u64));
+    /// world.host("client").workload(move || {
+    ///     let write = counter.invoke(RegisterCall::Write(7_u64));
+    ///     ask(7);
+    ///     write.ok(RegisterReply::<u64>::Written);
+    /// });
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn linearizable<M>(&mut self, name: &str, history: &History, model: M) -> &mut World
+    where
+        M: Model + Send + Sync + 'static,
+        M::Call: DeserializeOwned + Debug + Sync,
+        M::Reply: DeserializeOwned + Debug + Sync,
+    {
+        let history = history.name().to_string();
+        self.check(name, move |run| crate::judge::linearizable(run.record(), &history, &model))
     }
 
     /// Liveness: the workloads have ended at the latest this much virtual time after the last fault

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// What a project needs that has `bizarro` among its dev-dependencies.
-const PACKAGES: [&str; 9] = [
+const PACKAGES: [&str; 10] = [
     "bizarro",
     "bizarro-call",
+    "bizarro-check",
     "bizarro-explore",
     "bizarro-fault",
     "bizarro-kernel",

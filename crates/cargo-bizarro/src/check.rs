@@ -1,20 +1,22 @@
 //! `cargo bizarro check`: whether a history in a file keeps a promise. The history may be of any system.
 
 use std::fs::File;
+use std::io::{self, ErrorKind::TimedOut, Read};
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bizarro_check::budget::Budget;
 use bizarro_check::checkers::{Answer, Case, Checker, Reason, checkers};
 use bizarro_check::history::read::{
     FORMATS, Format, Limits, Located, Problem, ReadError, read_located, value,
 };
-use bizarro_check::history::{Operation, Outcome, RawCall, Value};
+use bizarro_check::history::{Operation, RawCall, Value};
 use bizarro_check::linearizable::Options;
-use bizarro_check::transactions::{LEVELS, Level};
+use bizarro_check::picture;
+use bizarro_check::transactions::{LEVELS, Level, Unwritten};
 use bizarro_report::Exit;
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::Failure;
 
@@ -24,6 +26,16 @@ const REASONS_SHOWN: usize = 5;
 const OPERATIONS_SHOWN: usize = 20;
 /// Characters of one operation that are shown.
 const WIDTH: usize = 160;
+
+/// What a read of a value means that no transaction of the file wrote.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum UnwrittenReads {
+    /// Something is wrong.
+    #[default]
+    Anomaly,
+    /// Somebody else wrote it, or it was there before.
+    Foreign,
+}
 
 /// Which history is checked, and against what.
 #[derive(Clone, PartialEq, Eq, Debug, Args)]
@@ -42,6 +54,12 @@ pub(crate) struct Check {
     /// The level of isolation of transactions; strict-serializable without this.
     #[arg(long, value_name = "NAME")]
     pub(crate) level: Option<String>,
+    /// What a read of a value means that no transaction of the file wrote.
+    #[arg(long, value_enum, default_value = "anomaly")]
+    pub(crate) unwritten: UnwrittenReads,
+    /// Where to draw the first reason of a violation, as SVG. Nothing is drawn where there is none.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) svg: Option<PathBuf>,
     /// Real seconds that the check may take.
     #[arg(long, value_name = "SECONDS", default_value = "60")]
     pub(crate) budget_time: NonZero<u64>,
@@ -59,7 +77,9 @@ pub(crate) fn run(wanted: &Check) -> Result<Exit, Failure> {
     let level = wanted.level.as_deref().map(level).transpose()?;
     let initial = wanted.initial.as_deref().map(initial).transpose()?;
     let memory_bytes = wanted.budget_memory.get().saturating_mul(1 << 20);
-    let located = match read(wanted, memory_bytes)? {
+    let time = Duration::from_secs(wanted.budget_time.get());
+    let start = Instant::now();
+    let located = match read(wanted, memory_bytes, start + time)? {
         Ok(located) => located,
         Err(unknown) => {
             println!("unknown: {unknown}");
@@ -68,10 +88,15 @@ pub(crate) fn run(wanted: &Check) -> Result<Exit, Failure> {
     };
     let budget = Budget {
         memory_bytes: memory_bytes.saturating_sub(located.bytes),
-        time: Duration::from_secs(wanted.budget_time.get()),
+        time: time.saturating_sub(start.elapsed()),
     };
     let options = Options { budget, threads: wanted.jobs, ..Options::default() };
-    let case = Case { history: &located.history, initial: initial.as_ref(), level, options };
+    let unwritten = match wanted.unwritten {
+        UnwrittenReads::Anomaly => Unwritten::Anomaly,
+        UnwrittenReads::Foreign => Unwritten::Foreign,
+    };
+    let initial = initial.as_ref();
+    let case = Case { history: &located.history, initial, level, unwritten, options };
     let answer = (checker.check)(&case).map_err(|refusal| {
         let place = refusal.operation().and_then(|index| located.places.get(index));
         Failure::usage(match place {
@@ -81,25 +106,52 @@ pub(crate) fn run(wanted: &Check) -> Result<Exit, Failure> {
     })?;
     let (text, exit) = told(&answer, &located, checker.name);
     print!("{text}");
+    if let (Some(file), Answer::Violated(reasons)) = (&wanted.svg, &answer) {
+        let picture = picture::draw(&located.history, &reasons[0]);
+        std::fs::write(file, picture)
+            .map_err(|error| Failure::usage(format!("error: {}: {error}", file.display())))?;
+    }
     Ok(exit)
 }
 
 /// The history, or that it does not fit into the budget.
-fn read(wanted: &Check, memory_bytes: usize) -> Result<Result<Located, String>, Failure> {
+fn read(
+    wanted: &Check,
+    memory_bytes: usize,
+    until: Instant,
+) -> Result<Result<Located, String>, Failure> {
     let format = format(wanted)?;
     let name = wanted.file.display();
     let file = File::open(&wanted.file)
         .map_err(|error| Failure::usage(format!("error: {name}: {error}")))?;
     let limits = Limits { memory_bytes_max: memory_bytes, ..Limits::default() };
-    match read_located(format, file, &limits) {
+    match read_located(format, Timed { file, until }, &limits) {
         Ok(located) => Ok(Ok(located)),
         Err(ReadError { problem: Problem::TooLarge("the history", _), .. }) => {
             Ok(Err("the budget of memory ended while the history was read".to_string()))
+        }
+        Err(ReadError { problem: Problem::Io(error), .. }) if error.kind() == TimedOut => {
+            Ok(Err("the budget of time ended while the history was read".to_string()))
         }
         Err(error) => {
             let ReadError { line, column, problem } = error;
             Err(Failure::usage(format!("error: {name}:{line}:{column}: {problem}")))
         }
+    }
+}
+
+/// A file that can be read until some time.
+struct Timed {
+    file: File,
+    until: Instant,
+}
+
+impl Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if Instant::now() >= self.until {
+            return Err(TimedOut.into());
+        }
+        self.file.read(buffer)
     }
 }
 
@@ -191,14 +243,7 @@ fn shown(reason: &Reason, located: &Located) -> String {
 }
 
 fn one_line(operation: &Operation<RawCall, Value>) -> String {
-    let RawCall { function, key, value } = &operation.call;
-    let key = key.as_ref().map_or(String::new(), |key| format!(" {key}"));
-    let end = match &operation.outcome {
-        Outcome::Ok(reply) => format!("ok {reply}"),
-        Outcome::Fail => "fail".to_string(),
-        Outcome::Unknown => "unknown".to_string(),
-    };
-    let text = format!("process {}: {function}{key} {value} → {end}", operation.process);
+    let text = format!("process {}: {operation}", operation.process);
     match text.char_indices().nth(WIDTH) {
         None => text,
         Some((at, _)) => format!("{}…", &text[..at]),

@@ -136,3 +136,33 @@ fn what_cannot_be_checked_is_refused_with_its_place() {
         "`--initial [`: column 2: expected",
     );
 }
+
+#[test]
+fn a_picture_is_drawn_of_what_is_violated() {
+    let name = file("drawn.edn", REGISTER);
+    let drawn = PathBuf::from(concat!(env!("CARGO_TARGET_TMPDIR"), "/check/drawn.svg"));
+    let _ = std::fs::remove_file(&drawn);
+    let output = Command::new(env!("CARGO_BIN_EXE_cargo-bizarro"))
+        .args(["bizarro", "check", &name, "--model", "register", "--svg", "drawn.svg"])
+        .current_dir(drawn.parent().unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let picture = std::fs::read_to_string(&drawn).unwrap();
+    assert!(picture.starts_with("<svg ") && picture.contains("read nil → ok 0"), "{picture}");
+}
+
+/// Nobody in the history wrote 7.
+#[test]
+fn what_nobody_wrote_may_have_been_there() {
+    let text = "{:process 0 :type :invoke :f :txn :value [[:r :x nil]]}
+{:process 0 :type :ok :f :txn :value [[:r :x 7]]}
+";
+    let name = file("foreign.edn", text);
+    let arguments = [name.as_str(), "--model", "causal"];
+    let unwritten = "VIOLATED: causal, 1 operations\n\nunwritten-read\n       0  line 1: process 0: txn \
+                     [[:r :x nil]] → ok [[:r :x 7]]\n  = see access 0 of 0\n";
+    check(&arguments, 1, unwritten, "");
+    let foreign = [&arguments[..], &["--unwritten", "foreign"]].concat();
+    check(&foreign, 0, "held: causal, 1 operations\n", "");
+}

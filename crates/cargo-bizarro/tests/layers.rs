@@ -29,6 +29,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "bizarro-call",
             "bizarro-record",
             "bizarro-macros",
+            "bizarro-check",
             "bizarro-fault",
             "bizarro-runtime",
             "bizarro-explore",

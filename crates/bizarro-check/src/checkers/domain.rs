@@ -57,6 +57,7 @@ fn answer(findings: &Findings) -> Answer {
         name: found.rule.to_string(),
         operations: found.operations.clone(),
         because: vec![found.because.clone()],
+        arrows: Vec::new(),
     });
     Answer::Violated(reasons.collect())
 }

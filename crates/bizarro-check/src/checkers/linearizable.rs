@@ -55,7 +55,8 @@ where
                 because.push("without any one of them there is an order".to_string());
             }
             let operations = violation.core.operations;
-            Answer::Violated(vec![Reason { name: "not linearizable".into(), operations, because }])
+            let (name, arrows) = ("not linearizable".to_string(), Vec::new());
+            Answer::Violated(vec![Reason { name, operations, because, arrows }])
         }
     })
 }

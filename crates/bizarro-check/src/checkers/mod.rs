@@ -4,6 +4,7 @@
 mod domain;
 mod linearizable;
 mod transactions;
+mod weak;
 
 use std::fmt;
 
@@ -11,7 +12,8 @@ use crate::budget::Exhausted;
 use crate::history::{RawHistory, Value};
 use crate::linearizable::Options;
 use crate::model::Misfit;
-use crate::transactions::{Disagreement, Level};
+use crate::picture::Arrow;
+use crate::transactions::{Disagreement, Level, Unwritten};
 
 /// A checker of raw histories.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +35,8 @@ pub struct Case<'c> {
     pub initial: Option<&'c Value>,
     /// What is promised of transactions; where there is none, strict serializability.
     pub level: Option<Level>,
+    /// What a read of a register means that no transaction wrote so.
+    pub unwritten: Unwritten,
     /// The budget, threads, and whether a reason is made small.
     pub options: Options,
 }
@@ -57,6 +61,8 @@ pub struct Reason {
     pub operations: Vec<u32>,
     /// How, in a sentence or several, without a full stop.
     pub because: Vec<String>,
+    /// Which of them comes before which, where that is why.
+    pub arrows: Vec<Arrow>,
 }
 
 /// Why there is no verdict.
@@ -120,9 +126,10 @@ impl fmt::Display for Doubt {
     }
 }
 
-/// The checkers: of linearizability, of single properties, and of transactions.
+/// The checkers: of linearizability, of single properties, of transactions, and of what is weaker.
 pub fn checkers() -> impl Iterator<Item = &'static Checker> {
-    [linearizable::CHECKERS, domain::CHECKERS, transactions::CHECKERS].into_iter().flatten()
+    let lists = [linearizable::CHECKERS, domain::CHECKERS, transactions::CHECKERS, weak::CHECKERS];
+    lists.into_iter().flatten()
 }
 
 impl Checker {

@@ -1,9 +1,10 @@
 //! Checkers of transactions.
 
 use super::{Answer, Case, Checker, Doubt, Reason, Refusal, misfit};
+use crate::picture::Arrow;
 use crate::transactions::{
-    Anomaly, Dependency, Disagreement, Level, Options, Proof, Report, Undecided, Unwritten,
-    Verdict, list_append, raw, rw_register,
+    Anomaly, Dependency, Disagreement, Level, Options, Proof, Report, Undecided, Verdict,
+    list_append, raw, rw_register,
 };
 
 /// All of them.
@@ -29,7 +30,7 @@ fn lists(case: &Case<'_>) -> Result<Answer, Refusal> {
 fn registers(case: &Case<'_>) -> Result<Answer, Refusal> {
     let history = raw::registers(case.history).map_err(misfit)?;
     let initial = case.initial.cloned().unwrap_or_default();
-    answer(rw_register(&history, &initial, Unwritten::Anomaly, &options(case)))
+    answer(rw_register(&history, &initial, case.unwritten, &options(case)))
 }
 
 fn options(case: &Case<'_>) -> Options {
@@ -47,22 +48,35 @@ fn answer(report: Result<Report, Disagreement>) -> Result<Answer, Refusal> {
 }
 
 fn reason(anomaly: &Anomaly) -> Reason {
-    let because = match &anomaly.proof {
-        Proof::Cycle(cycle) => cycle.iter().map(sentence).collect(),
+    let (because, arrows) = match &anomaly.proof {
+        Proof::Cycle(cycle) => (cycle.iter().map(sentence).collect(), arrows(cycle)),
         Proof::Accesses(places) => {
             let places = places.iter().map(|it| format!("{} of {}", it.access, it.operation));
             let places = places.collect::<Vec<_>>().join(", ");
-            vec![format!("see access {places}")]
+            (vec![format!("see access {places}")], Vec::new())
         }
     };
     let operations = anomaly.operations();
-    Reason { name: anomaly.phenomenon.to_string(), operations, because }
+    Reason { name: anomaly.phenomenon.to_string(), operations, because, arrows }
+}
+
+fn arrows(cycle: &[Dependency]) -> Vec<Arrow> {
+    let arrow = |it: &Dependency| {
+        let because = format!("{}: {}", it.name(), how(it));
+        Arrow { from: it.from(), to: it.to(), because }
+    };
+    cycle.iter().map(arrow).collect()
 }
 
 /// Why one transaction comes before the other.
 fn sentence(dependency: &Dependency) -> String {
     let (from, to) = (dependency.from(), dependency.to());
-    let how = match dependency {
+    format!("{from} < {to} ({}): {}", dependency.name(), how(dependency))
+}
+
+fn how(dependency: &Dependency) -> String {
+    let to = dependency.to();
+    match dependency {
         Dependency::Process { .. } => "of one process, it came first".to_string(),
         Dependency::Realtime { .. } => format!("it had ended when {to} began"),
         Dependency::WriteWrite { from: write, to: later, .. } => {
@@ -74,6 +88,5 @@ fn sentence(dependency: &Dependency) -> String {
         Dependency::ReadWrite { from: read, to: write, .. } => {
             format!("its access {} did not see access {} of {to}", read.access, write.access)
         }
-    };
-    format!("{from} < {to} ({}): {how}", dependency.name())
+    }
 }

@@ -1,11 +1,13 @@
-//! What verdicts rest on, in a form that a small program can check: [`verify`] and [`Transactions`] share no
-//! code with the checkers.
+//! What verdicts rest on, in a form that a small program can check: [`verify`], [`Transactions`] and
+//! [`verify_weak`] share no code with the checkers.
 
 mod transactions;
 mod verify;
+mod weak;
 
 pub use transactions::Transactions;
 pub use verify::{Doubt, verify};
+pub use weak::verify_weak;
 
 /// What a verdict rests on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

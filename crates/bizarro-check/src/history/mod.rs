@@ -16,6 +16,8 @@ pub mod read;
 mod value;
 mod write;
 
+use std::fmt;
+
 pub use builder::{Builder, Disorder};
 pub use value::Value;
 pub use write::Writer;
@@ -136,6 +138,23 @@ pub struct RawCall {
     pub key: Option<Value>,
     /// The argument.
     pub value: Value,
+}
+
+/// What was asked and what came of it, in a line.
+impl fmt::Display for Operation<RawCall, Value> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let RawCall { function, key, value } = &self.call;
+        f.write_str(function)?;
+        if let Some(key) = key {
+            write!(f, " {key}")?;
+        }
+        write!(f, " {value} → ")?;
+        match &self.outcome {
+            Outcome::Ok(reply) => write!(f, "ok {reply}"),
+            Outcome::Fail => f.write_str("fail"),
+            Outcome::Unknown => f.write_str("unknown"),
+        }
+    }
 }
 
 /// A history as files hold it.

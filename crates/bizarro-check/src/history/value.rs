@@ -6,6 +6,7 @@ use std::sync::Arc;
 /// A value of a history that was read from a file. It can hold what EDN and JSON can say, and is cheap
 /// to clone. Equality is equality of content; a keyword is not a text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum Value {
     /// `nil` or `null`.
     #[default]

@@ -21,6 +21,7 @@ impl<V> AppendLog<V> {
 
 /// What can be asked of an [`AppendLog`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum AppendLogCall<V> {
     /// Add this to the end.
     Append(V),
@@ -32,6 +33,7 @@ pub enum AppendLogCall<V> {
 
 /// What an [`AppendLog`] can answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum AppendLogReply<V> {
     /// It was appended.
     Appended,

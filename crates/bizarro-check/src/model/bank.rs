@@ -37,6 +37,7 @@ impl<A: Ord> Bank<A> {
 
 /// What can be asked of a [`Bank`].
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum BankCall<A> {
     /// All balances.
     Read,
@@ -52,6 +53,7 @@ pub enum BankCall<A> {
 
 /// What a [`Bank`] can answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum BankReply<A> {
     /// All balances, in the order of accounts.
     Balances(Vec<(A, i64)>),

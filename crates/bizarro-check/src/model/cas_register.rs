@@ -23,6 +23,7 @@ impl<V> CasRegister<V> {
 
 /// What can be asked of a [`CasRegister`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum CasRegisterCall<V> {
     /// What does it hold?
     Read,
@@ -34,6 +35,7 @@ pub enum CasRegisterCall<V> {
 
 /// What a [`CasRegister`] can answer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum CasRegisterReply<V> {
     /// A read saw this.
     Value(V),

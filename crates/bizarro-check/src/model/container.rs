@@ -1,5 +1,6 @@
 //! Queue, stack and priority queue: containers that differ only in which of their values is taken next.
 
+use std::cmp::Ordering;
 use std::hash::Hash;
 use std::marker::PhantomData;
 
@@ -7,7 +8,7 @@ use crate::history::{Outcome, RawCall, Value};
 use crate::intern::Interner;
 
 use super::raw::{self, FromRaw, Misfit};
-use super::{Model, QueueUse};
+use super::{ContainerUse, HEAP_BYTES, Leaving, Model, Uses};
 
 /// A container, empty first, from which values are taken as its discipline says.
 #[derive(Clone, Copy, Debug, Default)]
@@ -34,11 +35,17 @@ pub trait Discipline<V> {
     /// What putting and taking are called in files.
     const FUNCTIONS: [&'static str; 2];
 
-    /// Whether values leave in the order in which they came.
-    const IS_QUEUE: bool = false;
+    /// The well-known kind that it is of, if it is: see [`Model::uses`].
+    const LEAVING: Option<Leaving> = None;
 
     /// Where a value comes to stand among those that are held. The last of them is taken next.
     fn place(held: &[V], value: &V) -> usize;
+
+    /// The order in which values leave, where that does not depend on when they came.
+    fn compare(one: &V, other: &V) -> Ordering {
+        let _ = (one, other);
+        Ordering::Equal
+    }
 }
 
 /// First in, first out.
@@ -55,7 +62,7 @@ pub struct LeastFirst;
 
 impl<V> Discipline<V> for Fifo {
     const FUNCTIONS: [&'static str; 2] = ["enqueue", "dequeue"];
-    const IS_QUEUE: bool = true;
+    const LEAVING: Option<Leaving> = Some(Leaving::FirstIn);
 
     fn place(_: &[V], _: &V) -> usize {
         0
@@ -64,6 +71,7 @@ impl<V> Discipline<V> for Fifo {
 
 impl<V> Discipline<V> for Lifo {
     const FUNCTIONS: [&'static str; 2] = ["push", "pop"];
+    const LEAVING: Option<Leaving> = Some(Leaving::LastIn);
 
     fn place(held: &[V], _: &V) -> usize {
         held.len()
@@ -72,14 +80,20 @@ impl<V> Discipline<V> for Lifo {
 
 impl<V: Ord> Discipline<V> for LeastFirst {
     const FUNCTIONS: [&'static str; 2] = ["insert", "take-min"];
+    const LEAVING: Option<Leaving> = Some(Leaving::Least);
 
     fn place(held: &[V], value: &V) -> usize {
         held.partition_point(|other| other > value)
+    }
+
+    fn compare(one: &V, other: &V) -> Ordering {
+        one.cmp(other)
     }
 }
 
 /// What can be asked of a [`Container`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum ContainerCall<V> {
     /// Keep this.
     Put(V),
@@ -89,6 +103,7 @@ pub enum ContainerCall<V> {
 
 /// What a [`Container`] can answer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum ContainerReply<V> {
     /// It was put.
     Put,
@@ -119,14 +134,18 @@ impl<V: Clone + Eq + Hash, D: Discipline<V>> Model for Container<V, D> {
         if !self.allows(held, call, reply) {
             return;
         }
-        let mut after = held.clone();
-        match call {
-            ContainerCall::Put(value) => after.insert(D::place(held, value), value.clone()),
-            ContainerCall::Take => {
-                after.pop();
+        // Exactly as much room as is needed: states are kept in great numbers.
+        next.push(match call {
+            ContainerCall::Put(value) => {
+                let (below, above) = held.split_at(D::place(held, value));
+                let mut after = Vec::with_capacity(held.len() + 1);
+                after.extend_from_slice(below);
+                after.push(value.clone());
+                after.extend_from_slice(above);
+                after
             }
-        }
-        next.push(after);
+            ContainerCall::Take => held[..held.len().saturating_sub(1)].to_vec(),
+        });
     }
 
     fn part(&self, _: &Self::Call) {}
@@ -147,29 +166,39 @@ impl<V: Clone + Eq + Hash, D: Discipline<V>> Model for Container<V, D> {
         }
     }
 
-    fn queue_uses(
-        &self,
-        operations: &[(&Self::Call, Option<&Self::Reply>)],
-    ) -> Option<Vec<QueueUse>> {
-        if !D::IS_QUEUE {
-            return None;
-        }
+    fn uses(&self, operations: &[(&Self::Call, Option<&Self::Reply>)]) -> Option<Uses> {
+        let leaving = D::LEAVING?;
         let mut values: Interner<&V> = Interner::new();
         let uses = operations.iter().map(|(call, reply)| match (call, reply) {
             (ContainerCall::Put(value), None | Some(ContainerReply::Put)) => {
-                Some(QueueUse::Put(values.intern(value)))
+                Some(ContainerUse::Put(values.intern(value)))
             }
-            (ContainerCall::Take, None) => Some(QueueUse::Take(None)),
+            (ContainerCall::Take, None) => Some(ContainerUse::Take(None)),
             (ContainerCall::Take, Some(ContainerReply::Taken(value))) => {
-                Some(QueueUse::Take(Some(values.intern(value))))
+                Some(ContainerUse::Take(Some(values.intern(value))))
             }
-            (ContainerCall::Put(_) | ContainerCall::Take, Some(_)) => None,
+            (ContainerCall::Take, Some(ContainerReply::Empty)) => Some(ContainerUse::Empty),
+            (ContainerCall::Put(_), Some(ContainerReply::Taken(_) | ContainerReply::Empty))
+            | (ContainerCall::Take, Some(ContainerReply::Put)) => None,
         });
-        uses.collect()
+        let mut uses: Vec<ContainerUse> = uses.collect::<Option<_>>()?;
+        if leaving == Leaving::Least {
+            let values = values.into_things();
+            let mut order: Vec<u32> = (0..values.len() as u32).collect();
+            order.sort_by(|one, other| D::compare(values[*one as usize], values[*other as usize]));
+            let mut rank = vec![0; order.len()];
+            (0..).zip(order).for_each(|(at, value)| rank[value as usize] = at);
+            for it in &mut uses {
+                if let ContainerUse::Put(value) | ContainerUse::Take(Some(value)) = it {
+                    *value = rank[*value as usize];
+                }
+            }
+        }
+        Some(Uses::Container(leaving, uses))
     }
 
     fn weight(&self, held: &Vec<V>) -> usize {
-        size_of_val(held) + size_of::<V>() * held.len()
+        size_of_val(held) + size_of::<V>() * held.len() + HEAP_BYTES
     }
 }
 

@@ -14,6 +14,7 @@ pub struct Counter {
 
 /// What can be asked of a [`Counter`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum CounterCall {
     /// What is it?
     Read,
@@ -25,6 +26,7 @@ pub enum CounterCall {
 
 /// What a [`Counter`] can answer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum CounterReply {
     /// It is this.
     Value(i64),

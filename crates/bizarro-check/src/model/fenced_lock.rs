@@ -25,6 +25,7 @@ pub enum Expiry {
 
 /// What can be asked of a [`FencedLock`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum FencedLockCall {
     /// Grant it. A refusal is a failed operation.
     Acquire,
@@ -36,6 +37,7 @@ pub enum FencedLockCall {
 
 /// What a [`FencedLock`] can answer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum FencedLockReply {
     /// It is granted, with this token.
     Granted(i64),

@@ -21,6 +21,7 @@ impl KeyValue {
 
 /// What can be asked of a [`KeyValue`]. The first value is the key.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum KeyValueCall {
     /// What is under it?
     Get(Value),
@@ -36,6 +37,7 @@ pub enum KeyValueCall {
 
 /// What a [`KeyValue`] can answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum KeyValueReply {
     /// This is under the key.
     Value(Value),

@@ -12,6 +12,7 @@ pub struct Lease;
 
 /// What can be asked of a [`Lease`]. The number is the client.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum LeaseCall {
     /// Grant it to this client.
     Acquire(i64),
@@ -25,6 +26,7 @@ pub enum LeaseCall {
 
 /// What a [`Lease`] can answer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum LeaseReply {
     /// Granted, renewed, held.
     Yes,

@@ -38,6 +38,9 @@ pub use set::{Set, SetCall, SetReply};
 pub use unique_id::{UniqueId, UniqueIdCall};
 pub use whole::Whole;
 
+/// What an allocation takes besides its content, about.
+const HEAP_BYTES: usize = 16;
+
 /// What an operation is to an object that only holds a value.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RegisterUse<'c, S> {
@@ -47,13 +50,69 @@ pub enum RegisterUse<'c, S> {
     Read(Option<&'c S>),
 }
 
-/// What an operation is to a queue. Values are numbers from zero.
+/// What operations are to an object of a well-known kind, one by one. Values are numbers from zero; equal ones
+/// have one number.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Uses {
+    /// A container, empty first, that values leave in this way.
+    Container(Leaving, Vec<ContainerUse>),
+    /// A set, empty first.
+    Set(Vec<SetUse>),
+}
+
+/// Which value leaves a container first.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum QueueUse {
-    /// This is its last from then on.
+pub enum Leaving {
+    /// The one that came first: a queue.
+    FirstIn,
+    /// The one that came last: a stack.
+    LastIn,
+    /// The least, and numbers of values are in their order: a priority queue.
+    Least,
+}
+
+/// What an operation is to a container.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ContainerUse {
+    /// This comes into it.
     Put(u32),
-    /// This is its first and leaves it, if the answer is known.
+    /// This leaves it; or, if the answer is not known, whatever is next, if there is anything.
     Take(Option<u32>),
+    /// Nothing is in it.
+    Empty,
+}
+
+/// What an operation is to a set.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum SetUse {
+    /// This is in it from then on; and whether it was not before, if that is known.
+    Add(u32, Option<bool>),
+    /// This is not in it from then on; and whether it was before, if that is known.
+    Remove(u32, Option<bool>),
+    /// Whether this is in it, if that is known.
+    Contains(u32, Option<bool>),
+    /// What is in it, in the order of numbers, if that is known.
+    Read(Option<Vec<u32>>),
+}
+
+impl SetUse {
+    /// The value that it is about, if it is about one.
+    pub fn value(&self) -> Option<u32> {
+        match self {
+            SetUse::Add(value, _) | SetUse::Remove(value, _) | SetUse::Contains(value, _) => {
+                Some(*value)
+            }
+            SetUse::Read(_) => None,
+        }
+    }
+
+    /// How many members it tells.
+    pub(crate) fn members(&self) -> usize {
+        match self {
+            SetUse::Read(Some(members)) => members.len(),
+            SetUse::Read(None) | SetUse::Add(..) | SetUse::Remove(..) | SetUse::Contains(..) => 0,
+        }
+    }
 }
 
 /// An object, as it behaves when operations come one at a time.
@@ -173,13 +232,10 @@ pub trait Model {
         None
     }
 
-    /// What each of these operations is to a queue, if this is one and nobody finds it empty: first in, first
-    /// out. Equal values get one number. Where every value is put once, little is searched. None is always
-    /// right, and slower; where it is some, it has to be some for each of the calls without its reply.
-    fn queue_uses(
-        &self,
-        operations: &[(&Self::Call, Option<&Self::Reply>)],
-    ) -> Option<Vec<QueueUse>> {
+    /// What these operations are to an object of a well-known kind, each in its place, if this is one. Where
+    /// every value is put once, little is searched. None is always right, and slower; where it is some, it has
+    /// to be some for each of the calls alone, without its reply.
+    fn uses(&self, operations: &[(&Self::Call, Option<&Self::Reply>)]) -> Option<Uses> {
         let _ = operations;
         None
     }

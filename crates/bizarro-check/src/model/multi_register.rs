@@ -23,6 +23,7 @@ impl<V> MultiRegister<V> {
 
 /// One access of several.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum Access<V> {
     /// What does the register of this name hold?
     Read(V),

@@ -11,6 +11,7 @@ pub struct Mutex;
 
 /// What can be asked of a [`Mutex`]. An acquisition that was refused has failed, and is no operation.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum MutexCall {
     /// Only possible while it is free.
     Acquire,

@@ -23,6 +23,7 @@ impl<V> Register<V> {
 
 /// What can be asked of a [`Register`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum RegisterCall<V> {
     /// What does it hold?
     Read,
@@ -32,6 +33,7 @@ pub enum RegisterCall<V> {
 
 /// What a [`Register`] can answer.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum RegisterReply<V> {
     /// A read saw this.
     Value(V),

@@ -4,8 +4,9 @@ use std::hash::Hash;
 
 use crate::history::{Outcome, RawCall, Value};
 
-use super::Model;
 use super::raw::{self, FromRaw, Misfit};
+use super::{HEAP_BYTES, Model, SetUse, Uses};
+use crate::intern::Interner;
 
 /// A set, empty first.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,6 +21,7 @@ impl<V> Set<V> {
 
 /// What can be asked of a [`Set`].
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum SetCall<V> {
     /// Have this.
     Add(V),
@@ -33,6 +35,7 @@ pub enum SetCall<V> {
 
 /// What a [`Set`] can answer.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum SetReply<V> {
     /// It was added or removed; or it was so already.
     Done,
@@ -65,7 +68,8 @@ impl<V: Clone + Ord + Hash> Model for Set<V> {
         if !self.allows(held, call, reply) {
             return;
         }
-        let mut after = held.clone();
+        let mut after = Vec::with_capacity(held.len() + 1);
+        after.extend_from_slice(held);
         match call {
             SetCall::Add(value) => {
                 if let Err(at) = after.binary_search(value) {
@@ -123,8 +127,39 @@ impl<V: Clone + Ord + Hash> Model for Set<V> {
         }
     }
 
+    fn uses(&self, operations: &[(&Self::Call, Option<&Self::Reply>)]) -> Option<Uses> {
+        let mut values: Interner<&V> = Interner::new();
+        let uses = operations.iter().map(|(call, reply)| match (call, reply) {
+            (SetCall::Add(value), None | Some(SetReply::Done)) => {
+                Some(SetUse::Add(values.intern(value), None))
+            }
+            (SetCall::Add(value), Some(SetReply::Changed(changed))) => {
+                Some(SetUse::Add(values.intern(value), Some(*changed)))
+            }
+            (SetCall::Remove(value), None | Some(SetReply::Done)) => {
+                Some(SetUse::Remove(values.intern(value), None))
+            }
+            (SetCall::Remove(value), Some(SetReply::Changed(changed))) => {
+                Some(SetUse::Remove(values.intern(value), Some(*changed)))
+            }
+            (SetCall::Contains(value), None) => Some(SetUse::Contains(values.intern(value), None)),
+            (SetCall::Contains(value), Some(SetReply::Contains(seen))) => {
+                Some(SetUse::Contains(values.intern(value), Some(*seen)))
+            }
+            (SetCall::Read, None) => Some(SetUse::Read(None)),
+            (SetCall::Read, Some(SetReply::Members(members))) => {
+                let is_set = members.windows(2).all(|pair| pair[0] < pair[1]);
+                let mut seen: Vec<u32> = members.iter().map(|it| values.intern(it)).collect();
+                seen.sort_unstable();
+                is_set.then_some(SetUse::Read(Some(seen)))
+            }
+            _ => None,
+        });
+        uses.collect::<Option<_>>().map(Uses::Set)
+    }
+
     fn weight(&self, held: &Vec<V>) -> usize {
-        size_of_val(held) + size_of::<V>() * held.len()
+        size_of_val(held) + size_of::<V>() * (held.len() + 1) + HEAP_BYTES
     }
 }
 

@@ -21,6 +21,7 @@ impl<V> UniqueId<V> {
 
 /// What can be asked of a [`UniqueId`]; it answers an id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[cfg_attr(feature = "serde", derive(serde::Deserialize, serde::Serialize))]
 pub enum UniqueIdCall {
     /// Give one that was never given.
     Generate,

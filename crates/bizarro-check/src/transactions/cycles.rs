@@ -105,8 +105,13 @@ impl<'g> Search<'g> {
                 if order > level.order() || known {
                     continue;
                 }
-                ledger.in_time()?;
-                if let Some(cycle) = self.cycle(*cyclic, order_kinds, nodes) {
+                match ledger.in_time() {
+                    Ok(()) => {}
+                    Err(what) if cycles.is_empty() => return Err(what),
+                    // What was found stands.
+                    Err(_) => return Ok(()),
+                }
+                if let Some(cycle) = self.cycle(*cyclic, order_kinds, nodes, ledger) {
                     found.push((*cyclic, order));
                     cycles.push(self.without_nodes_between(cycle));
                 }
@@ -116,8 +121,14 @@ impl<'g> Search<'g> {
         Ok(())
     }
 
-    /// A short cycle of a kind.
-    fn cycle(&mut self, cyclic: Cyclic, order: u8, nodes: &[u32]) -> Option<Vec<Edge>> {
+    /// A short cycle of a kind, if one is found in time.
+    fn cycle(
+        &mut self,
+        cyclic: Cyclic,
+        order: u8,
+        nodes: &[u32],
+        ledger: &Ledger,
+    ) -> Option<Vec<Edge>> {
         let reads_upon = kind::READ_WRITE | (order & kind::READ_WRITE_BY_TIME);
         let writes = kind::WRITE_WRITE | kind::THROUGH | (order & !kind::READ_WRITE_BY_TIME);
         let without_reads_upon = writes | kind::WRITE_READ;
@@ -145,7 +156,7 @@ impl<'g> Search<'g> {
                     continue;
                 }
                 let Some(path) = self.path(next, from, back, &mut effort) else {
-                    if effort == 0 {
+                    if effort == 0 || ledger.in_time().is_err() {
                         return best;
                     }
                     continue;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::anomaly::{Anomaly, Basis, Dependency, Phenomenon, Place, Proof};
 use super::graph::{Edges, Graph, kind};
 use super::{Disagreement, Interpretation, Unordered};
+use crate::budget::{Exhausted, Ledger};
 use crate::history::{History, Outcome};
 use crate::intern::{Index, Interner, hash_of};
 
@@ -427,8 +428,8 @@ impl<K: Eq + Hash, V: Eq + Hash> Interpretation for ListAppend<'_, K, V> {
     }
 
     /// Every order that respects all dependencies will do: they tell the place of each read and append.
-    fn serial(&self, _: &Graph, order: &[u32]) -> Option<Vec<u32>> {
+    fn serial(&self, _: &Graph, order: &[u32], _: &Ledger) -> Result<Option<Vec<u32>>, Exhausted> {
         let took_effect = |node: &&u32| self.took_effect.get(**node as usize) == Some(&true);
-        Some(order.iter().filter(took_effect).copied().collect())
+        Ok(Some(order.iter().filter(took_effect).copied().collect()))
     }
 }

@@ -22,6 +22,8 @@ pub mod raw;
 mod rw_register;
 mod schedule;
 mod versions;
+pub mod weak;
+mod writes;
 
 pub use anomaly::{Anomaly, Basis, Cyclic, Dependency, Order, Phenomenon, Place, Proof};
 use level::Family;
@@ -159,11 +161,15 @@ pub fn list_append<K: Eq + Hash, V: Eq + Hash>(
     history: &ListHistory<K, V>,
     options: &Options,
 ) -> Result<Report, Disagreement> {
+    let ledger = Ledger::new(&options.budget);
+    if let Some(report) = too_large(history.operations().iter().map(|it| it.call.len()), &ledger) {
+        return Ok(report);
+    }
     let mut edges = Edges::new(history.len());
     let mut known = ListAppend::new(history, &mut edges)?;
     let anomalies = std::mem::take(&mut known.anomalies);
     let bytes = known.bytes();
-    Ok(decide(history, &known, anomalies, edges, bytes, options))
+    Ok(decide(history, &known, anomalies, edges, bytes, options, &ledger))
 }
 
 /// Checks transactions that read and write registers, which hold `initial` first.
@@ -179,11 +185,15 @@ pub fn rw_register<V: Eq + Hash>(
     unwritten: Unwritten,
     options: &Options,
 ) -> Result<Report, Disagreement> {
+    let ledger = Ledger::new(&options.budget);
+    if let Some(report) = too_large(history.operations().iter().map(|it| it.call.len()), &ledger) {
+        return Ok(report);
+    }
     let mut edges = Edges::new(history.len());
     let mut known = RwRegister::new(history, initial, unwritten, options.level, &mut edges)?;
     let anomalies = std::mem::take(&mut known.anomalies);
     let bytes = known.bytes();
-    Ok(decide(history, &known, anomalies, edges, bytes, options))
+    Ok(decide(history, &known, anomalies, edges, bytes, options, &ledger))
 }
 
 /// What transactions say about each other.
@@ -198,7 +208,15 @@ trait Interpretation {
     fn unordered(&self) -> Unordered;
 
     /// A serial order out of one that respects all dependencies, if that is one or can be made one.
-    fn serial(&self, graph: &Graph, order: &[u32]) -> Option<Vec<u32>>;
+    ///
+    /// # Errors
+    /// The budget ended.
+    fn serial(
+        &self,
+        graph: &Graph,
+        order: &[u32],
+        ledger: &Ledger,
+    ) -> Result<Option<Vec<u32>>, Exhausted>;
 }
 
 /// Writes of one object whose order is not known.
@@ -209,6 +227,15 @@ enum Unordered {
     Versions,
 }
 
+/// That the budget ended, if the tables for transactions of so many accesses each are certain not to fit into it.
+fn too_large(accesses: impl Iterator<Item = usize>, ledger: &Ledger) -> Option<Report> {
+    // A write or read, its place in an index, and an edge.
+    let bytes = accesses.map(|accesses| 16 + 32 * accesses).sum();
+    let what = Share::new(ledger).hold(bytes).err()?;
+    let verdict = Verdict::Unknown(Undecided::Exhausted(what));
+    Some(Report { verdict, edges: 0, bytes_peak: ledger.peak_bytes() })
+}
+
 fn decide<C, R>(
     history: &History<C, R>,
     known: &impl Interpretation,
@@ -216,9 +243,9 @@ fn decide<C, R>(
     mut edges: Edges,
     bytes: usize,
     options: &Options,
+    ledger: &Ledger,
 ) -> Report {
-    let ledger = Ledger::new(&options.budget);
-    let mut share = Share::new(&ledger);
+    let mut share = Share::new(ledger);
     orders::add(&mut edges, history, known.took_effect(), options.level.order());
     // What is wrong with what was read leaves no serial order, even where the level allows it.
     let serial = if anomalies.is_empty() { Serial::Possible } else { Serial::Impossible };
@@ -229,7 +256,7 @@ fn decide<C, R>(
     let verdict = match held.and_then(|()| ledger.in_time()) {
         Ok(()) => {
             let question = Question { known, edges, graph: &graph, level: options.level };
-            question.verdict(anomalies, serial, history.len() as u32, &ledger)
+            question.verdict(anomalies, serial, history.len() as u32, ledger)
         }
         Err(what) => Verdict::Unknown(Undecided::Exhausted(what)),
     };
@@ -271,9 +298,11 @@ impl<I: Interpretation> Question<'_, I> {
             return Verdict::Violated(anomalies);
         }
         let order = order.ok().filter(|_| serial == Serial::Possible);
-        match order.and_then(|order| self.known.serial(self.graph, &order)) {
-            Some(order) => Verdict::Holds(Some(order)),
-            None => self.without_serial_order(),
+        let serial = order.map(|order| self.known.serial(self.graph, &order, ledger));
+        match serial.transpose() {
+            Ok(Some(Some(order))) => Verdict::Holds(Some(order)),
+            Ok(_) => self.without_serial_order(),
+            Err(what) => Verdict::Unknown(Undecided::Exhausted(what)),
         }
     }
 

@@ -47,6 +47,30 @@ pub fn registers(raw: &RawHistory) -> Result<RegisterHistory<Value>, (usize, Mis
     })
 }
 
+/// Transactions of registers, or single operations: `read` or `get`, `write` or `put`, each of its key if it has
+/// one.
+///
+/// # Errors
+/// The first operation that is none of these, by its index.
+pub fn accesses(raw: &RawHistory) -> Result<RegisterHistory<Value>, (usize, Misfit)> {
+    let single = |function: &str| matches!(function, "read" | "get" | "write" | "put");
+    if !raw.operations().first().is_some_and(|it| single(&it.call.function)) {
+        return registers(raw);
+    }
+    raw.translate(|call, outcome| {
+        let key = call.key.clone().unwrap_or_default();
+        match &*call.function {
+            "read" | "get" => {
+                Ok((vec![Access::Read(key)], outcome.map(|value| vec![Some(value.clone())])))
+            }
+            "write" | "put" => {
+                Ok((vec![Access::Write(key, call.value.clone())], outcome.map(|_| Vec::new())))
+            }
+            _ => Err(Misfit::function("read, get, write, put", call)),
+        }
+    })
+}
+
 /// What the reads of a transaction saw.
 fn seen<R>(
     outcome: &Outcome<Value>,

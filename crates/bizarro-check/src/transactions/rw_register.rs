@@ -7,9 +7,10 @@ use super::anomaly::{Anomaly, Basis, Dependency, Phenomenon, Place, Proof};
 use super::graph::{Edges, Graph, kind};
 use super::level::{Family, Level};
 use super::schedule::Schedule;
+use super::writes::{Write, Writes};
 use super::{Disagreement, Interpretation, Unordered, versions};
+use crate::budget::{Exhausted, Ledger};
 use crate::history::{History, Outcome};
-use crate::intern::{Index, Interner, hash_of};
 use crate::model::Access;
 
 /// Transactions: what they accessed, and what the reads among that saw. A read may say nothing.
@@ -33,14 +34,6 @@ pub(super) const INITIAL: u32 = u32::MAX;
 /// already.
 const RIVALS_MAX: usize = 8;
 
-/// What is known of a write.
-pub(super) struct Write {
-    pub(super) key: u32,
-    pub(super) place: Place,
-    /// Its transaction writes the same register again.
-    overwritten: bool,
-}
-
 /// What a transaction saw of a register as others had left it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Read {
@@ -54,9 +47,7 @@ pub(super) struct Read {
 /// A history as its transactions tell it.
 pub(super) struct RwRegister<'h, V> {
     pub(super) history: &'h RegisterHistory<V>,
-    pub(super) keys: Interner<&'h V>,
-    pub(super) writes: Vec<Write>,
-    index: Index,
+    pub(super) written: Writes<'h, V>,
     /// By transaction.
     pub(super) reads: Vec<Read>,
     /// By version.
@@ -77,15 +68,12 @@ impl<'h, V: Eq + Hash> RwRegister<'h, V> {
         let took_effect = history.operations().iter().map(|it| it.outcome.reply().is_some());
         let mut this = RwRegister {
             history,
-            keys: Interner::new(),
-            writes: Vec::new(),
-            index: Index::default(),
+            written: Writes::new(history, initial)?,
             reads: Vec::new(),
             by_version: Vec::new(),
             took_effect: took_effect.collect(),
             anomalies: Vec::new(),
         };
-        this.collect_writes(initial)?;
         for (index, operation) in (0..).zip(history.operations()) {
             if let Some(reply) = operation.outcome.reply() {
                 this.transaction(index, &operation.call, reply, initial, unwritten)?;
@@ -100,48 +88,7 @@ impl<'h, V: Eq + Hash> RwRegister<'h, V> {
 
     /// About how many bytes this takes.
     pub(super) fn bytes(&self) -> usize {
-        self.keys.bytes()
-            + self.writes.capacity() * size_of::<Write>()
-            + self.index.bytes_after_insert()
-            + 2 * self.reads.capacity() * size_of::<Read>()
-    }
-
-    fn collect_writes(&mut self, initial: &V) -> Result<(), Disagreement> {
-        for (operation, of) in (0..).zip(self.history.operations()) {
-            for (access, what) in (0..).zip(&of.call) {
-                let Access::Write(key, value) = what else { continue };
-                let (key, place) = (self.keys.intern(key), Place { operation, access });
-                if value == initial {
-                    return Err(Disagreement::WritesInitial(operation));
-                }
-                if let Some(before) = self.find(key, value) {
-                    let first = self.writes[before as usize].place.operation;
-                    return Err(Disagreement::WrittenTwice(first, operation));
-                }
-                let mine = self.writes.iter_mut().rev();
-                let mut mine = mine.take_while(|it| it.place.operation == operation);
-                if let Some(earlier) = mine.find(|it| it.key == key) {
-                    earlier.overwritten = true;
-                }
-                self.index.insert(hash_of(&(key, value)), self.writes.len() as u32);
-                self.writes.push(Write { key, place, overwritten: false });
-            }
-        }
-        Ok(())
-    }
-
-    fn find(&self, key: u32, value: &V) -> Option<u32> {
-        self.index.find(hash_of(&(key, value)), |number| {
-            let write = &self.writes[number as usize];
-            write.key == key && self.written(write.place) == Some(value)
-        })
-    }
-
-    fn written(&self, place: Place) -> Option<&'h V> {
-        match &self.history.operations()[place.operation as usize].call[place.access as usize] {
-            Access::Write(_, value) => Some(value),
-            Access::Read(_) => None,
-        }
+        self.written.bytes() + 2 * self.reads.capacity() * size_of::<Read>()
     }
 
     /// What a transaction saw, of itself and of others.
@@ -160,7 +107,7 @@ impl<'h, V: Eq + Hash> RwRegister<'h, V> {
         for (access, what) in (0..).zip(call) {
             let place = Place { operation, access };
             let (Access::Read(key) | Access::Write(key, _)) = what;
-            let key = self.keys.intern(key);
+            let key = self.written.keys.intern(key);
             let view = views.iter().position(|(of, ..)| *of == key);
             match what {
                 Access::Write(_, value) => {
@@ -200,13 +147,13 @@ impl<'h, V: Eq + Hash> RwRegister<'h, V> {
             self.reads.push(Read { key, version: INITIAL, place, updates: false });
             return;
         }
-        let Some(version) = self.find(key, value) else {
+        let Some(version) = self.written.find(key, value) else {
             if unwritten == Unwritten::Anomaly {
                 self.anomaly(Phenomenon::UnwrittenRead, &[place]);
             }
             return;
         };
-        let Write { place: write, overwritten, .. } = self.writes[version as usize];
+        let Write { place: write, overwritten, .. } = self.written.all[version as usize];
         if self.history.operations()[write.operation as usize].outcome == Outcome::Fail {
             return self.anomaly(Phenomenon::AbortedRead, &[write, place]);
         }
@@ -228,8 +175,8 @@ impl<'h, V: Eq + Hash> RwRegister<'h, V> {
     }
 
     fn dependencies(&mut self, edges: &mut Edges) {
-        let mut writers: Vec<Vec<u32>> = vec![Vec::new(); self.keys.len()];
-        for write in &self.writes {
+        let mut writers: Vec<Vec<u32>> = vec![Vec::new(); self.written.keys.len()];
+        for write in &self.written.all {
             let (of_key, operation) = (&mut writers[write.key as usize], write.place.operation);
             if self.took_effect[operation as usize] && of_key.last() != Some(&operation) {
                 of_key.push(operation);
@@ -241,7 +188,7 @@ impl<'h, V: Eq + Hash> RwRegister<'h, V> {
             reads.chunk_by(|one, other| (one.key, one.version) == (other.key, other.version))
         {
             let version = group[0].version;
-            if let Some(write) = self.writes.get(version as usize) {
+            if let Some(write) = self.written.all.get(version as usize) {
                 let from = write.place.operation;
                 group.iter().for_each(|it| edges.add(from, it.place.operation, kind::WRITE_READ));
             }
@@ -273,12 +220,6 @@ impl<'h, V: Eq + Hash> RwRegister<'h, V> {
         let from = self.reads.partition_point(|it| it.place.operation < operation);
         let end = self.reads.partition_point(|it| it.place.operation <= operation);
         &self.reads[from..end]
-    }
-
-    pub(super) fn writes_of(&self, operation: u32) -> &[Write] {
-        let from = self.writes.partition_point(|it| it.place.operation < operation);
-        let end = self.writes.partition_point(|it| it.place.operation <= operation);
-        &self.writes[from..end]
     }
 }
 
@@ -313,12 +254,12 @@ impl<V: Eq + Hash> Interpretation for RwRegister<'_, V> {
     fn dependency(&self, from: u32, to: u32, kind: u8) -> Option<Dependency> {
         match kind {
             kind::WRITE_READ => self.reads_of(to).iter().find_map(|read| {
-                let write = self.writes.get(read.version as usize)?;
+                let write = self.written.all.get(read.version as usize)?;
                 let (from, to) = (Some(write.place).filter(|it| it.operation == from)?, read.place);
                 Some(Dependency::WriteRead { from, to })
             }),
             kind::READ_WRITE => self.reads_of(from).iter().find_map(|read| {
-                let write = self.writes_of(to).iter().find(|write| write.key == read.key)?;
+                let write = self.written.of(to).iter().find(|write| write.key == read.key)?;
                 let mut same = self.reads_of(to).iter();
                 let same = same.find(|it| (it.key, it.version) == (read.key, read.version));
                 let seen_by = same.filter(|it| it.updates).map(|it| it.place);
@@ -339,7 +280,12 @@ impl<V: Eq + Hash> Interpretation for RwRegister<'_, V> {
         Unordered::Versions
     }
 
-    fn serial(&self, graph: &Graph, _: &[u32]) -> Option<Vec<u32>> {
-        Schedule::new(self, graph).run()
+    fn serial(
+        &self,
+        graph: &Graph,
+        _: &[u32],
+        ledger: &Ledger,
+    ) -> Result<Option<Vec<u32>>, Exhausted> {
+        Schedule::new(self, graph).run(ledger)
     }
 }

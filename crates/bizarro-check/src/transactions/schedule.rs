@@ -6,7 +6,11 @@ use std::hash::Hash;
 
 use super::graph::Graph;
 use super::rw_register::{INITIAL, RwRegister};
+use crate::budget::{Exhausted, Ledger};
 use crate::history::Outcome;
+
+/// Steps between two looks at the clock.
+const STEPS: u32 = 1 << 10;
 
 /// Of the transactions that may come next, the one that ended first comes, unless
 /// somebody still has to read what it would overwrite. This need not find an order that there is.
@@ -40,11 +44,11 @@ impl<'s, 'h, V: Eq + Hash> Schedule<'s, 'h, V> {
         });
         let mut urgency: Vec<u32> = ends.collect();
         urgency.resize(graph.nodes() as usize, 0);
-        let keys = known.keys.len();
-        let mut readers = vec![0; known.writes.len()];
+        let keys = known.written.keys.len();
+        let mut readers = vec![0; known.written.all.len()];
         let mut first_readers = vec![0; keys];
         for read in &known.reads {
-            match known.writes.get(read.version as usize) {
+            match known.written.all.get(read.version as usize) {
                 None => first_readers[read.key as usize] += 1,
                 Some(write) => {
                     readers[read.version as usize] += 1;
@@ -69,20 +73,28 @@ impl<'s, 'h, V: Eq + Hash> Schedule<'s, 'h, V> {
         }
     }
 
-    pub(super) fn run(mut self) -> Option<Vec<u32>> {
+    /// The order, if it comes to one.
+    pub(super) fn run(mut self, ledger: &Ledger) -> Result<Option<Vec<u32>>, Exhausted> {
         let all = self.known.took_effect.iter().filter(|it| **it).count();
         for node in 0..self.graph.nodes() {
             if self.left[node as usize] == 0 {
                 self.ready.push(Reverse((self.urgency[node as usize], node)));
             }
         }
+        let mut steps = 0_u32;
         while let Some(Reverse((_, node))) = self.ready.pop() {
+            steps = steps.wrapping_add(1);
+            if steps.is_multiple_of(STEPS) {
+                ledger.in_time()?;
+            }
             if self.known.took_effect.get(node as usize) == Some(&true) {
                 if let Some(key) = self.in_use(node) {
                     self.waiting[key as usize].push(node);
                     continue;
                 }
-                self.take(node)?;
+                if self.take(node).is_none() {
+                    return Ok(None);
+                }
             }
             for (to, _) in self.graph.from(node) {
                 self.left[to as usize] -= 1;
@@ -91,7 +103,7 @@ impl<'s, 'h, V: Eq + Hash> Schedule<'s, 'h, V> {
                 }
             }
         }
-        (self.order.len() == all).then_some(self.order)
+        Ok((self.order.len() == all).then_some(self.order))
     }
 
     fn readers_of(&mut self, key: u32, version: u32) -> &mut u32 {
@@ -104,7 +116,7 @@ impl<'s, 'h, V: Eq + Hash> Schedule<'s, 'h, V> {
     /// A register that it would overwrite while others have to read it.
     fn in_use(&mut self, operation: u32) -> Option<u32> {
         let known = self.known;
-        known.writes_of(operation).iter().map(|write| write.key).find(|key| {
+        known.written.of(operation).iter().map(|write| write.key).find(|key| {
             let version = self.present[*key as usize];
             let mut own = known.reads_of(operation).iter();
             let own = own.any(|read| read.key == *key && read.version == version);
@@ -118,13 +130,19 @@ impl<'s, 'h, V: Eq + Hash> Schedule<'s, 'h, V> {
             if self.present[read.key as usize] != read.version {
                 return None;
             }
-            *self.readers_of(read.key, read.version) -= 1;
+            let readers = self.readers_of(read.key, read.version);
+            *readers -= 1;
+            // The last of them may be among those that wait.
+            if *readers > 1 {
+                continue;
+            }
             for waiting in std::mem::take(&mut self.waiting[read.key as usize]) {
                 self.ready.push(Reverse((self.urgency[waiting as usize], waiting)));
             }
         }
-        for (number, write) in (0..).zip(known.writes_of(operation)) {
-            let first = known.writes.partition_point(|it| it.place.operation < operation) as u32;
+        for (number, write) in (0..).zip(known.written.of(operation)) {
+            let first =
+                known.written.all.partition_point(|it| it.place.operation < operation) as u32;
             self.present[write.key as usize] = first + number;
         }
         self.order.push(operation);

@@ -9,13 +9,14 @@ use std::hash::Hash;
 
 use super::anomaly::{Basis, Dependency, Order, Place};
 use super::graph::{Edges, kind};
-use super::rw_register::{INITIAL, Read, RwRegister, Write};
+use super::rw_register::{INITIAL, Read, RwRegister};
+use super::writes::Write;
 use crate::history::Operation;
 
 /// Adds these dependencies; those by time where the level respects real time.
 pub(super) fn add<V: Eq + Hash>(known: &RwRegister<'_, V>, edges: &mut Edges, order: Order) {
     for read in known.reads.iter().filter(|read| read.version != INITIAL) {
-        let to = known.writes[read.version as usize].place.operation;
+        let to = known.written.all[read.version as usize].place.operation;
         for from in seen(known, read.place.operation).filter(|from| *from != to) {
             if writes(known, from, read.key).is_some() {
                 edges.add(from, to, kind::WRITE_WRITE);
@@ -33,7 +34,7 @@ fn seen<'k, V: Eq + Hash>(
     operation: u32,
 ) -> impl Iterator<Item = u32> + 'k {
     let reads = known.reads_of(operation).iter();
-    reads.filter_map(|read| Some(known.writes.get(read.version as usize)?.place.operation))
+    reads.filter_map(|read| Some(known.written.all.get(read.version as usize)?.place.operation))
 }
 
 fn writes<'k, V: Eq + Hash>(
@@ -41,7 +42,7 @@ fn writes<'k, V: Eq + Hash>(
     operation: u32,
     key: u32,
 ) -> Option<&'k Write> {
-    known.writes_of(operation).iter().find(|write| write.key == key)
+    known.written.of(operation).iter().find(|write| write.key == key)
 }
 
 /// When a transaction began, and when it ended with a reply.
@@ -97,8 +98,8 @@ impl Writers {
 }
 
 fn by_time<V: Eq + Hash>(known: &RwRegister<'_, V>, edges: &mut Edges) {
-    let mut spans: Vec<Vec<(u32, u32, u32)>> = vec![Vec::new(); known.keys.len()];
-    for write in &known.writes {
+    let mut spans: Vec<Vec<(u32, u32, u32)>> = vec![Vec::new(); known.written.keys.len()];
+    for write in &known.written.all {
         let operation = write.place.operation;
         if known.took_effect[operation as usize] {
             let (invoked, end) = span(known, operation);
@@ -109,7 +110,7 @@ fn by_time<V: Eq + Hash>(known: &RwRegister<'_, V>, edges: &mut Edges) {
     let versions = known.by_version.chunk_by(|a, b| (a.key, a.version) == (b.key, b.version));
     for readers in versions {
         let Read { key, version, .. } = readers[0];
-        let Some(write) = known.writes.get(version as usize) else { continue };
+        let Some(write) = known.written.all.get(version as usize) else { continue };
         let (of_key, writer) = (&writers[key as usize], write.place.operation);
         let begins = readers.iter().map(|read| span(known, read.place.operation).0);
         for earlier in of_key.last_before(begins.max().unwrap_or(0)) {
@@ -134,15 +135,15 @@ pub(super) fn dependency<V: Eq + Hash>(
     if kind == kind::READ_WRITE_BY_TIME {
         return known.reads_of(from).iter().find_map(|read| {
             let (seen, write) =
-                (known.writes.get(read.version as usize)?, writes(known, to, read.key)?);
+                (known.written.all.get(read.version as usize)?, writes(known, to, read.key)?);
             let ended = span(known, seen.place.operation).1 < span(known, to).0;
             let (from, to, seen_by) = (read.place, write.place, Some(seen.place));
             let basis = Basis::Time;
             ended.then_some(Dependency::ReadWrite { from, to, seen_by, basis })
         });
     }
-    let number = known.writes.partition_point(|it| it.place.operation < to) as u32;
-    (number..).zip(known.writes_of(to)).find_map(|(version, later)| {
+    let number = known.written.all.partition_point(|it| it.place.operation < to) as u32;
+    (number..).zip(known.written.of(to)).find_map(|(version, later)| {
         let earlier = writes(known, from, later.key)?;
         let mut readers = known.readers(later.key, version).iter().map(|read| read.place);
         let (seen_by, basis) = match kind {

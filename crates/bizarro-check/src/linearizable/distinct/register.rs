@@ -7,9 +7,8 @@
 //! There is a linearization if and only if no read ends before its write begins, no two forward zones overlap,
 //! and no backward zone lies within a forward one.
 
-use super::Decision;
-use crate::budget::{Exhausted, Ledger, Share};
-use crate::history::{History, Operation, Outcome};
+use super::{Decision, contradiction, known};
+use crate::history::{History, Outcome};
 use crate::intern::Interner;
 use crate::model::{Model, RegisterUse};
 
@@ -68,29 +67,25 @@ impl Cluster {
     }
 }
 
+/// About how much deciding takes, for each operation.
+pub(super) const OPERATION_BYTES: usize = size_of::<Cluster>() + 40;
+
+/// None where a value is written twice, or something is done that is neither reading nor writing.
 pub(super) fn decide<M: Model>(
     model: &M,
     history: &History<M::Call, M::Reply>,
     part: &[u32],
     until: u32,
-    ledger: &Ledger,
-) -> Result<Option<Decision>, Exhausted> {
-    let first = part.first().map(|first| &history.operations()[*first as usize].call);
-    if first.is_none_or(|call| model.register_use(call, None).is_none()) {
-        return Ok(None);
-    }
-    let mut share = Share::new(ledger);
-    share.hold(part.len() * (size_of::<Cluster>() + 40))?;
-    share.in_time()?;
+) -> Option<Decision> {
     let initial = model.initial();
-    let Some(register) = Register::new(model, history, part, until, &initial) else {
-        return Ok(None);
-    };
-    share.in_time()?;
-    Ok(Some(match register.zones() {
+    let register = Register::new(model, history, part, until, &initial)?;
+    Some(match register.zones() {
         Ok(order) => Decision::Order(register.in_order(order)),
-        Err(operations) => register.contradiction(history, operations),
-    }))
+        Err(mut operations) => {
+            operations.retain(|it| *it != NOBODY);
+            contradiction(history, operations, [])
+        }
+    })
 }
 
 /// Clusters, and to which of them each operation belongs.
@@ -120,6 +115,7 @@ impl Register {
                 continue;
             }
             let (end, reply) = known(operation, until);
+            let end = end.map_or(NEVER_ENDS, i64::from);
             let (value, writes) = match model.register_use(&operation.call, reply)? {
                 RegisterUse::Write(value) => (value, true),
                 RegisterUse::Read(Some(value)) => (value, false),
@@ -206,27 +202,5 @@ impl Register {
             (rank[number as usize], !writes, operation)
         });
         self.members.into_iter().map(|(_, operation)| operation).collect()
-    }
-
-    fn contradiction<C, R>(&self, history: &History<C, R>, operations: Vec<u32>) -> Decision {
-        let operations: Vec<u32> = operations.into_iter().filter(|it| *it != NOBODY).collect();
-        let last = operations.iter().map(|index| {
-            let operation = &history.operations()[*index as usize];
-            match (&operation.outcome, operation.ended) {
-                (Outcome::Ok(_), Some(ended)) => ended.position,
-                _ => operation.invoked.position + 1,
-            }
-        });
-        let until = last.max().expect("no operation contradicts nothing");
-        Decision::Contradiction { operations, until }
-    }
-}
-
-/// Where an operation ended and what it answered, as far as that is known at the event `until`.
-fn known<C, R>(operation: &Operation<C, R>, until: u32) -> (i64, Option<&R>) {
-    let ended = operation.ended.map(|ended| ended.position).filter(|end| *end <= until);
-    match (ended, operation.outcome.reply()) {
-        (Some(end), Some(reply)) => (i64::from(end), Some(reply)),
-        _ => (NEVER_ENDS, None),
     }
 }

@@ -1,0 +1,184 @@
+//! Histories of a run, given to the checkers of `bizarro-check`.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+
+use bizarro_check::budget::Exhausted;
+use bizarro_check::history::{Builder, History, Operation, Outcome, Times};
+use bizarro_check::linearizable::{Options, Verdict, check};
+use bizarro_check::model::Model;
+use bizarro_record::event::OpOutcome;
+use bizarro_record::{Event, Nanos, RunRecord};
+use serde::de::DeserializeOwned;
+
+/// Operations of a core that are named.
+const NAMED_MAX: usize = 12;
+
+/// The history of this name.
+pub(crate) fn operations<C: DeserializeOwned, R: DeserializeOwned>(
+    run: &RunRecord,
+    name: &str,
+) -> Result<History<C, R>, String> {
+    let mut builder = Builder::new();
+    // By number of an operation, its process; and which process a task is, with those beside it.
+    let mut open: BTreeMap<u64, i64> = BTreeMap::new();
+    let mut lanes: BTreeMap<(u16, u32), Vec<i64>> = BTreeMap::new();
+    let mut processes = 0;
+    for stamped in &run.events {
+        builder.at(Times { virtual_ns: Some(stamped.at.0), wall_ns: None });
+        match &stamped.event {
+            Event::Invoked { history, op, value } if history == name => {
+                let lanes = lanes.entry((stamped.host, stamped.tid)).or_default();
+                let free = lanes.iter().copied().find(|it| !open.values().any(|busy| busy == it));
+                let process = free.unwrap_or_else(|| {
+                    processes += 1;
+                    lanes.push(processes);
+                    processes
+                });
+                let call = parse(value, "asked", stamped.at)?;
+                builder.invoke(process, call).expect("the process is idle");
+                open.insert(*op, process);
+            }
+            Event::Returned { op, outcome, value } => {
+                let Some(process) = open.remove(op) else { continue };
+                let outcome = match outcome {
+                    OpOutcome::Ok => Outcome::Ok(parse(value, "answered", stamped.at)?),
+                    OpOutcome::Fail => Outcome::Fail,
+                    OpOutcome::Unknown => Outcome::Unknown,
+                };
+                builder.end(process, outcome).expect("its operation is open");
+            }
+            _ => {}
+        }
+    }
+    Ok(builder.finish())
+}
+
+fn parse<T: DeserializeOwned>(json: &[u8], what: &str, at: Nanos) -> Result<T, String> {
+    serde_json::from_slice(json).map_err(|error| {
+        format!(
+            "what was {what} at {at} is not of the model: `{}`: {error}",
+            String::from_utf8_lossy(json)
+        )
+    })
+}
+
+/// Whether the history is linearizable; otherwise the operations that contradict each other.
+pub(crate) fn linearizable<M>(run: &RunRecord, name: &str, model: &M) -> Result<(), String>
+where
+    M: Model + Sync,
+    M::Call: DeserializeOwned + Debug + Sync,
+    M::Reply: DeserializeOwned + Debug + Sync,
+{
+    let history = operations(run, name)?;
+    match check(model, &history, &Options::default()).verdict {
+        Verdict::Holds(_) => Ok(()),
+        Verdict::Unknown(what) => Err(format!(
+            "it could not be decided whether `{name}` is linearizable: the budget of {} ended",
+            match what {
+                Exhausted::Memory => "memory",
+                Exhausted::Time => "time",
+            }
+        )),
+        Verdict::Violated(violation) => {
+            let operations = &violation.core.operations;
+            let named = operations.iter().take(NAMED_MAX);
+            let named = named.map(|index| told(&history.operations()[*index as usize]));
+            let named = named.collect::<Vec<_>>().join("; ");
+            let more = match operations.len().saturating_sub(NAMED_MAX) {
+                0 => String::new(),
+                more => format!("; and {more} more"),
+            };
+            Err(format!("`{name}` is not linearizable: {named}{more}"))
+        }
+    }
+}
+
+/// What was asked and when, and what came of it.
+fn told<C: Debug, R: Debug>(operation: &Operation<C, R>) -> String {
+    let at = |ns: Option<u64>| Nanos(ns.unwrap_or_default());
+    let (call, process) = (&operation.call, operation.process);
+    let from = at(operation.invoked.times.virtual_ns);
+    let until = operation.ended.map(|end| at(end.times.virtual_ns));
+    match (&operation.outcome, until) {
+        (Outcome::Ok(reply), Some(until)) => {
+            format!("{process} asked {call:?} at {from} and was answered {reply:?} at {until}")
+        }
+        (_, _) => format!("{process} asked {call:?} at {from} and knows no answer"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::run::fixtures::record;
+    use bizarro_check::model::{Register, RegisterCall, RegisterReply};
+    use bizarro_record::Stamped;
+
+    type Call = RegisterCall<u64>;
+    type Reply = RegisterReply<u64>;
+
+    /// A run in which two tasks say this of a register.
+    fn run(said: &[(u32, u64, Result<Call, Reply>)]) -> RunRecord {
+        let mut run = record();
+        run.events.clear();
+        for (at, (tid, op, what)) in (1..).zip(said) {
+            let event = match what {
+                Ok(call) => {
+                    let value = serde_json::to_vec(call).unwrap();
+                    Event::Invoked { history: "register".into(), op: *op, value }
+                }
+                Err(reply) => {
+                    let value = serde_json::to_vec(reply).unwrap();
+                    Event::Returned { op: *op, outcome: OpOutcome::Ok, value }
+                }
+            };
+            run.events.push(Stamped { at: Nanos::from_millis(at), host: 0, tid: *tid, event });
+        }
+        run
+    }
+
+    fn judged(said: &[(u32, u64, Result<Call, Reply>)]) -> Result<(), String> {
+        linearizable(&run(said), "register", &Register::new(0))
+    }
+
+    #[test]
+    fn a_stale_read_is_named_with_what_contradicts_it() {
+        use RegisterCall::{Read, Write};
+        use RegisterReply::{Value, Written};
+        let write = [(1, 0, Ok(Write(5))), (1, 0, Err(Written)), (2, 1, Ok(Read))];
+        assert_eq!(judged(&[&write[..], &[(2, 1, Err(Value(5)))]].concat()), Ok(()));
+        let said = judged(&[&write[..], &[(2, 1, Err(Value(0)))]].concat()).unwrap_err();
+        assert_eq!(
+            said,
+            "`register` is not linearizable: 1 asked Write(5) at 0.001000 s and was answered Written at \
+             0.002000 s; 2 asked Read at 0.003000 s and was answered Value(0) at 0.004000 s"
+        );
+    }
+
+    #[test]
+    fn what_one_task_has_open_at_one_time_is_of_several_processes() {
+        use RegisterCall::{Read, Write};
+        use RegisterReply::{Value, Written};
+        let said = [
+            (1, 0, Ok(Write(5))),
+            (1, 1, Ok(Read)),
+            (1, 1, Err(Value(5))),
+            (1, 0, Err(Written)),
+            (1, 2, Ok(Read)),
+        ];
+        let history = operations::<Call, Reply>(&run(&said), "register").unwrap();
+        let processes: Vec<i64> = history.operations().iter().map(|it| it.process).collect();
+        assert_eq!(processes, [1, 2, 1]);
+        assert_eq!(history.operations()[2].outcome, Outcome::Unknown);
+    }
+
+    #[test]
+    fn what_is_not_of_the_model_is_said_with_its_time() {
+        let said = linearizable(&record(), "bank", &Register::new(0_u64)).unwrap_err();
+        assert!(
+            said.starts_with("what was asked at 0.002000 s is not of the model: `5`:"),
+            "{said}"
+        );
+    }
+}
