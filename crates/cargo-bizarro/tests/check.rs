@@ -3,6 +3,7 @@
 mod common;
 
 use std::path::Path;
+use std::process::Command;
 
 /// The directory of this test: commands run in it, so that names are short.
 const DIRECTORY: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/check");
@@ -140,11 +141,11 @@ fn what_cannot_be_checked_is_refused_with_its_place() {
 #[test]
 fn a_picture_is_drawn_of_what_is_violated() {
     let name = file("drawn.edn", REGISTER);
-    let drawn = PathBuf::from(concat!(env!("CARGO_TARGET_TMPDIR"), "/check/drawn.svg"));
+    let drawn = Path::new(DIRECTORY).join("drawn.svg");
     let _ = std::fs::remove_file(&drawn);
     let output = Command::new(env!("CARGO_BIN_EXE_cargo-bizarro"))
         .args(["bizarro", "check", &name, "--model", "register", "--svg", "drawn.svg"])
-        .current_dir(drawn.parent().unwrap())
+        .current_dir(DIRECTORY)
         .output()
         .unwrap();
     assert_eq!(output.status.code(), Some(1));

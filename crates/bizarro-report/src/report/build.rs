@@ -96,7 +96,7 @@ pub fn report(subject: Subject<'_>, explored: Explored<'_>) -> Report {
         world: world(subject.world),
         summary: summary(&explored),
         properties: properties(explored.properties, &found, &letters),
-        exchanges: names.iter().map(|exchange| exchange_name(exchange)).collect(),
+        exchanges: names.iter().map(exchange_name).collect(),
         cells: cells.iter().map(|tried| cell(tried, &index_of, &explored, &runs)).collect(),
         level: level_words(level).to_string(),
         findings: by_search
