@@ -209,7 +209,7 @@ mod tests {
                     "schedules_distinct": 5, "swarm": 0, "swarm_distinct": 0, "swarm_combinations": 0, "interrupted": false, "wall_ms": 1500},
                 "properties": [{"letter": null, "name": "a ghost is met", "kind": "sometimes", "place": "src/g.rs:7",
                     "runs_passed": 0, "runs_broken": 0}],
-                "exchanges": [{"client": "player", "server": "board", "name": "GET /?a=<&>", "ordinal": 3}],
+                "exchanges": [{"client": "player", "server": "board", "name": "GET /?a=<&>", "ordinal": 3, "attempt": 1}],
                 "cells": [
                     cell("post-reply", "held", variant("reset", "held", "", "")),
                     cell("deliver-reply", "violated", variant("lost", "violated", "moved \u{1b}[31mtwice\u{0} ]]>", "")),

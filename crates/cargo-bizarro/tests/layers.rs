@@ -45,6 +45,9 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("guests", &["bizarro"]),
     ("guests-jemalloc", &["bizarro", "guests"]),
     ("guests-net", &["bizarro", "guests"]),
+    ("guests-disk", &["bizarro"]),
+    // A scenario, whose programs know nothing of what is above.
+    ("pacman", &["bizarro"]),
     ("bench", &["bizarro", "pacman"]),
 ];
 

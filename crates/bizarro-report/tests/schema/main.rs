@@ -52,6 +52,7 @@ fn everything() -> RunRecord {
         Event::Killed { signal: 11, backtrace: backtrace.clone() },
         Event::Panicked { message: text.clone(), backtrace: backtrace.clone() },
         Event::Crashed,
+        Event::PowerFailed { change: 9 },
         Event::Paused { until: Nanos(9) },
         Event::Output { stream: Stream::Stdout, line: text.clone() },
         Event::Output { stream: Stream::Stderr, line: text.clone() },
