@@ -389,7 +389,7 @@ fn says_nothing() {
     let watchdog = [("BIZARRO_WATCHDOG", "1")];
     let Some(said) = look_at("says_nothing", &watchdog, describe) else { return };
     said.code(5).has(&["it described no world within 1 s of real time"]);
-    wait_for(|| world_processes("says_nothing").is_empty());
+    assert_eq!(world_processes("says_nothing"), Vec::<String>::new());
 }
 
 #[test]
@@ -512,8 +512,7 @@ fn is_stopped() {
     let rest: Vec<String> = lines.map_while(Result::ok).collect();
     assert_eq!(child.wait().unwrap().code(), Some(3), "{rest:#?}");
     assert!(rest.iter().any(|line| line.contains("interrupted")), "{rest:#?}");
-    // All were killed; those that were not the supervisor's own children may still be about to go.
-    wait_for(|| world_processes("is_stopped").is_empty());
+    assert_eq!(world_processes("is_stopped"), Vec::<String>::new());
 }
 
 /// Command lines of the world processes of a test.

@@ -22,6 +22,8 @@ use super::watchdog::{FrameReader, Waited};
 
 /// How much of a world process's own output is shown where it died.
 const OUTPUT_SHOWN: u64 = 4096;
+/// Real time in which the processes of a killed group are gone.
+const DYING: Duration = Duration::from_secs(5);
 /// Exit status of the dynamic loader where it cannot load something.
 const LOADER_FAILED: i32 = 127;
 
@@ -256,6 +258,16 @@ impl WorldProcess {
             Ok(text) if !text.trim().is_empty() => format!("; it wrote:\n{}", text.trim()),
             _ => String::new(),
         }
+    }
+}
+
+impl Drop for WorldProcess {
+    /// Leaves none of its processes behind: those that it forked are not ours to wait for, but each has the pipe open for
+    /// as long as it lives.
+    fn drop(&mut self) {
+        // Whoever drops it is past caring how it ended.
+        let _ = self.group.kill();
+        self.results.wait_closed(DYING);
     }
 }
 

@@ -54,6 +54,24 @@ impl FrameReader {
         }
     }
 
+    /// Waits until the last process on the other side has closed the pipe, at most for `limit` of real time. What it still
+    /// says is thrown away.
+    pub(crate) fn wait_closed(&mut self, limit: Duration) {
+        let end = Instant::now() + limit;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let read = match is_readable(&self.pipe, left.min(NAP)) {
+                _ if left.is_zero() => return,
+                Ok(true) => self.read_some(),
+                Ok(false) => continue,
+                Err(error) => Err(error),
+            };
+            if !matches!(read, Ok(1..)) {
+                return;
+            }
+        }
+    }
+
     fn read_some(&mut self) -> io::Result<usize> {
         let mut chunk = [0; 4096];
         let count = self.pipe.read(&mut chunk)?;
@@ -107,5 +125,19 @@ mod tests {
         let (mut reader, writer) = pipe();
         drop(writer);
         assert_eq!(next(&mut reader, 60_000), "Closed");
+    }
+
+    #[test]
+    fn the_end_of_the_last_writer_is_waited_for() {
+        let (mut reader, mut writer) = pipe();
+        let last = std::thread::spawn(move || {
+            writer.write_all(&[7; 100]).unwrap();
+            std::thread::sleep(Duration::from_millis(30));
+        });
+        reader.wait_closed(Duration::from_secs(60));
+        assert_eq!(reader.read_some().unwrap(), 0);
+        last.join().unwrap();
+        let (mut reader, _writer) = pipe();
+        reader.wait_closed(Duration::from_millis(10));
     }
 }
