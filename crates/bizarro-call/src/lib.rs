@@ -58,14 +58,24 @@ pub enum Op {
     /// Outside a world: make runs of one, in processes forked from this one. Input: postcard of `ServeRequest`. Returns
     /// 0 when nobody wants any more.
     Serve = 10,
+    /// The program has come to something that plans can name. Input: its name, UTF-8. Returns 0.
+    Milestone = 11,
 }
 
 impl Op {
     /// The operation of this number.
     pub fn from_number(n: u32) -> Option<Op> {
-        [Op::Assert, Op::Invoke, Op::Return, Op::Note, Op::Panic, Op::Now, Op::Serve]
-            .into_iter()
-            .find(|op| *op as u32 == n)
+        let all = [
+            Op::Assert,
+            Op::Invoke,
+            Op::Return,
+            Op::Note,
+            Op::Panic,
+            Op::Now,
+            Op::Serve,
+            Op::Milestone,
+        ];
+        all.into_iter().find(|op| *op as u32 == n)
     }
 }
 

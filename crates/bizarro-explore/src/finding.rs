@@ -36,6 +36,11 @@ pub enum Place {
         /// The host, or group, that is asked.
         server: String,
     },
+    /// Something went wrong with a host, its disk or its clock, or the network around it.
+    Trouble {
+        /// What, as plans name it: `power-off db`.
+        trouble: String,
+    },
 }
 
 impl Place {
@@ -45,6 +50,9 @@ impl Place {
         if let (Some(removal), true) = (plan.removals.first(), plan.injections.is_empty()) {
             let (client, server) = (removal.client.clone(), removal.server.clone());
             return Place::Dependency { client, server };
+        }
+        if let (Some(incident), true) = (plan.incidents.first(), plan.injections.is_empty()) {
+            return Place::Trouble { trouble: incident.trouble.to_string() };
         }
         match plan.injections.first() {
             Some(injection) => Place::Exchange {
@@ -199,7 +207,12 @@ fn rank(plan: &Plan, index: usize) -> Rank {
         fault.lasting == Lasting::Sticky || matches!(fault.effect, Effect::CrashAt(_))
     };
     let intricate = plan.injections.iter().filter(is_intricate).count();
-    (plan.injections.len() + plan.removals.len(), plan.deviations.len(), intricate, index)
+    (
+        plan.injections.len() + plan.removals.len() + plan.incidents.len(),
+        plan.deviations.len(),
+        intricate,
+        index,
+    )
 }
 
 #[cfg(test)]

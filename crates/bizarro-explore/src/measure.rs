@@ -76,6 +76,7 @@ pub fn last_fault_over(run: &RunRecord) -> Nanos {
     let ends = run.events.iter().filter_map(|stamped| match &stamped.event {
         Event::Struck { injection } => Some(stamped.at + injection.effect.lasts()),
         Event::Paused { until } => Some(*until),
+        Event::Began { .. } | Event::Healed { .. } => Some(stamped.at),
         Event::Started { incarnation } if *incarnation > 1 => Some(stamped.at),
         _ => None,
     });

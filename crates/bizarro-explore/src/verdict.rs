@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bizarro_record::record::TaskState;
 use bizarro_record::{
-    Ending, Event, Fault, Injection, Nanos, Property, PropertyKind, Removal, RunRecord, Stamped,
+    Ending, Event, Fault, Incident, Injection, Nanos, Property, PropertyKind, Removal, RunRecord,
 };
 use serde::{Deserialize, Serialize};
 
@@ -146,7 +146,8 @@ pub fn verdict(record: &RunRecord, baseline: Option<&RunRecord>) -> Verdict {
     let broken = broken(record);
     let doubts = doubts(record);
     let missed = missed(record);
-    let named = record.plan.injections.len() + record.plan.removals.len();
+    let plan = &record.plan;
+    let named = plan.injections.len() + plan.removals.len() + plan.incidents.len();
     let struck_none = !missed.is_empty() && missed.len() == named;
     let outcome = if !doubts.is_empty() {
         Outcome::Inconclusive
@@ -305,16 +306,6 @@ fn doubts(record: &RunRecord) -> Vec<String> {
             stamped.at, stamped.tid
         ));
     }
-    for loss in &record.plan.power_losses {
-        let failed = |stamped: &Stamped| {
-            let host = record.hosts.get(usize::from(stamped.host));
-            host == Some(&loss.host)
-                && matches!(stamped.event, Event::PowerFailed { change } if change == loss.change)
-        };
-        if !record.events.iter().any(failed) {
-            doubts.push(format!("`{loss}` never struck: the disk had fewer changes"));
-        }
-    }
     doubts
 }
 
@@ -322,7 +313,14 @@ fn missed(record: &RunRecord) -> Vec<Fault> {
     let injections = record.plan.injections.iter().filter(|wanted| !has_struck(record, wanted));
     let removals = record.plan.removals.iter().filter(|wanted| !was_asked_for(record, wanted));
     let removals = removals.cloned().map(Fault::Removal);
-    injections.cloned().map(Fault::Injection).chain(removals).collect()
+    let began = |wanted: &&Incident| {
+        let is_it =
+            |event: &Event| matches!(event, Event::Began { incident, .. } if incident == *wanted);
+        record.events.iter().any(|stamped| is_it(&stamped.event))
+    };
+    let incidents = record.plan.incidents.iter().filter(|wanted| !began(wanted));
+    let incidents = incidents.cloned().map(Fault::Incident);
+    injections.cloned().map(Fault::Injection).chain(removals).chain(incidents).collect()
 }
 
 fn has_struck(record: &RunRecord, wanted: &Injection) -> bool {

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 
 use bizarro_kernel::seams::{Decider, Queue, Turn};
 use bizarro_record::{
-    Deviation, Effect, ExchangeId, HEALED_AFTER, Injection, Lasting, Nanos, Plan, PowerLoss,
-    RandomFaults, Removal, Step, Survivors,
+    Deviation, Effect, ExchangeId, HEALED_AFTER, Incident, Injection, Lasting, Nanos, Plan,
+    RandomFaults, Removal, Step,
 };
 
 use crate::draw::SplitMix64;
@@ -48,7 +48,7 @@ pub struct PlanDecider {
     jitter: (u64, SplitMix64),
     drawn: Option<Drawn>,
     survivor: SplitMix64,
-    power_losses: Vec<PowerLoss>,
+    incidents: Vec<Incident>,
     injections: Vec<Planned>,
     /// Faults that may be added.
     expected: Vec<Planned>,
@@ -220,7 +220,7 @@ impl PlanDecider {
             jitter: (plan.jitter.0, stream(Purpose::Jitter)),
             drawn: plan.faults.as_ref().map(drawn),
             survivor: stream(Purpose::Survivor),
-            power_losses: plan.power_losses.clone(),
+            incidents: plan.incidents.clone(),
             injections: plan.injections.iter().map(|fault| Planned::new(fault, &members)).collect(),
             expected: Vec::new(),
             removals: plan.removals.clone(),
@@ -316,14 +316,8 @@ impl Decider for PlanDecider {
         self.keeps_requests
     }
 
-    fn power_losses(&self, host: u16) -> Vec<(u64, Survivors)> {
-        let name = self.members.0.get(usize::from(host)).map(|(name, _)| name);
-        let is_its = |loss: &&PowerLoss| name == Some(&loss.host);
-        let losses = self.power_losses.iter().filter(is_its);
-        let mut losses: Vec<_> = losses.map(|loss| (loss.change, loss.survivors)).collect();
-        losses.sort_by_key(|(change, _)| *change);
-        losses.dedup_by_key(|(change, _)| *change);
-        losses
+    fn incidents(&self) -> Vec<Incident> {
+        self.incidents.clone()
     }
 
     fn survivor(&mut self, below: u64) -> u64 {

@@ -9,10 +9,10 @@
 //! | reset, refused, unreachable, lost, partition, truncated, empty | the network is fair-loss or arbitrary: a message or its end may be missing |
 //! | bit-flip, garbage, older, error-body | the network is arbitrary, or a node is Byzantine: a message may say what nobody meant |
 //! | late, pause | timing is partially synchronous or asynchronous: there are moments without a bound |
-//! | crash, crash@N | nodes are crash-recovery or Byzantine: the effect starts the process again |
+//! | crash, crash@N, power-off | nodes are crash-recovery or Byzantine: the effect starts the process again |
 //! | disk-full, io-error | everywhere: the models say nothing of a disk that honestly reports an error |
 
-use bizarro_record::Effect;
+use bizarro_record::{Effect, Trouble};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -83,6 +83,14 @@ impl SystemModel {
             Effect::Late | Effect::Pause => self.timing != Timing::Synchronous,
             Effect::Crash | Effect::CrashAt(_) => self.nodes != Nodes::CrashStop,
             Effect::DiskFull | Effect::IoError => true,
+        }
+    }
+
+    /// Whether `trouble` can happen in this model; the reasons are at the top of this file.
+    pub fn allows_trouble(self, trouble: &Trouble) -> bool {
+        match trouble {
+            Trouble::Crash { .. } | Trouble::PowerOff { .. } => self.nodes != Nodes::CrashStop,
+            Trouble::Pause { .. } => self.timing != Timing::Synchronous,
         }
     }
 }

@@ -119,6 +119,10 @@ pub struct Host {
     pub parked: Vec<TaskId>,
     /// A planned crash strikes at this one of its next system calls, from 1.
     pub crash_at: Option<(u32, Deadly)>,
+    /// Something has to be looked at before each of its system calls.
+    pub(crate) watched: bool,
+    /// How many it has made, where an incident waits for one.
+    pub(crate) counted_calls: Option<u64>,
     /// The next process id.
     pub next_pid: u32,
 }
@@ -187,6 +191,8 @@ impl Host {
             paused_until: None,
             parked: Vec::new(),
             crash_at: None,
+            watched: false,
+            counted_calls: None,
             next_pid: FIRST_PID,
         }
     }

@@ -3,11 +3,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bizarro_record::{Ending, Event, Role, Stream};
+use bizarro_record::{Ending, Event, Nanos, Role, Stream};
 
 use crate::fs::Fs;
 use crate::host::{HostId, Life, Process};
-use crate::kernel::{BOOT_AFTER, Command, Kernel, PAUSE, RESTART_AFTER};
+use crate::kernel::{Command, Kernel, PAUSE, RESTART_AFTER};
 use crate::net::{Deadly, HostFault};
 use crate::object::{Descriptor, Kind, ObjId};
 use crate::task::{Task, TaskId, TaskState, WaitsFor};
@@ -106,8 +106,8 @@ impl Kernel {
         }
     }
 
-    /// A fault kills the process of `host`. It starts again after [`RESTART_AFTER`]; its disk survives.
-    pub fn crash_host(&mut self, host: HostId) {
+    /// A fault kills the process of `host`; its disk survives. The program starts again so long after it, if that is known.
+    pub fn crash_host(&mut self, host: HostId, restart_after: Option<Nanos>) {
         if self.hosts[usize::from(host.0)].life != Life::Up {
             return;
         }
@@ -115,30 +115,9 @@ impl Kernel {
         self.observer.event(self.now, host.0, 0, Event::Crashed);
         self.hosts[usize::from(host.0)].life = Life::Down;
         self.destroy_process(host);
-        self.timers.push(self.now + RESTART_AFTER, Timer::Restart(host));
-    }
-
-    /// The power of the current host fails: its process is gone, its disk keeps what it must and may, and it says nothing
-    /// any more until it starts again, [`BOOT_AFTER`] later.
-    #[cold]
-    pub(crate) fn lose_power(&mut self) {
-        self.power_is_failing = false;
-        let host = self.host_id();
-        let index = usize::from(host.0);
-        let Some(change) = self.hosts[index].fs().power_is_lost() else { return };
-        let losses = self.decider.power_losses(host.0);
-        let survivors = losses.iter().rev().find(|(at, _)| *at <= change).map(|(_, kept)| *kept);
-        self.observer.event(self.now, host.0, 0, Event::PowerFailed { change });
-        self.hosts[index].life = Life::Down;
-        // Nobody reads any more what it was about to print.
-        self.hosts[index].process.partial_output = Default::default();
-        self.with_net(|net, cx| net.host_powered_off(cx, host.0));
-        self.destroy_process(host);
-        let decider = &mut self.decider;
-        self.hosts[index]
-            .fs()
-            .power_lost(survivors.unwrap_or_default(), &mut |below| decider.survivor(below));
-        self.timers.push(self.now + BOOT_AFTER, Timer::Restart(host));
+        if let Some(after) = restart_after {
+            self.timers.push(self.now + after, Timer::Restart(host));
+        }
     }
 
     /// A planned crash comes one system call nearer; says whether it strikes before this one.
@@ -151,12 +130,12 @@ impl Kernel {
         }
         self.hosts[usize::from(host.0)].crash_at = None;
         self.with_net(|net, cx| net.show_deadly(cx, deadly));
-        self.crash_host(host);
+        self.crash_host(host, Some(RESTART_AFTER));
         true
     }
 
     /// What every end of a process has in common, however it came about (exit_group(2), "Notes").
-    fn destroy_process(&mut self, host: HostId) {
+    pub(crate) fn destroy_process(&mut self, host: HostId) {
         self.fingerprint.mix(0xdead_0000 | u64::from(host.0));
         self.forget_tasks(host);
         self.futexes.forget_host(host);
@@ -183,14 +162,15 @@ impl Kernel {
     /// Carries out what a planned fault does to a host.
     pub(crate) fn strike(&mut self, fault: HostFault) {
         match fault {
-            HostFault::Crash(host) => self.crash_host(HostId(host)),
+            HostFault::Crash(host) => self.crash_host(HostId(host), Some(RESTART_AFTER)),
             HostFault::CrashSoon(host) => {
-                self.hosts[usize::from(host)].crash_at = Some((1, Deadly::TOLD));
+                self.crash_at(HostId(host), 1, Deadly::TOLD);
             }
             HostFault::CrashAt(host, call, deadly) => {
-                self.hosts[usize::from(host)].crash_at = Some((call, deadly));
+                self.crash_at(HostId(host), call, deadly);
             }
-            HostFault::Pause(host) => self.pause_host(HostId(host)),
+            HostFault::Pause(host) => self.pause_host(HostId(host), PAUSE),
+            HostFault::Incident(index, host) => self.begin(index, HostId(host)),
             HostFault::DiskFull(host) => {
                 self.hosts[usize::from(host)].fs().fail_next_write(crate::Errno::ENOSPC);
             }
@@ -200,9 +180,21 @@ impl Kernel {
         }
     }
 
-    fn pause_host(&mut self, host: HostId) {
-        let until = self.now + PAUSE;
-        self.hosts[usize::from(host.0)].paused_until = Some(until);
+    fn crash_at(&mut self, host: HostId, call: u32, deadly: Deadly) {
+        let owner = &mut self.hosts[usize::from(host.0)];
+        owner.crash_at = Some((call, deadly));
+        owner.watched = true;
+    }
+
+    /// The whole host stands still so long from now.
+    pub(crate) fn pause_host(&mut self, host: HostId, lasts: Nanos) {
+        let until = self.now + lasts;
+        let owner = &mut self.hosts[usize::from(host.0)];
+        if owner.paused_until.is_some_and(|known| known >= until) {
+            return;
+        }
+        owner.paused_until = Some(until);
+        owner.watched = true;
         self.net.host_paused(host.0, until);
         self.observer.event(self.now, host.0, 0, Event::Paused { until });
         self.timers.push(until, Timer::Resume(host));
@@ -210,6 +202,9 @@ impl Kernel {
 
     pub(crate) fn resume_host(&mut self, host: HostId) {
         let owner = &mut self.hosts[usize::from(host.0)];
+        if owner.paused_until.is_some_and(|until| until > self.now) {
+            return;
+        }
         owner.paused_until = None;
         let parked = core::mem::take(&mut owner.parked);
         self.run_again(parked);

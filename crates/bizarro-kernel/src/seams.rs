@@ -4,7 +4,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bizarro_record::{Deviation, Effect, Event, ExchangeId, Nanos, Step, Survivors};
+use bizarro_record::{Deviation, Effect, Event, ExchangeId, Incident, Nanos, Step};
 
 use crate::errno::Errno;
 
@@ -114,9 +114,8 @@ pub trait Decider {
     /// Whether a request may be replaced by the one before it, so that requests have to be kept. The answer is always
     /// the same.
     fn keeps_requests(&self) -> bool;
-    /// The changes of the disk of a host before which its power fails, in order, and what survives. The answer is always
-    /// the same.
-    fn power_losses(&self, host: u16) -> Vec<(u64, Survivors)>;
+    /// What goes wrong with hosts, beside what the test itself says. The answer is always the same.
+    fn incidents(&self) -> Vec<Incident>;
     /// A value below `below`, for what survives.
     fn survivor(&mut self, below: u64) -> u64;
     /// Where the schedule has left the fair one so far, in order; `None` where there were too many to keep.

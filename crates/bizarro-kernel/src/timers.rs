@@ -27,6 +27,10 @@ pub enum Timer {
     Resume(HostId),
     /// A crashed host's program starts again.
     Restart(HostId),
+    /// The moment of an incident has come, at this host.
+    Incident(usize, HostId),
+    /// An incident that lasted is over.
+    Heal(usize),
 }
 
 struct Entry {

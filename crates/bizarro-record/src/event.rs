@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::packet::Packet;
-use crate::plan::{Effect, Injection};
+use crate::plan::{Effect, Incident, Injection, Trouble};
 use crate::time::Nanos;
 
 /// What a frame of a backtrace calls the program's own file.
@@ -89,6 +89,23 @@ pub enum Event {
     Struck {
         /// Which one.
         injection: Injection,
+    },
+    /// A planned incident began, and took effect.
+    Began {
+        /// As the plan has it.
+        incident: Incident,
+        /// What went wrong, with the names of hosts for `@it`.
+        trouble: Trouble,
+    },
+    /// A planned incident that lasted is over.
+    Healed {
+        /// As the plan has it.
+        incident: Incident,
+    },
+    /// The program has come to what it calls so.
+    Milestone {
+        /// What it says.
+        name: String,
     },
     /// This host asked, for the first time, a host that the plan takes away from it.
     Removed {

@@ -10,7 +10,7 @@ use crate::plan::{Deviation, Plan};
 use crate::time::Nanos;
 
 /// Version of the record's format; a record of another version is refused.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// How a run ended.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]

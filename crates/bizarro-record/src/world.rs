@@ -111,6 +111,8 @@ pub struct WorldSpec {
     pub syscall_cost: Nanos,
     /// True time at which the world starts, in nanoseconds since 1970 (UTC).
     pub epoch: u64,
+    /// What goes wrong in every run, whatever its plan says.
+    pub incidents: Vec<crate::plan::Incident>,
 }
 
 impl WorldSpec {
@@ -124,6 +126,7 @@ impl WorldSpec {
             deadline: Nanos::from_secs(600),
             syscall_cost: Nanos(200),
             epoch: 1_767_225_600_000_000_000,
+            incidents: Vec::new(),
         }
     }
 }

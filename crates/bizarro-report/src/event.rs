@@ -27,6 +27,9 @@ pub(crate) fn text(event: &Event, hosts: &[String]) -> String {
         Event::PowerFailed { change } => {
             format!("loses its power before change {change} of its disk")
         }
+        Event::Began { trouble, .. } => format!("fault: {trouble}"),
+        Event::Healed { incident } => format!("`{}` is over", incident.trouble),
+        Event::Milestone { name } => format!("has come to `{name}`"),
         Event::Paused { until } => format!("stands still until {until}"),
         Event::Output { stream: Stream::Stdout, line } => format!("│ {line}"),
         Event::Output { stream: Stream::Stderr, line } => format!("┆ {line}"),

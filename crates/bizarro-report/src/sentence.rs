@@ -2,8 +2,8 @@
 
 use bizarro_explore::{Finding, Place};
 use bizarro_record::{
-    Deviation, Effect, Exchange, Injection, Lasting, Level, Nanos, Plan, Removal, RunRecord,
-    Schedule, Step, TaskName,
+    Deviation, Effect, Exchange, Incident, Injection, Lasting, Level, Moment, Nanos, Plan, Removal,
+    RunRecord, Schedule, Step, TaskName,
 };
 
 use crate::look::harmless;
@@ -19,8 +19,14 @@ pub(crate) fn sentence(finding: &Finding, baseline: &RunRecord) -> String {
             let missing: Vec<String> = record.plan.removals.iter().map(removal).collect();
             missing.join(", and ")
         }
+        Place::Trouble { .. } => {
+            let removals = record.plan.removals.iter().map(removal);
+            let incidents = record.plan.incidents.iter().map(incident);
+            removals.chain(incidents).collect::<Vec<_>>().join(", and ")
+        }
         Place::Exchange { .. } => {
             let missing = record.plan.removals.iter().map(removal);
+            let missing = missing.chain(record.plan.incidents.iter().map(incident));
             let struck = record.plan.injections.iter();
             let struck = struck.map(|it| fault_of(it, attempt_of(it, record)));
             let faults: Vec<String> = missing.chain(struck).collect();
@@ -54,6 +60,25 @@ fn schedule(plan: &Plan) -> String {
         }
         many => format!("With {many} tasks running out of turn"),
     }
+}
+
+/// `at 3.00 s: pause board`
+fn incident(incident: &Incident) -> String {
+    let when = match &incident.moment {
+        Moment::Time(at) => format!("at {}", span(*at)),
+        Moment::Call { host, number } => format!("before system call {number} of {host}"),
+        Moment::Disk { host, change } => format!("at change {change} of {host}'s disk"),
+        Moment::Step { exchange, step } => format!("at {step} of {exchange}"),
+        Moment::Milestone { milestone, later } => {
+            let times = ordinal(milestone.count);
+            let reached = format!("when \"{}\" was reached for the {times} time", milestone.name);
+            match *later {
+                Nanos::ZERO => reached,
+                later => format!("{} later than {reached}", span(later)),
+            }
+        }
+    };
+    format!("{when}: {}", incident.trouble)
 }
 
 /// `board's task 101 gave way before its 57th system call`

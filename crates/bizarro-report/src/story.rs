@@ -82,7 +82,7 @@ fn lines(record: &RunRecord, verdict: &Verdict) -> Vec<Line> {
             | Event::Delivered { .. }
             | Event::Dropped { .. }
             | Event::Packet { .. } => return None,
-            Event::Struck { .. } | Event::Removed { .. } => Mark::Fault,
+            Event::Struck { .. } | Event::Removed { .. } | Event::Began { .. } => Mark::Fault,
             Event::Panicked { .. } | Event::Killed { .. } | Event::Unsupported { .. } => {
                 Mark::Broken
             }

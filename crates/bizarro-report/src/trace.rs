@@ -228,7 +228,13 @@ impl<'a> Trace<'a> {
                 let facts = json!({"s": "g", "args": {"fault": injection.to_string()}});
                 self.add("i", "fault", &name, at, host, 0, facts);
             }
-            Event::Removed { .. } => self.add("i", "fault", &said, at, host, 0, json!({"s": "g"})),
+            Event::Began { incident, .. } => {
+                let facts = json!({"s": "g", "args": {"fault": incident.to_string()}});
+                self.add("i", "fault", &said, at, host, 0, facts);
+            }
+            Event::Healed { .. } | Event::Removed { .. } => {
+                self.add("i", "fault", &said, at, host, 0, json!({"s": "g"}))
+            }
             Event::Paused { until } => {
                 let length = json!({"dur": micros(*until - at)});
                 self.add("X", "fault", "stands still", at, host, 0, length);
@@ -248,7 +254,9 @@ impl<'a> Trace<'a> {
             Event::Output { line, .. } => {
                 self.add("i", "output", line, at, host, task, json!({"s": "t"}))
             }
-            Event::Note { text } => self.add("i", "note", text, at, host, task, json!({"s": "t"})),
+            Event::Note { text } | Event::Milestone { name: text } => {
+                self.add("i", "note", text, at, host, task, json!({"s": "t"}));
+            }
             Event::Panicked { backtrace, .. }
             | Event::Exited { backtrace, .. }
             | Event::Killed { backtrace, .. } => {

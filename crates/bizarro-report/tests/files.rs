@@ -91,7 +91,7 @@ fn a_record_of_another_format_is_refused_before_the_rest_is_read() {
         "format",
         r#"{"format": 7, "surprise": []}"#,
         None,
-        expect!["DIR/record.json is a record of format 7; this Bizarro reads format 5"],
+        expect!["DIR/record.json is a record of format 7; this Bizarro reads format 6"],
     );
 }
 
@@ -115,7 +115,7 @@ fn what_is_no_record_is_refused_with_the_place() {
     );
     refused(
         "other",
-        "{\"format\": 5,\n \"build\": 3}",
+        "{\"format\": 6,\n \"build\": 3}",
         None,
         expect![
             "DIR/record.json:2:11: this is not a record that Bizarro wrote: invalid type: integer `3`, expected a string"

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use bizarro_call::Op;
+use bizarro_kernel::host::HostId;
 use bizarro_record::event::OpOutcome;
 use bizarro_record::{Assertion, Event};
 
@@ -51,6 +52,12 @@ fn ask(world: &mut world::World, op: Op, input: &[u8]) -> Option<isize> {
         Op::Note => {
             let text = String::from_utf8_lossy(input).into_owned();
             note(world, Event::Note { text });
+        }
+        Op::Milestone => {
+            let name = String::from_utf8_lossy(input).into_owned();
+            let (host, _) = who(world);
+            world.kernel.milestone(HostId(host), &name);
+            note(world, Event::Milestone { name });
         }
         Op::Now => return isize::try_from(world.kernel.now.0).ok(),
     }

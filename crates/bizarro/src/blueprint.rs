@@ -9,6 +9,7 @@ use bizarro_record::{LinkSpec, Role, WorldSpec};
 
 use crate::group::{assign_groups, check_groups};
 use crate::host::HostDraft;
+use crate::incident::check_incidents;
 use crate::link::LinkDraft;
 use crate::mistake::Mistake;
 use crate::world::World;
@@ -41,6 +42,11 @@ impl World {
         }
         assign_groups(&self.groups, &mut spec.hosts);
         spec.links = self.links.iter().map(|draft| draft.spec.clone()).collect();
+        check_incidents(&spec, self.model, &self.incidents, &mut mistakes);
+        if !mistakes.is_empty() {
+            return Err(mistakes);
+        }
+        spec.incidents = self.incidents.iter().map(|draft| draft.incident.clone()).collect();
         Ok(spec)
     }
 }

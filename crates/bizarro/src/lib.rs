@@ -100,11 +100,14 @@ mod history;
 #[cfg(feature = "supervisor")]
 mod host;
 #[cfg(feature = "supervisor")]
+mod incident;
+#[cfg(feature = "supervisor")]
 mod judge;
 #[cfg(all(feature = "supervisor", worlds))]
 mod lab;
 #[cfg(feature = "supervisor")]
 mod link;
+mod milestone;
 #[cfg(feature = "supervisor")]
 mod mistake;
 #[cfg(feature = "supervisor")]
@@ -117,6 +120,7 @@ pub mod supervisor;
 mod world;
 
 pub use history::{History, Op};
+pub use milestone::milestone;
 
 #[cfg(all(feature = "supervisor", worlds))]
 pub use lab::Lab;
@@ -132,6 +136,7 @@ pub use {
     bizarro_record::{Ending, Event, Exchange, Injection, Nanos, Plan, RunRecord},
     explore::Explore,
     host::Host,
+    incident::Incidents,
     link::{Latency, Link},
     run::{OpView, Run},
     world::World,

@@ -17,6 +17,7 @@ use crate::explore::Explore;
 use crate::group::GroupDraft;
 use crate::history::History;
 use crate::host::{Host, HostDraft};
+use crate::incident::IncidentDraft;
 use crate::link::{Link, LinkDraft};
 use crate::mistake::Mistake;
 use crate::run::Run;
@@ -42,6 +43,7 @@ pub struct World {
     pub(crate) hosts: Vec<HostDraft>,
     pub(crate) links: Vec<LinkDraft>,
     pub(crate) groups: Vec<GroupDraft>,
+    pub(crate) incidents: Vec<IncidentDraft>,
     pub(crate) checks: Vec<Check>,
     pub(crate) eventually: Vec<Eventually>,
     pub(crate) must_break: Vec<String>,
@@ -59,6 +61,7 @@ impl World {
             hosts: Vec::new(),
             links: Vec::new(),
             groups: Vec::new(),
+            incidents: Vec::new(),
             checks: Vec::new(),
             eventually: Vec::new(),
             must_break: Vec::new(),

@@ -192,9 +192,13 @@ fn wrong(record: &RunRecord) -> Option<Result<(), String>> {
 fn everywhere(lab: &mut Lab, draws: u64) -> (usize, Vec<String>) {
     let (mut runs, mut failures) = (0, Vec::new());
     for change in 1.. {
-        let mut plans =
-            vec![format!("power-off db #{change}"), format!("power-off db #{change} all")];
-        plans.extend((1..=draws).map(|seed| format!("seed={seed}; power-off db #{change} some")));
+        let mut plans = vec![
+            format!("at disk db #{change}: power-off db"),
+            format!("at disk db #{change}: power-off db all"),
+        ];
+        plans.extend(
+            (1..=draws).map(|seed| format!("seed={seed}; at disk db #{change}: power-off db some")),
+        );
         for plan in plans {
             let parsed: Plan = plan.parse().expect("it is a plan");
             let record = lab.run(&parsed).expect("runs can be made");

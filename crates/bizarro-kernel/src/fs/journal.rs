@@ -69,7 +69,7 @@ impl Journal {
     /// Goes on counting where another one ended.
     pub(super) fn follow(&mut self, other: &Journal) {
         self.changes = other.changes;
-        self.power_losses.clone_from(&other.power_losses);
+        self.watched.clone_from(&other.watched);
     }
 }
 
@@ -104,9 +104,12 @@ pub(super) struct Mark {
 pub(super) struct Journal {
     changes: u64,
     armed: Option<Errno>,
-    /// Changes before which the power fails, the last one first.
-    power_losses: Vec<u64>,
-    power_is_lost: bool,
+    /// Changes that are watched, the last one first, and whether they come about.
+    watched: Vec<(u64, bool)>,
+    /// Nothing is changed any more.
+    is_stopped: bool,
+    /// A watched change has come.
+    is_seen: bool,
 }
 
 /// How durable a node is, should the power fail now.
@@ -136,26 +139,43 @@ impl Fs {
         self.journal.armed
     }
 
-    /// Has the power fail just before each of these changes, which are in order: the call that would make one of them
-    /// fails, and [`Fs::power_is_lost`] says why.
-    pub fn lose_power_at(&mut self, changes: impl DoubleEndedIterator<Item = u64>) {
-        self.journal.power_losses = changes.rev().collect();
+    /// Has [`Fs::has_seen_changes`] say so when the disk comes to one of these changes, which are in order. Where `true` stands
+    /// with it the disk stops before it: the call that would make it fails, and so does every other until
+    /// [`Fs::go_on`] or [`Fs::power_lost`].
+    pub fn watch_changes(&mut self, changes: Vec<(u64, bool)>) {
+        self.journal.watched = changes;
+        self.journal.watched.reverse();
     }
 
-    /// Whether the power has just failed, and before which change: [`Fs::power_lost`] is due.
-    pub fn power_is_lost(&self) -> Option<u64> {
-        self.journal.power_is_lost.then_some(self.journal.changes + 1)
+    /// Whether the disk has come to a change that is watched, since [`Fs::seen_changes`].
+    pub fn has_seen_changes(&self) -> bool {
+        self.journal.is_seen
     }
 
-    /// Whether the next change does not come about, because the power fails.
-    fn power_fails(&mut self) -> bool {
+    /// What was seen is known.
+    pub fn seen_changes(&mut self) {
+        self.journal.is_seen = false;
+    }
+
+    /// Whether the disk has stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.journal.is_stopped
+    }
+
+    /// Lets a disk that has stopped go on as if nothing had been.
+    pub fn go_on(&mut self) {
+        self.journal.is_stopped = false;
+    }
+
+    /// Whether the next change does not come about, because the disk stops.
+    fn stops(&mut self) -> bool {
         let journal = &mut self.journal;
         let next = journal.changes + 1;
-        if !journal.power_is_lost && journal.power_losses.last().is_some_and(|at| *at <= next) {
-            journal.power_losses.pop();
-            journal.power_is_lost = true;
+        while !journal.is_stopped && journal.watched.last().is_some_and(|(at, _)| *at <= next) {
+            journal.is_seen = true;
+            journal.is_stopped = journal.watched.pop().is_some_and(|(_, stops)| stops);
         }
-        journal.power_is_lost
+        journal.is_stopped
     }
 
     /// fsync(2): makes content, attributes and (of a directory) names durable.
@@ -190,7 +210,7 @@ impl Fs {
     /// sync(2), and syncfs(2) of the disk: makes everything durable. sync(2) reports no error, so
     /// an armed `EIO` stays armed.
     pub fn sync_all(&mut self) {
-        if self.power_fails() {
+        if self.stops() {
             return;
         }
         self.journal.changes += 1;
@@ -226,7 +246,7 @@ impl Fs {
             return Err(Errno::EINVAL);
         }
         let outcome = self.change(inode.mount, Change::Sync);
-        if self.journal.power_is_lost {
+        if self.journal.is_stopped {
             return outcome;
         }
         let mark = &mut self.nodes.get_mut(ino).mark;
@@ -250,7 +270,7 @@ impl Fs {
         if !self.mounts.is_disk(mount) {
             return Ok(());
         }
-        if self.power_fails() {
+        if self.stops() {
             return Err(Errno::EIO);
         }
         if let Some(errno) = self.journal.armed.filter(|errno| change.suffers(*errno)) {

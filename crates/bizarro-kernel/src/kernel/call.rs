@@ -44,8 +44,8 @@ impl Kernel {
             None if number >= table::NUMBERS => Err(Errno::ENOSYS.into()),
             None => Err(Stop::Unsupported(String::new())),
         };
-        if self.power_is_failing {
-            self.lose_power();
+        if let Some(host) = self.disk_moment.take() {
+            self.disk_moment_came(host);
         }
         if self.current_is_gone() {
             return Flow::Gone;
@@ -72,7 +72,6 @@ impl Kernel {
     /// What happens once per call, before its first attempt. `Some` where the task does not get to make it now.
     #[inline]
     fn begin_call(&mut self, via: Via) -> Option<Flow> {
-        let current = self.current;
         let task = self.task_mut();
         let host = task.host;
         task.call.again = true;
@@ -84,19 +83,28 @@ impl Kernel {
         self.stats.traps += u64::from(via == Via::Trap);
         self.now += self.cost;
         self.net.call_begun(host.0);
-        if self.hosts[usize::from(host.0)].crash_at.is_some() && self.crash_comes_nearer(host) {
-            return Some(Flow::Gone);
-        }
         if running.tid == 0 {
             return None;
         }
+        if self.hosts[usize::from(host.0)].watched && self.watched_call(host) {
+            if self.current_is_gone() {
+                return Some(Flow::Gone);
+            }
+            return self.give_way();
+        }
         let queue = Waiting { queue: &self.run_queue, tasks: &self.tasks };
         if slice_over || self.now > self.deadline || self.decider.preempt(running, &queue) {
-            self.task_mut().slice = 0;
-            self.run_queue.push_back(current);
-            return Some(Flow::Again);
+            return self.give_way();
         }
         None
+    }
+
+    /// The current task waits for its next turn before it makes its call.
+    fn give_way(&mut self) -> Option<Flow> {
+        let current = self.current;
+        self.task_mut().slice = 0;
+        self.run_queue.push_back(current);
+        Some(Flow::Again)
     }
 
     fn end_call(
@@ -186,7 +194,7 @@ impl Kernel {
         self.emit(Event::Unsupported { call });
     }
 
-    fn current_is_gone(&self) -> bool {
+    pub(super) fn current_is_gone(&self) -> bool {
         self.task_by_id(self.current).is_none_or(|task| task.state == TaskState::Gone)
     }
 }

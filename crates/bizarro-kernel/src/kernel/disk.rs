@@ -30,7 +30,9 @@ impl Kernel {
             f(&mut fs, &mut Caller { by, proc: &view, outside: &mut *outside })
         };
         let written = fs.writes() != before;
-        self.power_is_failing |= fs.power_is_lost().is_some();
+        if fs.has_seen_changes() {
+            self.disk_moment = Some(host);
+        }
         self.outside = Some(outside);
         self.host_mut().put_disk(fs);
         if written {
@@ -45,8 +47,10 @@ impl Kernel {
         let fs = self.host_mut().fs();
         let before = fs.writes();
         let result = f(fs);
-        let (written, fails) = (fs.writes() != before, fs.power_is_lost().is_some());
-        self.power_is_failing |= fails;
+        let (written, seen) = (fs.writes() != before, fs.has_seen_changes());
+        if seen {
+            self.disk_moment = Some(host);
+        }
         if written {
             self.net.disk_written(host.0);
         }

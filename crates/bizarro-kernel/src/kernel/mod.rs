@@ -4,6 +4,7 @@
 
 mod call;
 mod disk;
+mod incident;
 mod network;
 mod schedule;
 mod tasks;
@@ -13,11 +14,12 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use bizarro_record::{Ending, Event, Nanos, Role, Stats, Survivors, WorldSpec};
+use bizarro_record::{Ending, Event, Nanos, Role, Stats, WorldSpec};
 
 use crate::fingerprint::Fingerprint;
 use crate::fs::Fs;
 use crate::host::{Host, HostId, Life};
+use crate::kernel::incident::Incidents;
 use crate::net::{HostFault, Net, NetEvent, SockId, Wake};
 use crate::object::{ObjId, Objects};
 use crate::seams::{Decider, Observer, Outside};
@@ -86,8 +88,6 @@ pub enum Command {
 
 /// How long a crashed host's program is down.
 pub const RESTART_AFTER: Nanos = Nanos::from_secs(1);
-/// How long a host is down that lost its power.
-pub const BOOT_AFTER: Nanos = Nanos::from_secs(10);
 /// How long a paused host stands still.
 pub const PAUSE: Nanos = Nanos::from_secs(15);
 
@@ -135,8 +135,9 @@ pub struct Kernel {
     net_wakes: Vec<Wake>,
     net_strikes: Vec<HostFault>,
     net_released: Vec<u64>,
-    /// The disk of the current host said so in this call.
-    pub(crate) power_is_failing: bool,
+    /// The disk of this host has come to a change that an incident waits for.
+    pub(crate) disk_moment: Option<HostId>,
+    pub(crate) incidents: Incidents,
     /// Who waits in close(2) for what a socket still sends (SO_LINGER).
     pub(crate) lingering: Vec<(SockId, Wait)>,
 }
@@ -160,15 +161,16 @@ impl Kernel {
         observer: Box<dyn Observer>,
         outside: Box<dyn Outside>,
     ) -> Kernel {
+        let incidents = [spec.incidents.clone(), decider.incidents()].concat();
         let hosts: Vec<Host> = (0..)
             .zip(spec.hosts.iter().zip(disks))
             .map(|(index, (host, disk))| {
-                let losses = decider.power_losses(index);
-                Host::new(HostId(index), host, may_lose_power(disk, &losses))
+                let names = [host.name.as_str(), host.group_name()];
+                Host::new(HostId(index), host, incident::ready_disk(disk, &incidents, &names))
             })
             .collect();
         let commands = hosts.iter().map(|host| Command::Start(host.id)).collect();
-        Kernel {
+        let mut kernel = Kernel {
             now: Nanos::ZERO,
             epoch: spec.epoch,
             hosts,
@@ -197,9 +199,12 @@ impl Kernel {
             net_wakes: Vec::new(),
             net_strikes: Vec::new(),
             net_released: Vec::new(),
-            power_is_failing: false,
+            disk_moment: None,
+            incidents: Incidents::new(incidents),
             lingering: Vec::new(),
-        }
+        };
+        kernel.look_out();
+        kernel
     }
 
     /// The current task's host.
@@ -234,13 +239,4 @@ impl Kernel {
             .filter(|host| host.spec.role == Role::Workload)
             .all(|host| matches!(host.life, Life::Ended(_)))
     }
-}
-
-/// A disk that is ready for the power losses of its host.
-fn may_lose_power(mut disk: Fs, losses: &[(u64, Survivors)]) -> Fs {
-    if !losses.is_empty() {
-        disk.keep_platter();
-        disk.lose_power_at(losses.iter().map(|(change, _)| *change));
-    }
-    disk
 }

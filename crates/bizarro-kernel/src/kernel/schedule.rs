@@ -78,6 +78,8 @@ impl Kernel {
                 self.posix_timer_expired(host, number, generation);
             }
             Timer::Resume(host) => self.resume_host(host),
+            Timer::Incident(index, host) => self.begin(index, host),
+            Timer::Heal(index) => self.heal(index),
             Timer::Restart(host) => {
                 if self.hosts[usize::from(host.0)].life == Life::Down {
                     self.net.host_powered_on(host.0);

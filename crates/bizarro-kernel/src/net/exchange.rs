@@ -408,6 +408,15 @@ impl Exchanges {
         &name.id
     }
 
+    /// The hosts of its client and its server.
+    pub(super) fn ends(&self, mark: Mark) -> (u16, u16) {
+        let record = &self.records[mark.exchange as usize];
+        let id = &self.names[record.name as usize].id;
+        let place = |name: &String| self.hosts.iter().position(|host| host == name);
+        let place = |name| place(name).expect("an exchange is between hosts of the world") as u16;
+        (place(&id.client), place(&id.server))
+    }
+
     /// The server dies of this request as soon as it is delivered.
     pub(super) fn make_deadly(&mut self, mark: Mark) {
         self.records[mark.exchange as usize].is_deadly = true;

@@ -410,7 +410,24 @@ impl Net {
 
     /// Asks the decider, unless it was asked before.
     fn ask(&mut self, cx: &mut Cx<'_>, mark: Mark, step: Step) -> Option<Effect> {
+        let watched = &self.watched_steps;
         let id = self.exchanges.ask(mark, step)?;
+        if !watched.is_empty() {
+            let now = watched.iter().filter(|(exchange, at, _)| *at == step && exchange == id);
+            let now: Vec<usize> = now.map(|(.., incident)| *incident).collect();
+            if !now.is_empty() {
+                let (client, server) = self.exchanges.ends(mark);
+                let acts = match step {
+                    Step::PostRequest
+                    | Step::DeliverReply
+                    | Step::ValidateReply
+                    | Step::UpdateClient => client,
+                    _ => server,
+                };
+                cx.strikes.extend(now.into_iter().map(|index| HostFault::Incident(index, acts)));
+            }
+        }
+        let id = self.exchanges.id(mark);
         cx.decider.fault(cx.now, id, step)
     }
 

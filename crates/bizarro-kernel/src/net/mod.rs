@@ -28,7 +28,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use bizarro_record::{Event, Exchange, Nanos, WorldSpec};
+use bizarro_record::{Event, Exchange, ExchangeId, Nanos, Step, WorldSpec};
 
 use crate::errno::Errno;
 use crate::seams::{Decider, Observer};
@@ -142,6 +142,8 @@ pub enum HostFault {
     DiskFull(u16),
     /// The host's next write to its disk fails with `EIO`.
     IoError(u16),
+    /// The moment of this incident has come, at this host.
+    Incident(usize, u16),
 }
 
 /// The message that a host dies of. Opaque: it is given back through [`Net::show_deadly`].
@@ -217,6 +219,8 @@ pub struct Net {
     barriers: Vec<Barrier>,
     /// Who has asked whom that the plan takes away.
     asked_in_vain: Vec<(u16, u16)>,
+    /// Steps of exchanges at which incidents begin.
+    watched_steps: Vec<(ExchangeId, Step, usize)>,
 }
 
 impl Net {
@@ -242,6 +246,7 @@ impl Net {
             messages: 0,
             barriers: Vec::new(),
             asked_in_vain: Vec::new(),
+            watched_steps: Vec::new(),
         }
     }
 
@@ -260,6 +265,11 @@ impl Net {
             Later::Datagram(place) => self.datagram_arrives(cx, place),
             Later::PortUnreachable { sock, to } => self.port_unreachable(cx, sock, to),
         }
+    }
+
+    /// Has [`HostFault::Incident`] strike when this exchange comes to this step.
+    pub fn watch_step(&mut self, exchange: ExchangeId, step: Step, incident: usize) {
+        self.watched_steps.push((exchange, step, incident));
     }
 
     /// All exchanges so far, in the order of their requests.

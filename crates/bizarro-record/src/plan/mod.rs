@@ -13,7 +13,7 @@
 //! | `jitter=20ms` | each packet takes up to 20 ms longer |
 //! | `faults=1/40 crash,lost` | at one in forty steps of exchanges one of these effects strikes |
 //! | `player>board removed=refused` | board refuses every connection that player asks for, from the start to the end |
-//! | `power-off board #57` | before the 57th change of its disk host board loses its power, and all that was not synced; `#57 all`, `#57 some`: this survives |
+//! | `at 3s for 15s: pause board` | this [`Trouble`] begins at this [`Moment`] and lasts so long; see [`Incident`] |
 //! | `player>board POST /move #3 deliver-reply=lost` | this fault strikes this exchange |
 //! | `player>board POST /move #3+ deliver-reply=lost` | and every later one of this name, for a minute |
 //!
@@ -25,8 +25,10 @@
 
 mod deviation;
 mod effect;
-mod power;
+mod incident;
+mod moment;
 mod removal;
+mod trouble;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -39,8 +41,10 @@ use crate::time::Nanos;
 
 pub use deviation::{Deviation, TaskName};
 pub use effect::Effect;
-pub use power::{PowerLoss, Survivors};
+pub use incident::{IT, Incident};
+pub use moment::{End, Milestone, Moment};
 pub use removal::Removal;
+pub use trouble::{FORMS, Form, Survivors, Trouble};
 
 /// A text that is not what a spec looks like.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -195,8 +199,8 @@ pub struct Plan {
     pub faults: Option<RandomFaults>,
     /// Dependencies that are missing.
     pub removals: Vec<Removal>,
-    /// When the power of hosts fails.
-    pub power_losses: Vec<PowerLoss>,
+    /// What goes wrong with hosts, their disks and clocks, and the network around them.
+    pub incidents: Vec<Incident>,
     /// Faults of exchanges that are named.
     pub injections: Vec<Injection>,
 }
@@ -209,6 +213,8 @@ pub enum Fault {
     Injection(Injection),
     /// From the start to the end.
     Removal(Removal),
+    /// From one moment to another.
+    Incident(Incident),
 }
 
 impl fmt::Display for Fault {
@@ -216,6 +222,7 @@ impl fmt::Display for Fault {
         match self {
             Fault::Injection(injection) => injection.fmt(f),
             Fault::Removal(removal) => removal.fmt(f),
+            Fault::Incident(incident) => incident.fmt(f),
         }
     }
 }
@@ -223,7 +230,7 @@ impl fmt::Display for Fault {
 impl Plan {
     /// Whether it names something that goes wrong.
     pub fn names_faults(&self) -> bool {
-        !self.injections.is_empty() || !self.removals.is_empty()
+        !self.injections.is_empty() || !self.removals.is_empty() || !self.incidents.is_empty()
     }
 }
 
@@ -273,8 +280,7 @@ impl fmt::Display for Plan {
             part(f, format_args!("{deviation}"))?;
         }
         if self.jitter > Nanos::ZERO {
-            let (count, unit) = in_unit(self.jitter);
-            part(f, format_args!("jitter={count}{unit}"))?;
+            part(f, format_args!("jitter={}", Written(self.jitter)))?;
         }
         if let Some(faults) = &self.faults {
             part(f, format_args!("{faults}"))?;
@@ -282,8 +288,8 @@ impl fmt::Display for Plan {
         for removal in &self.removals {
             part(f, format_args!("{removal}"))?;
         }
-        for loss in &self.power_losses {
-            part(f, format_args!("{loss}"))?;
+        for incident in &self.incidents {
+            part(f, format_args!("{incident}"))?;
         }
         for injection in &self.injections {
             part(f, format_args!("{injection}"))?;
@@ -292,19 +298,28 @@ impl fmt::Display for Plan {
     }
 }
 
+/// Units in which spans are written.
 const UNITS: [(&str, u64); 4] = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
+/// Those in which they may be read, too.
+const LONG_UNITS: [(&str, u64); 3] =
+    [("m", 60_000_000_000), ("h", 3_600_000_000_000), ("d", 86_400_000_000_000)];
 
-/// A span as a whole number of the largest unit that it is a multiple of.
-fn in_unit(span: Nanos) -> (u64, &'static str) {
-    let whole = UNITS.into_iter().find(|(_, nanos)| span.0.is_multiple_of(*nanos));
-    let (unit, nanos) = whole.unwrap_or(("ns", 1));
-    (span.0 / nanos, unit)
+/// A span as a whole number of the largest unit, up to seconds, that it is a multiple of.
+pub(crate) struct Written(pub(crate) Nanos);
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Written(span) = self;
+        let whole = UNITS.into_iter().find(|(_, nanos)| span.0.is_multiple_of(*nanos));
+        let (unit, nanos) = whole.unwrap_or(("ns", 1));
+        write!(f, "{}{unit}", span.0 / nanos)
+    }
 }
 
 fn span(text: &str) -> Option<Nanos> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (count, unit) = text.split_at(digits);
-    let (_, nanos) = UNITS.into_iter().find(|(name, _)| *name == unit)?;
+    let (_, nanos) = UNITS.into_iter().chain(LONG_UNITS).find(|(name, _)| *name == unit)?;
     count.parse::<u64>().ok()?.checked_mul(nanos).map(Nanos)
 }
 
@@ -346,8 +361,8 @@ impl Plan {
             self.deviations.push(part.parse()?);
         } else if removal::is_removal(part) {
             self.removals.push(part.parse()?);
-        } else if power::is_power_loss(part) {
-            self.power_losses.push(part.parse()?);
+        } else if incident::is_incident(part) {
+            self.incidents.push(part.parse()?);
         } else {
             self.injections.push(part.parse()?);
         }
@@ -399,8 +414,11 @@ mod tests {
         round_trips("jitter=1500us; a>b GET /+ #3 post-reply=reset");
         round_trips("jitter=7ns");
         round_trips(
-            "power-off db #57; power-off db #1 some; power-off other #9 all; a>b x #1 post-reply=reset",
+            "at disk db #57: power-off db; at disk db #1: power-off db some; at 3s: power-off other all; a>b x #1 post-reply=reset",
         );
+        round_trips("at 3s for 15s: pause board; at call board #7 for 1ms: crash board");
+        round_trips("after \"committed\" #3 +2s until \"read: a\" #10: power-off @it some");
+        round_trips("at a>b GET /x for 3s: y #2 post-reply for 2s: crash b");
         round_trips("a>b GET / #1 update-server=crash@17");
         round_trips(
             "seed=2; a>b removed=refused; b>c removed=partition; a>b x #1 post-reply=reset",
@@ -446,8 +464,17 @@ mod tests {
         refused("preempt a/101 57", "preempt a/101 57");
         refused("pass a/101 #0 for b/7", "pass a/101 #0 for b/7");
         refused("pass a #1 for b/7", "a");
-        refused("power-off db", "power-off db");
-        refused("power-off db #0", "power-off db #0");
-        refused("power-off db #3 none", "power-off db #3 none");
+        refused("at disk db #0: power-off db", "at disk db #0");
+        refused("at disk db #3: power-off db none", "power-off db none");
+        refused("at 3s: power off", "power off");
+        refused("at -3s: crash db", "at -3s");
+        refused("at 3: crash db", "at 3");
+        refused("at 3s", "at 3s");
+        refused("at 3s for 0s: crash db", "for 0s");
+        refused("at 3s for -1s: crash db", "for -1s");
+        refused("at 3s: crash", "crash");
+        refused("after committed #3: crash db", "committed #3");
+        refused("after \"committed\" #0: crash db", "\"committed\" #0");
+        refused("at 3s until \"done\" #1: pause db", "at 3s until \"done\" #1");
     }
 }

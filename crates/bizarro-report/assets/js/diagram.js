@@ -287,6 +287,9 @@ class Diagram {
       case "panicked": return ["cross", `panics: ${event.text}`, ink.bad];
       case "power-failed": return ["cross", "lost its power", ink.bad];
       case "crashed": return ["cross", "killed by the fault", ink.bad];
+      case "began": return ["bolt", event.text, ink.doubt];
+      case "healed": return ["dot", `over: ${event.text}`, ink.doubt];
+      case "milestone": return ["dot", `has come to "${event.text}"`, isNew ? ink.fresh : ink.accent];
       case "paused": return ["dot", `stands still for ${span(event.until - event.at)}`, ink.doubt];
       case "struck": return ["bolt", event.text, ink.doubt];
       case "removed": return ["bolt", removedText(this.story, event), ink.doubt];

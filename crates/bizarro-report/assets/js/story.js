@@ -125,8 +125,8 @@ function exchangeDetail(exchange) {
 }
 
 const BROKEN = new Set(["killed", "panicked", "unsupported"]);
-const STRUCK = new Set(["struck", "removed", "crashed", "power-failed", "paused"]);
-const SORT_OF = { stdout: "log", note: "log", stderr: "err", struck: "fault", removed: "fault", sent: "message", delivered: "message", dropped: "message", invoked: "operation", returned: "operation" };
+const STRUCK = new Set(["struck", "removed", "began", "crashed", "power-failed", "paused"]);
+const SORT_OF = { stdout: "log", note: "log", stderr: "err", struck: "fault", removed: "fault", began: "fault", healed: "fault", milestone: "log", sent: "message", delivered: "message", dropped: "message", invoked: "operation", returned: "operation" };
 
 /** The line of an event. Its text is made when it is asked for: of most lines nobody asks. */
 class EventLine {
@@ -178,6 +178,9 @@ function eventText(story, event) {
     case "panicked": return `panics: ${event.text}`;
     case "crashed": return "is killed by the fault";
     case "power-failed": return `loses its power before change ${event.change} of its disk`;
+    case "began": return `fault: ${event.text}`;
+    case "healed": return `over: ${event.text}`;
+    case "milestone": return `has come to "${event.text}"`;
     case "paused": return `stands still until ${moment(event.until)}`;
     case "struck": return `fault: ${event.text}`;
     case "removed": return `fault: ${removedText(story, event)}`;

@@ -64,6 +64,25 @@ pub enum What {
         /// Before which change of its disk, from 1.
         change: u64,
     },
+    /// An incident of the plan or of the test began.
+    Began {
+        /// It, as plans name it.
+        fault: String,
+        /// What goes wrong, with the hosts that it strikes.
+        text: String,
+    },
+    /// An incident that lasted is over.
+    Healed {
+        /// It, as plans name it.
+        fault: String,
+        /// What had gone wrong.
+        text: String,
+    },
+    /// The program has come to something that plans can name.
+    Milestone {
+        /// What it says.
+        text: String,
+    },
     /// The host stands still.
     Paused {
         /// Until then.
@@ -172,6 +191,13 @@ impl What {
             }
             Recorded::Crashed => What::Crashed,
             Recorded::PowerFailed { change } => What::PowerFailed { change: *change },
+            Recorded::Began { incident, trouble } => {
+                What::Began { fault: incident.to_string(), text: trouble.to_string() }
+            }
+            Recorded::Healed { incident } => {
+                What::Healed { fault: incident.to_string(), text: incident.trouble.to_string() }
+            }
+            Recorded::Milestone { name } => What::Milestone { text: cut(name) },
             Recorded::Paused { until } => What::Paused { until: until.0 },
             Recorded::Output { stream: Stream::Stdout, line } => What::Stdout { text: cut(line) },
             Recorded::Output { stream: Stream::Stderr, line } => What::Stderr { text: cut(line) },

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bizarro_explore::toy::{Player, Toy};
 use bizarro_record::event::OpOutcome;
-use bizarro_record::{Effect, Event, Nanos, Plan, RunRecord, Stamped, Stream};
+use bizarro_record::{Effect, Event, Incident, Nanos, Plan, RunRecord, Stamped, Stream};
 use bizarro_report::report::{Document, EVENTS_MAX, Report, TEXT_MAX, VERSION, What};
 use serde_json::Value;
 
@@ -46,6 +46,7 @@ fn everything() -> RunRecord {
     let mut record = sample::busy(2, Some(1));
     let text = "t".to_string();
     let backtrace = "main at src/main.rs:1".to_string();
+    let incident: Incident = "at 3s: pause board".parse().unwrap();
     let all = [
         Event::Started { incarnation: 1 },
         Event::Exited { status: 1, backtrace: backtrace.clone() },
@@ -53,6 +54,9 @@ fn everything() -> RunRecord {
         Event::Panicked { message: text.clone(), backtrace: backtrace.clone() },
         Event::Crashed,
         Event::PowerFailed { change: 9 },
+        Event::Began { incident: incident.clone(), trouble: incident.trouble.clone() },
+        Event::Healed { incident },
+        Event::Milestone { name: text.clone() },
         Event::Paused { until: Nanos(9) },
         Event::Output { stream: Stream::Stdout, line: text.clone() },
         Event::Output { stream: Stream::Stderr, line: text.clone() },

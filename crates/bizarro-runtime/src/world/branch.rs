@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use bizarro_fault::PlanDecider;
 use bizarro_kernel::seams::{Decider, Queue, Turn};
-use bizarro_record::{Deviation, Done, Effect, ExchangeId, Injection, Nanos, Step, Survivors};
+use bizarro_record::{Deviation, Done, Effect, ExchangeId, Incident, Injection, Nanos, Step};
 
 use super::{WORLD, run};
 use crate::runner::{self, Supervisor};
@@ -140,8 +140,8 @@ impl Decider for Branching {
         self.plan.keeps_requests()
     }
 
-    fn power_losses(&self, host: u16) -> Vec<(u64, Survivors)> {
-        self.plan.power_losses(host)
+    fn incidents(&self) -> Vec<Incident> {
+        self.plan.incidents()
     }
 
     fn survivor(&mut self, below: u64) -> u64 {

@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use bizarro_fault::SystemModel;
-use bizarro_record::{Effect, Nanos, Plan};
+use bizarro_record::{Effect, FORMS, IT, Incident, Nanos, Plan, Trouble};
 
 use super::runner::TestCase;
+use crate::incident::{IT_IS, unknown_in};
 
 /// Why `plan` is none for `test`, with what would be; `None` where it is one.
 pub(crate) fn objection(test: &TestCase, plan: &Plan) -> Option<String> {
@@ -23,10 +24,17 @@ fn unknown_host(test: &TestCase, plan: &Plan) -> Option<String> {
     let is_known = |name: &str| hosts.contains(&name) || groups.contains(name);
     let tasks = plan.deviations.iter().flat_map(|deviation| deviation.tasks());
     let mut asked = ends().flat_map(|(client, server)| [client, server]);
-    let losses = plan.power_losses.iter().map(|loss| &loss.host);
     let unknown = asked.find(|name| !is_known(name)).or_else(|| {
-        losses.chain(tasks.map(|task| &task.host)).find(|name| !hosts.contains(&name.as_str()))
+        let mut hosts_of_tasks = tasks.map(|task| &task.host);
+        hosts_of_tasks.find(|name| !hosts.contains(&name.as_str()))
     });
+    let unknown = unknown.cloned().or_else(|| {
+        let mut incidents = plan.incidents.iter();
+        incidents.find_map(|incident| unknown_in(incident, &test.blueprint))
+    });
+    if unknown.as_deref() == Some(IT) {
+        return Some(format!("`{IT}` is nobody\n  --> {plan}\n  = {IT_IS}: {}", hosts.join(", ")));
+    }
     if let Some(unknown) = unknown {
         let groups: Vec<&str> = groups.into_iter().collect();
         let groups = match groups.is_empty() {
@@ -62,14 +70,22 @@ fn excluded(test: &TestCase, plan: &Plan) -> Option<String> {
     let effect = named.chain(drawn).find(|effect| !model.allows(*effect)).map(|e| e.to_string());
     let jitter =
         (plan.jitter > Nanos::ZERO && !model.allows(Effect::Late)).then(|| "jitter".into());
-    let power = (!plan.power_losses.is_empty() && !model.allows(Effect::Crash))
-        .then(|| "power-off".to_string());
-    let excluded = effect.or(jitter).or(power)?;
+    let trouble = plan.incidents.iter().map(|incident| &incident.trouble);
+    let trouble = excluded_trouble(model, trouble).map(|trouble| trouble.word().to_string());
+    let excluded = effect.or(jitter).or(trouble)?;
     Some(format!(
         "the system model of {} excludes `{excluded}`\n  --> {plan}\n  = {model} allows: {}",
         test.name,
         allowed(model)
     ))
+}
+
+/// The first of these that the model excludes.
+fn excluded_trouble<'a>(
+    model: SystemModel,
+    mut troubles: impl Iterator<Item = &'a Trouble>,
+) -> Option<&'a Trouble> {
+    troubles.find(|trouble| !model.allows_trouble(trouble))
 }
 
 fn allowed(model: SystemModel) -> String {
@@ -80,5 +96,13 @@ fn allowed(model: SystemModel) -> String {
             other => other.to_string(),
         })
         .collect();
+    let troubles = FORMS.iter().filter(|form| {
+        let example: Option<Incident> = form.example.parse().ok();
+        example.is_some_and(|incident| model.allows_trouble(&incident.trouble))
+    });
+    let troubles = troubles.map(|form| form.word.to_string());
+    let mut words: Vec<String> = words.into_iter().chain(troubles).collect();
+    let mut seen = BTreeSet::new();
+    words.retain(|word| seen.insert(word.clone()));
     words.join(", ")
 }

@@ -43,7 +43,7 @@ impl Decider for Draws {
         let (from, to, effect) = self.removed?;
         ((from, to) == (client, server)).then_some(effect)
     }
-    fn power_losses(&self, _: u16) -> Vec<(u64, bizarro_record::Survivors)> {
+    fn incidents(&self) -> Vec<bizarro_record::Incident> {
         Vec::new()
     }
     fn survivor(&mut self, _: u64) -> u64 {
