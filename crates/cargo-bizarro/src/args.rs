@@ -3,12 +3,14 @@
 use std::ffi::OsString;
 use std::num::NonZero;
 use std::path::PathBuf;
+use std::str::FromStr;
 
+use bizarro::supervisor::plan_file::ENDING;
 use bizarro::supervisor::settings::{
     DIRECTED, DRIVEN, DRIVEN_FOR_MATRIX, GROUPS, JOBS, MATRIX, PAIRS, RUNS, SEEDS, SWARM_SEED,
     TIME, Until, WATCHDOG,
 };
-use bizarro_record::{Level, Plan};
+use bizarro_record::{Level, Plan, SpecError};
 use clap::{Args, Parser, Subcommand};
 
 use crate::check::Check;
@@ -88,6 +90,11 @@ pub(crate) enum Command {
     Exec(Exec),
     /// Say whether a history, of any system, keeps a promise.
     Check(Check),
+    /// Write a plan of one line as a TOML file, or such a file as one line.
+    Plan {
+        /// The line, or a file that ends with .toml.
+        plan: Planned,
+    },
     /// Say which system calls are simulated, and how far.
     Syscalls {
         /// Only calls whose name contains this.
@@ -97,14 +104,34 @@ pub(crate) enum Command {
     Doctor,
 }
 
+/// A plan in one line or in a file.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum Planned {
+    /// In one line.
+    Line(Plan),
+    /// In this file.
+    File(PathBuf),
+}
+
+impl FromStr for Planned {
+    type Err = SpecError;
+    fn from_str(text: &str) -> Result<Planned, SpecError> {
+        match text.ends_with(ENDING) {
+            true => Ok(Planned::File(PathBuf::from(text))),
+            false => text.parse().map(Planned::Line),
+        }
+    }
+}
+
 /// Which run is repeated.
 #[derive(Clone, PartialEq, Eq, Debug, Args)]
 pub(crate) struct Replay {
     /// The test's name, as `list` gives it; or, without a plan, a file that `--record` wrote.
     #[arg(value_name = "TEST|RECORD")]
     pub(crate) test: String,
-    /// What happens in the run: `baseline`, `seed=7; random`, `player>board POST /move #3 deliver-reply=lost`.
-    pub(crate) plan: Option<Plan>,
+    /// What happens in the run: `baseline`, `seed=7; random`, `player>board POST /move #3 deliver-reply=lost`, or a file
+    /// that ends with .toml.
+    pub(crate) plan: Option<Planned>,
     /// Print every system call, too.
     #[arg(long)]
     pub(crate) trace: bool,
@@ -299,7 +326,7 @@ mod tests {
         let Command::Replay(replay) = parse(&replay_command(test, &plan)) else {
             panic!("not a replay");
         };
-        assert_eq!((replay.test.as_str(), replay.plan), (test, Some(plan)));
+        assert_eq!((replay.test.as_str(), replay.plan), (test, Some(Planned::Line(plan))));
         assert_eq!((replay.trace, replay.record), (false, None));
     }
 

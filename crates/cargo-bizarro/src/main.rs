@@ -12,6 +12,7 @@ mod junit;
 mod names;
 mod outputs;
 mod pcapng;
+mod plans;
 mod replay;
 mod scan;
 mod syscalls;
@@ -82,6 +83,7 @@ fn run(command: Command) -> Result<Exit, Failure> {
         Command::Exec(wanted) => exec::run(&wanted),
         Command::Check(wanted) => check::run(&wanted),
         Command::Syscalls { name } => syscalls::report(name.as_deref()),
+        Command::Plan { plan } => plans::convert(&plan),
         Command::Doctor => Ok(doctor::report()),
     }
 }

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use bizarro::supervisor::settings::{
     CAPTURE, DRIVEN, PERFETTO, PLAN, RECORD, REPEAT, TRACE, UNTIL,
 };
-use bizarro_record::Plan;
 use bizarro_report::{Exit, FileError, load, prepare_file, write_file};
 
-use crate::args::{Replay, Variables};
-use crate::{Failure, built, drive, pcapng};
+use crate::args::{Planned, Replay, Variables};
+use crate::{Failure, built, drive, pcapng, plans};
 
 /// Builds the test and repeats the run.
 pub(crate) fn run(wanted: &Replay) -> Result<Exit, Failure> {
@@ -18,7 +17,7 @@ pub(crate) fn run(wanted: &Replay) -> Result<Exit, Failure> {
         prepare_file(path).map_err(|error| Failure::usage(format!("error: {error}")))?;
     }
     let (test, variables) = match &wanted.plan {
-        Some(plan) => (wanted.test.clone(), for_plan(plan)),
+        Some(plan) => (wanted.test.clone(), for_plan(plan)?),
         None => for_record(&wanted.test)?,
     };
     if wanted.until.is_some() && wanted.plan.is_none() {
@@ -69,8 +68,17 @@ impl Replay {
     }
 }
 
-fn for_plan(plan: &Plan) -> Variables {
-    vec![(DRIVEN, "replay".to_string()), (PLAN, plan.to_string())]
+fn for_plan(plan: &Planned) -> Result<Variables, Failure> {
+    let plan = match plan {
+        Planned::Line(plan) => plan.to_string(),
+        // The test runs in the directory of its package.
+        Planned::File(path) => {
+            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            plans::read(&absolute)?;
+            absolute.display().to_string()
+        }
+    };
+    Ok(vec![(DRIVEN, "replay".to_string()), (PLAN, plan)])
 }
 
 /// The test that a record is of, and what its supervisor is told. Which build made the record is the

@@ -1,6 +1,6 @@
 //! Fewest faults, and the earliest ones.
 
-use bizarro_record::{Effect, Injection, Lasting, Step};
+use bizarro_record::{Effect, Injection, Lasting, Moment, Nanos, Step};
 
 use super::{Shrinker, Stop};
 
@@ -21,6 +21,54 @@ const PLAIN: [(Step, Effect); 5] = [
 
 impl Shrinker<'_> {
     pub(super) fn fewest_faults(&mut self) -> Result<(), Stop> {
+        self.fewest_others()?;
+        self.fewest_injections()?;
+        self.plainest_incidents()
+    }
+
+    /// Takes away incidents and missing dependencies: all of them, or one by one.
+    fn fewest_others(&mut self) -> Result<(), Stop> {
+        let plan = self.plan();
+        if plan.incidents.is_empty() && plan.removals.is_empty() {
+            return Ok(());
+        }
+        if self.attempt_with(|plan| {
+            plan.incidents.clear();
+            plan.removals.clear();
+        })? {
+            return Ok(());
+        }
+        for index in (0..self.plan().incidents.len()).rev() {
+            self.attempt_with(|plan| drop(plan.incidents.remove(index)))?;
+        }
+        for index in (0..self.plan().removals.len()).rev() {
+            self.attempt_with(|plan| drop(plan.removals.remove(index)))?;
+        }
+        Ok(())
+    }
+
+    /// Has incidents last as long as their kinds do by themselves, and begin at whole seconds.
+    fn plainest_incidents(&mut self) -> Result<(), Stop> {
+        const SECOND: u64 = 1_000_000_000;
+        for index in 0..self.plan().incidents.len() {
+            if self.plan().incidents[index].end.is_some() {
+                self.attempt_with(|plan| plan.incidents[index].end = None)?;
+            }
+            if let Moment::Time(Nanos(at)) = self.plan().incidents[index].moment
+                && !at.is_multiple_of(SECOND)
+            {
+                let _ = self.attempt_with(|plan| {
+                    plan.incidents[index].moment = Moment::Time(Nanos(at / SECOND * SECOND));
+                })? || self.attempt_with(|plan| {
+                    plan.incidents[index].moment =
+                        Moment::Time(Nanos(at.div_ceil(SECOND) * SECOND));
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fewest_injections(&mut self) -> Result<(), Stop> {
         if self.plan().injections.is_empty()
             || self.attempt_with(|plan| plan.injections = vec![])?
         {

@@ -4,6 +4,7 @@ use bizarro_fault::{SplitMix64, SystemModel, Timing};
 use bizarro_record::{Effect, Injection, Nanos, Plan, RandomFaults, RunRecord, Schedule, Step};
 
 use super::Parent;
+use super::trouble::Troubles;
 
 /// Purposes of draws, each with a stream of its own.
 const ANEW: u64 = 0;
@@ -20,6 +21,8 @@ pub struct Space {
     syscalls: u64,
     /// Exchanges of a run, about.
     exchanges: u64,
+    /// What goes wrong with hosts.
+    troubles: Troubles,
 }
 
 impl Space {
@@ -30,6 +33,7 @@ impl Space {
             timing: model.timing,
             syscalls: baseline.stats.syscalls.max(1),
             exchanges: baseline.exchanges.len().max(1) as u64,
+            troubles: Troubles::of(baseline, model),
         }
     }
 }
@@ -42,6 +46,7 @@ pub fn swarm_plan(seed: u64, number: u64, space: &Space) -> Plan {
         schedule: schedule(draws, space),
         jitter: jitter(draws, space),
         faults: faults(draws, space),
+        incidents: space.troubles.draw(draws),
         ..Plan::default()
     }
 }
@@ -64,6 +69,10 @@ pub(super) fn directed(seed: u64, number: u64, space: &Space, parents: &[Parent]
     }
     plan.injections.extend(another(draws, space, parent));
     plan.faults = faults(draws, space);
+    // Those of the parent stay, or are drawn anew.
+    if draws.chance(250_000) {
+        plan.incidents = space.troubles.draw(draws);
+    }
     plan.injections.sort();
     plan.injections.dedup();
     plan

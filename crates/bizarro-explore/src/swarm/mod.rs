@@ -9,6 +9,7 @@
 
 mod coverage;
 mod draw;
+mod trouble;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};

@@ -335,6 +335,30 @@ impl FromStr for Plan {
 }
 
 impl Plan {
+    /// This plan without what it says by name to go wrong.
+    pub fn without_faults(&self) -> Plan {
+        let (injections, removals, incidents) = (Vec::new(), Vec::new(), Vec::new());
+        Plan { injections, removals, incidents, ..self.clone() }
+    }
+
+    /// Takes in what `part` says; of what there can be only one, that of `part` holds where it is not the default.
+    pub fn take_in(&mut self, part: Plan) {
+        if part.seed != 0 {
+            self.seed = part.seed;
+        }
+        if part.schedule != Schedule::Fair {
+            self.schedule = part.schedule;
+        }
+        if part.jitter > Nanos::ZERO {
+            self.jitter = part.jitter;
+        }
+        self.faults = part.faults.or(self.faults.take());
+        self.deviations.extend(part.deviations);
+        self.removals.extend(part.removals);
+        self.incidents.extend(part.incidents);
+        self.injections.extend(part.injections);
+    }
+
     /// This plan with one more fault.
     pub fn and(&self, fault: &Injection) -> Plan {
         let mut plan = self.clone();

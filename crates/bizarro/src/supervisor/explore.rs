@@ -71,7 +71,7 @@ fn told_run(
         return Err(RunnerError::Usage(format!("error: {objection}")));
     }
     let mut runner = WorldRunner::new(test.clone());
-    let undisturbed = Plan { injections: Vec::new(), removals: Vec::new(), ..plan.clone() };
+    let undisturbed = plan.without_faults();
     let baseline = match plan.names_faults() {
         false => None,
         true => Some(runner.run(&undisturbed)?),

@@ -18,6 +18,7 @@ mod explore;
 mod keep;
 #[cfg(worlds)]
 mod launch;
+pub mod plan_file;
 #[cfg(worlds)]
 mod process;
 #[cfg(worlds)]

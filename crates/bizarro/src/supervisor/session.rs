@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bizarro_explore::RunnerError;
 use bizarro_report::Exit;
 
+use super::admissible::objection;
 use super::protocol::WORLD_ENV;
 use super::runner::TestCase;
 use super::settings::Settings;
@@ -88,6 +89,11 @@ fn conclude(name: &str, describe: fn(&mut World), voice: &mut Voice) -> Conclusi
         limit: settings.watchdog,
         is_stopped: voice.stopping(),
     });
+    if let Some(file) = &settings.plan_file
+        && let Some(said) = file.objection(|part| objection(&test, part))
+    {
+        return usage(format!("error: {said}"));
+    }
     let concluded = match (&settings.repeat, &settings.plan) {
         (None, Some(plan)) if let Some(until) = &settings.until => {
             stopped::told(&test, plan, until, &settings, voice.look())

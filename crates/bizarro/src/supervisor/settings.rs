@@ -1,11 +1,12 @@
 //! What the environment says of one invocation.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bizarro_explore::{Forks, Guidance};
 use bizarro_record::{Level, Messages, Plan, Trace};
 
+use super::plan_file::{ENDING, PlanFile};
 pub use super::until::Until;
 
 /// The variables, each documented in the crate's documentation.
@@ -64,6 +65,8 @@ pub const COLOUR: &str = "BIZARRO_COLOUR";
 pub(crate) struct Settings {
     /// The only run to make.
     pub(crate) plan: Option<Plan>,
+    /// The file that it was read from.
+    pub(crate) plan_file: Option<PlanFile>,
     /// Where its record is written.
     pub(crate) record: Option<PathBuf>,
     /// The record of a run to make again; the only run, too.
@@ -107,9 +110,17 @@ pub(crate) struct Settings {
 impl Settings {
     /// Reads the variables with `get`, or says which of them cannot be understood and why.
     pub(crate) fn read(get: impl Fn(&str) -> Option<String>) -> Result<Settings, String> {
-        let plan = get(PLAN).map(|text| text.parse().map_err(|error| format!("{PLAN}: {error}")));
+        let (plan, plan_file) = match get(PLAN) {
+            None => (None, None),
+            Some(path) if path.ends_with(ENDING) => {
+                let file = PlanFile::read(Path::new(&path))?;
+                (Some(file.plan.clone()), Some(file))
+            }
+            Some(text) => (Some(text.parse().map_err(|error| format!("{PLAN}: {error}"))?), None),
+        };
         Ok(Settings {
-            plan: plan.transpose()?,
+            plan,
+            plan_file,
             record: get(RECORD).map(PathBuf::from),
             repeat: get(REPEAT).map(PathBuf::from),
             until: get(UNTIL)

@@ -33,7 +33,7 @@ pub(super) const POWER_OFF: Form = Form {
 pub(super) const PAUSE: Form = Form {
     word: "pause",
     form: "pause HOST, such as `pause board`",
-    example: "after \"elected\" #2 for 1m: pause @it",
+    example: "after \"elected\" #2 for 60s: pause @it",
     meaning: "the host stands still while the world goes on: a long garbage collection, or a virtual machine that is moved",
     lasts: "15 s",
 };
