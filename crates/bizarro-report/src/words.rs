@@ -80,7 +80,10 @@ pub(crate) fn status(number: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bizarro_record::{Effect, ExchangeId, Injection, Schedule, Step};
+    use bizarro_record::{
+        Effect, End, ExchangeId, FORMS, Incident, Injection, Milestone, Moment, Removal, Schedule,
+        Step,
+    };
     use proptest::prelude::*;
 
     #[test]
@@ -123,11 +126,54 @@ mod tests {
             .into_iter()
             .flat_map(|step| Effect::of(step).iter().map(move |effect| (step, *effect)))
             .collect();
+        (exchanges(), prop::sample::select(faults))
+            .prop_map(|(exchange, (step, effect))| Injection::once(exchange, step, effect))
+    }
+
+    const HOST: &str = "[a-z][a-z0-9.-]{0,8}";
+
+    fn exchanges() -> impl Strategy<Value = ExchangeId> {
         let name = "(GET|POST|tcp:80) /[!-~é中]{0,20}";
-        ("[a-z][a-z0-9.-]{0,8}", "[a-z][a-z0-9.-]{0,8}", name, 1u32.., prop::sample::select(faults))
-            .prop_map(|(client, server, name, ordinal, (step, effect))| {
-                Injection::once(ExchangeId { client, server, name, ordinal }, step, effect)
-            })
+        (HOST, HOST, name, 1u32..).prop_map(|(client, server, name, ordinal)| ExchangeId {
+            client,
+            server,
+            name,
+            ordinal,
+        })
+    }
+
+    fn removals() -> impl Strategy<Value = Removal> {
+        (HOST, HOST, prop::sample::select(&Removal::EFFECTS[..]))
+            .prop_map(|(client, server, effect)| Removal { client, server, effect })
+    }
+
+    fn milestones() -> impl Strategy<Value = Milestone> {
+        ("[ !#-:<-~é中]{1,12}", 1u32..).prop_map(|(name, count)| Milestone { name, count })
+    }
+
+    /// Each kind of trouble, at any moment, with any end that it can have.
+    fn incidents() -> impl Strategy<Value = Incident> {
+        let times = || (0u64..1 << 60).prop_map(Nanos);
+        let moments = prop_oneof![
+            times().prop_map(Moment::Time),
+            (HOST, 1u64..).prop_map(|(host, number)| Moment::Call { host, number }),
+            (HOST, 1u64..).prop_map(|(host, change)| Moment::Disk { host, change }),
+            (exchanges(), prop::sample::select(&Step::ALL[..]))
+                .prop_map(|(exchange, step)| Moment::Step { exchange, step }),
+            (milestones(), times())
+                .prop_map(|(milestone, later)| Moment::Milestone { milestone, later }),
+        ];
+        let ends = prop::option::of((1u64..1 << 60).prop_map(Nanos).prop_map(End::After));
+        let examples = FORMS.iter().map(|form| form.example.parse::<Incident>().unwrap());
+        let examples: Vec<Incident> = examples.collect();
+        (moments, ends, prop::sample::select(examples)).prop_map(|(moment, end, example)| {
+            // What cannot end at a time keeps the end of its example.
+            let incident = Incident { moment, end, trouble: example.trouble.clone() };
+            match incident.to_string().parse::<Incident>() {
+                Ok(_) => incident,
+                Err(_) => Incident { end: example.end, ..incident },
+            }
+        })
     }
 
     proptest! {
@@ -136,10 +182,12 @@ mod tests {
             test in "[a-z_']{1,9}(::[a-z_ ]{1,9})?",
             seed: u64,
             random: bool,
+            removals in prop::collection::vec(removals(), 0..2),
+            incidents in prop::collection::vec(incidents(), 0..3),
             injections in prop::collection::vec(injections(), 0..4),
         ) {
             let schedule = if random { Schedule::Random } else { Schedule::Fair };
-            let plan = Plan { seed, schedule, injections, ..Plan::default() };
+            let plan = Plan { seed, schedule, removals, incidents, injections, ..Plan::default() };
             let words = shlex::split(&replay_command(&test, &plan)).unwrap();
             prop_assert_eq!(&words[..3], ["cargo", "bizarro", "replay"]);
             prop_assert_eq!(&words[3], &test);
