@@ -120,6 +120,17 @@ impl Kernel {
         }
     }
 
+    /// The process of a host is gone, with all that it had stored in mapped files: says what the disk keeps, where the
+    /// power failed.
+    pub(crate) fn settle_disk(&mut self, host: HostId) {
+        let owner = &mut self.hosts[usize::from(host.0)];
+        if let Some(survivors) = owner.power_lost.take() {
+            let decider = &mut self.decider;
+            owner.fs().tell_time(self.now);
+            owner.fs().power_lost(survivors, &mut |below| decider.survivor(below));
+        }
+    }
+
     /// A planned crash comes one system call nearer; says whether it strikes before this one.
     #[cold]
     pub(crate) fn crash_comes_nearer(&mut self, host: HostId) -> bool {

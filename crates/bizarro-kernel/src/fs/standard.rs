@@ -6,6 +6,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
+use bizarro_record::Nanos;
+
 use super::Fs;
 use super::content::Content;
 use super::devfs::Device;
@@ -14,6 +16,7 @@ use super::inode::{Body, Home, Inode, Nodes, Source};
 use super::journal::Journal;
 use super::mount::{MountId, MountKind, Mounts};
 use super::procfs::ProcNode;
+use super::shown::Shown;
 use super::types::{By, Cred, Ino, Realtime};
 use crate::errno::Errno;
 use crate::seams::PROGRAM;
@@ -167,6 +170,8 @@ impl Fs {
             journal: Journal::default(),
             made: now,
             platter: None,
+            shown: Shown::default(),
+            clock: Nanos::ZERO,
             program: None,
         };
         let by = By { cred: Cred::ROOT, umask: 0, now };

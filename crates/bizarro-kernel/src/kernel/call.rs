@@ -44,8 +44,8 @@ impl Kernel {
             None if number >= table::NUMBERS => Err(Errno::ENOSYS.into()),
             None => Err(Stop::Unsupported(String::new())),
         };
-        if let Some(host) = self.disk_moment.take() {
-            self.disk_moment_came(host);
+        if let Some(host) = self.disk_asks.take() {
+            self.heed_disk(memory, host);
         }
         if self.current_is_gone() {
             return Flow::Gone;

@@ -300,7 +300,6 @@ impl Kernel {
         self.hosts[index].process.partial_output = Default::default();
         self.with_net(|net, cx| net.host_powered_off(cx, host.0));
         self.destroy_process(host);
-        let decider = &mut self.decider;
-        self.hosts[index].fs().power_lost(survivors, &mut |below| decider.survivor(below));
+        self.hosts[index].power_lost = Some(survivors);
     }
 }

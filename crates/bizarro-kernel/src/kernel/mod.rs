@@ -135,8 +135,8 @@ pub struct Kernel {
     net_wakes: Vec<Wake>,
     net_strikes: Vec<HostFault>,
     net_released: Vec<u64>,
-    /// The disk of this host has come to a change that an incident waits for.
-    pub(crate) disk_moment: Option<HostId>,
+    /// The disk of this host asked for something in the current call, see [`Kernel::heed_disk`].
+    pub(crate) disk_asks: Option<HostId>,
     pub(crate) incidents: Incidents,
     /// Who waits in close(2) for what a socket still sends (SO_LINGER).
     pub(crate) lingering: Vec<(SockId, Wait)>,
@@ -199,7 +199,7 @@ impl Kernel {
             net_wakes: Vec::new(),
             net_strikes: Vec::new(),
             net_released: Vec::new(),
-            disk_moment: None,
+            disk_asks: None,
             incidents: Incidents::new(incidents),
             lingering: Vec::new(),
         };

@@ -91,6 +91,7 @@ impl Kernel {
             Kind::Output(_) => Err(Errno::EBADF.into()),
             Kind::File(file) => {
                 let (ino, offset) = (file.ino, file.offset);
+                self.collect_here(memory, ino);
                 self.read_node(memory, id, ino, vecs, total, place, offset)
             }
         }
