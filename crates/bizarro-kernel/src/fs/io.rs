@@ -74,7 +74,13 @@ impl Fs {
         }
         self.change(mount, Change::Write)?;
         let data = &data[..fits as usize];
-        self.modify(by, ino, offset..offset + fits, |content| content.write(offset, data));
+        let place = self.place_of_write(mount, self.size(ino), offset, fits);
+        if place != offset {
+            self.modify(by, ino, offset..offset + fits, |content| {
+                content.resize(content.size().max(offset + fits));
+            });
+        }
+        self.modify(by, ino, place..place + fits, |content| content.write(place, data));
         Ok(data.len())
     }
 

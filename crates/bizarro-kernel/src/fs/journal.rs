@@ -34,8 +34,8 @@
 //!
 //! # What fails
 //!
-//! [`Fs::fail_next_write`] arms one failure. It strikes the next change that a disk would see, and
-//! only there: `ENOSPC` strikes what needs room (writing, extending, making a name, renaming),
+//! [`Fs::fail_changes`] arms a failure. It strikes the next change that a disk would see, and
+//! only there, or every one (see [`super::faults`]): `ENOSPC` strikes what needs room (writing, extending, making a name, renaming),
 //! `EIO` also what only touches the medium (cutting off, fsync). Removing names and changing
 //! attributes never fail so. The change that is struck does not happen.
 
@@ -80,7 +80,7 @@ impl Journal {
 }
 
 impl Change {
-    fn suffers(self, errno: Errno) -> bool {
+    pub(super) fn suffers(self, errno: Errno) -> bool {
         match self {
             Change::Write | Change::Create | Change::Rename => true,
             Change::Cut | Change::Sync => errno != Errno::ENOSPC,
@@ -105,11 +105,10 @@ pub(super) struct Mark {
     pub(super) forsaken: bool,
 }
 
-/// The order of changes, and the failure that waits for one.
+/// The order of changes.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Journal {
     changes: u64,
-    armed: Option<Errno>,
     /// Changes that are watched, the last one first, and whether they come about.
     watched: Vec<(u64, bool)>,
     /// Nothing is changed any more.
@@ -133,16 +132,6 @@ impl Fs {
     /// How many times something was written to this host's disk since it was made.
     pub fn writes(&self) -> u64 {
         self.journal.changes
-    }
-
-    /// Makes the next write to the disk fail with `errno`, once. See the module for what it strikes.
-    pub fn fail_next_write(&mut self, errno: Errno) {
-        self.journal.armed = Some(errno);
-    }
-
-    /// The failure that still waits for a write.
-    pub fn failing(&self) -> Option<Errno> {
-        self.journal.armed
     }
 
     /// Has [`Fs::has_seen_changes`] say so when the disk comes to one of these changes, which are in order. Where `true` stands
@@ -239,7 +228,7 @@ impl Fs {
 
     /// sync(2): makes everything durable. It reports no error, so an armed `EIO` stays armed.
     pub fn sync_all(&mut self) {
-        if self.stops() {
+        if self.stops() || self.is_frozen() {
             return;
         }
         self.journal.changes += 1;
@@ -310,10 +299,7 @@ impl Fs {
         if self.stops() {
             return Err(Errno::EIO);
         }
-        if let Some(errno) = self.journal.armed.filter(|errno| change.suffers(*errno)) {
-            self.journal.armed = None;
-            return Err(errno);
-        }
+        self.faults.strike(change)?;
         self.journal.changes += 1;
         Ok(())
     }

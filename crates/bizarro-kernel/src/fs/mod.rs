@@ -24,6 +24,7 @@ mod content;
 mod create;
 mod devfs;
 mod directory;
+mod faults;
 mod inode;
 mod io;
 pub mod journal;
@@ -48,6 +49,7 @@ mod xattr;
 mod tests;
 
 pub use devfs::Device;
+pub use faults::Times;
 pub use io::Seek;
 pub use journal::Durable;
 pub use procfs::{Proc, ProcEntry, ProcFacts, ProcLink, ProcNode};
@@ -60,6 +62,7 @@ use core::fmt;
 
 use bizarro_record::Nanos;
 
+use faults::Faults;
 use inode::{Body, Home, Inode, Nodes};
 use journal::{Change, Journal};
 use mount::{MountId, Mounts};
@@ -78,6 +81,8 @@ pub struct Fs {
     clock: Nanos,
     /// What of the disk is not durable, where the power may fail.
     platter: Option<Box<Platter>>,
+    /// What is wrong with the disk.
+    faults: Faults,
     /// Files whose changes mappings show, and the changes that they do not show yet.
     shown: Shown,
     /// Path and node of the program's binary, as it was when the host was made.

@@ -86,6 +86,20 @@ impl Fs {
         }));
     }
 
+    /// The host starts again with another disk: everything is as it was at first.
+    ///
+    /// # Panics
+    /// Where nobody asked for [`Fs::keep_platter`] before.
+    pub fn is_replaced(&mut self) {
+        let platter = self.platter.take().expect("a host that may lose its disk has a platter");
+        let boot = platter.boot;
+        let mut fresh = boot.as_ref().clone();
+        fresh.nodes.skip_to(self.nodes.next());
+        fresh.journal.follow(&self.journal);
+        fresh.keep_platter_of(boot);
+        *self = fresh;
+    }
+
     /// The power fails, and comes back: no process is left, what is in memory is as it was at first, and of the disk
     /// there is what was synced or written back, and as much of the rest as `survivors` says. `draw` gives a number below its argument.
     ///
@@ -282,6 +296,9 @@ impl Fs {
 
     /// Makes a file durable if the flusher has written it back by now. Nothing has changed it since then.
     fn write_back(&mut self, ino: Ino) {
+        if self.is_frozen() {
+            return;
+        }
         let known = self.platter.as_ref().and_then(|platter| platter.files.get(&ino));
         if known.is_some_and(|behind| written_back_at(behind.since) <= self.clock) {
             self.content_was_synced(ino);
@@ -289,7 +306,10 @@ impl Fs {
     }
 
     /// Makes everything durable that the flusher has written back by now.
-    fn write_back_all(&mut self) {
+    pub(super) fn write_back_all(&mut self) {
+        if self.is_frozen() {
+            return;
+        }
         let Some(platter) = &self.platter else { return };
         let files: Vec<Ino> = platter.files.keys().copied().collect();
         let directories: Vec<Ino> = platter.names.keys().copied().collect();
@@ -316,6 +336,16 @@ impl Fs {
         let inos: Vec<Ino> = platter.files.keys().chain(platter.names.keys()).copied().collect();
         for ino in inos {
             self.was_synced(ino);
+        }
+    }
+
+    /// To be called when bytes changed on the medium itself.
+    pub(super) fn medium_changed(&mut self, ino: Ino, offset: u64, bytes: &[u8]) {
+        let behind = self.platter.as_mut().and_then(|platter| platter.files.get_mut(&ino));
+        if let Some(behind) = behind
+            && offset + bytes.len() as u64 <= behind.synced.size()
+        {
+            behind.synced.write(offset, bytes);
         }
     }
 

@@ -12,6 +12,7 @@ use super::Fs;
 use super::content::Content;
 use super::devfs::Device;
 use super::directory::Directory;
+use super::faults::Faults;
 use super::inode::{Body, Home, Inode, Nodes, Source};
 use super::journal::Journal;
 use super::mount::{MountId, MountKind, Mounts};
@@ -170,6 +171,7 @@ impl Fs {
             journal: Journal::default(),
             made: now,
             platter: None,
+            faults: Faults::default(),
             shown: Shown::default(),
             clock: Nanos::ZERO,
             program: None,

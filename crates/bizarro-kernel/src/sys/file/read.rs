@@ -151,7 +151,10 @@ impl Kernel {
                 let decider = &mut self.decider;
                 device.read(into, &mut || decider.random())
             }
-            _ => self.host().disk().read_at(ino, offset, into),
+            _ => {
+                self.host_mut().fs().may_read(ino)?;
+                self.host().disk().read_at(ino, offset, into)
+            }
         }
     }
 }
