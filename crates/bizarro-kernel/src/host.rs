@@ -4,12 +4,13 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bizarro_record::{HostSpec, Nanos, Survivors, WorldSpec};
+use bizarro_record::{HostSpec, Nanos, WorldSpec};
 
 use alloc::boxed::Box;
 
 use crate::fs::locks::Locks;
 use crate::fs::{Cred, Fs, Ino, Realtime, Standard};
+use crate::kernel::Left;
 use crate::net::Deadly;
 use crate::object::Descriptors;
 use crate::seams::Outside;
@@ -126,8 +127,10 @@ pub struct Host {
     pub(crate) watched: bool,
     /// How many it has made, where an incident waits for one.
     pub(crate) counted_calls: Option<u64>,
-    /// Its power has failed, and of its disk this is to survive as soon as the memory of its process was looked at.
-    pub power_lost: Option<Survivors>,
+    /// Its power has failed, and this is left of its disk as soon as the memory of its process was looked at.
+    pub power_lost: Option<Left>,
+    /// Calls that reach its disk take so much longer.
+    pub disk_delay: Option<Nanos>,
     /// The next process id.
     pub next_pid: u32,
 }
@@ -199,6 +202,7 @@ impl Host {
             watched: false,
             counted_calls: None,
             power_lost: None,
+            disk_delay: None,
             next_pid: FIRST_PID,
         }
     }

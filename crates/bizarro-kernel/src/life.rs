@@ -7,7 +7,7 @@ use bizarro_record::{Ending, Event, Nanos, Role, Stream};
 
 use crate::fs::Fs;
 use crate::host::{HostId, Life, Process};
-use crate::kernel::{Command, Kernel, PAUSE, RESTART_AFTER};
+use crate::kernel::{Command, Kernel, Left, PAUSE, RESTART_AFTER};
 use crate::net::{Deadly, HostFault};
 use crate::object::{Descriptor, Kind, ObjId};
 use crate::task::{Task, TaskId, TaskState, WaitsFor};
@@ -124,10 +124,14 @@ impl Kernel {
     /// power failed.
     pub(crate) fn settle_disk(&mut self, host: HostId) {
         let owner = &mut self.hosts[usize::from(host.0)];
-        if let Some(survivors) = owner.power_lost.take() {
-            let decider = &mut self.decider;
-            owner.fs().tell_time(self.now);
-            owner.fs().power_lost(survivors, &mut |below| decider.survivor(below));
+        let Some(left) = owner.power_lost.take() else { return };
+        let (decider, disk) = (&mut self.decider, owner.fs());
+        disk.tell_time(self.now);
+        match left {
+            Left::Synced(survivors) => {
+                disk.power_lost(survivors, &mut |below| decider.survivor(below));
+            }
+            Left::Nothing => disk.is_replaced(),
         }
     }
 
@@ -262,6 +266,7 @@ impl Kernel {
             WaitsFor::Time => String::from("time to pass"),
             WaitsFor::Signal => String::from("a signal"),
             WaitsFor::Lock => String::from("a file lock"),
+            WaitsFor::Disk => String::from("a slow disk"),
         };
         match task.call.deadline {
             Some(deadline) => format!("{what}, until {deadline}"),

@@ -103,6 +103,11 @@ impl Fs {
         self.faults.armed()
     }
 
+    /// Whether a node is on the disk.
+    pub(crate) fn is_on_disk(&self, ino: Ino) -> bool {
+        self.nodes.find(ino).is_some_and(|node| node.mount == MountId::DISK)
+    }
+
     /// To be asked before bytes of a node are read.
     ///
     /// # Errors
@@ -110,8 +115,7 @@ impl Fs {
     #[inline]
     pub(crate) fn may_read(&mut self, ino: Ino) -> Result<(), Errno> {
         let Some(times) = self.faults.reads else { return Ok(()) };
-        let on_disk = self.nodes.find(ino).is_some_and(|node| node.mount == MountId::DISK);
-        if !on_disk {
+        if !self.is_on_disk(ino) {
             return Ok(());
         }
         if times == Times::Once {

@@ -32,6 +32,9 @@ impl Kernel {
         } else if self.task().call.blocked && !self.task().call.woken && self.interrupted() {
             return self.interrupt_call(memory, number, args);
         }
+        if self.a_disk_is_slow && self.waits_for_disk(number, args) {
+            return Flow::Again;
+        }
         self.tickets += 1;
         let ticket = self.tickets;
         let task = self.task_mut();

@@ -6,11 +6,11 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use bizarro_record::{End, Event, IT, Incident, Milestone, Moment, Nanos, Survivors, Trouble};
+use bizarro_record::{End, Event, IT, Incident, Milestone, Moment, Nanos, Trouble};
 
 use crate::fs::Fs;
 use crate::host::{HostId, Life};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Left};
 use crate::timers::Timer;
 
 /// All incidents of a run.
@@ -262,7 +262,7 @@ impl Kernel {
             }
             Trouble::PowerOff { host, survivors } => {
                 for host in self.hosts_called(host) {
-                    self.lose_power(host, *survivors);
+                    self.power_off(host, Left::Synced(*survivors), None);
                 }
             }
             Trouble::Pause { host } => {
@@ -284,22 +284,5 @@ impl Kernel {
             // It went on by itself: those that talk to it knew beforehand when it would.
             Trouble::Pause { .. } => {}
         }
-    }
-
-    /// The power of a host fails: its process is gone, its disk keeps what it must and may, and it says nothing any more
-    /// until it starts again.
-    fn lose_power(&mut self, host: HostId, survivors: Survivors) {
-        let index = usize::from(host.0);
-        if self.hosts[index].life != Life::Up {
-            return;
-        }
-        let change = self.hosts[index].fs().writes() + 1;
-        self.observer.event(self.now, host.0, 0, Event::PowerFailed { change });
-        self.hosts[index].life = Life::Down;
-        // Nobody reads any more what it was about to print.
-        self.hosts[index].process.partial_output = Default::default();
-        self.with_net(|net, cx| net.host_powered_off(cx, host.0));
-        self.destroy_process(host);
-        self.hosts[index].power_lost = Some(survivors);
     }
 }

@@ -4,11 +4,14 @@
 
 mod call;
 mod disk;
+mod disk_faults;
 mod incident;
 mod network;
 mod schedule;
 mod tasks;
 mod wait;
+
+pub use disk_faults::Left;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -138,6 +141,8 @@ pub struct Kernel {
     /// The disk of this host asked for something in the current call, see [`Kernel::heed_disk`].
     pub(crate) disk_asks: Option<HostId>,
     pub(crate) incidents: Incidents,
+    /// The disk of some host is slow.
+    a_disk_is_slow: bool,
     /// Who waits in close(2) for what a socket still sends (SO_LINGER).
     pub(crate) lingering: Vec<(SockId, Wait)>,
 }
@@ -201,6 +206,7 @@ impl Kernel {
             net_released: Vec::new(),
             disk_asks: None,
             incidents: Incidents::new(incidents),
+            a_disk_is_slow: false,
             lingering: Vec::new(),
         };
         kernel.look_out();
