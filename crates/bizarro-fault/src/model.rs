@@ -81,7 +81,7 @@ impl SystemModel {
                 self.network == Network::Arbitrary || self.nodes == Nodes::Byzantine
             }
             Effect::Late | Effect::Pause => self.timing != Timing::Synchronous,
-            Effect::Crash | Effect::CrashAt(_) => self.nodes != Nodes::CrashStop,
+            Effect::Crash | Effect::CrashAt(_) | Effect::PowerOff => self.nodes != Nodes::CrashStop,
             Effect::DiskFull | Effect::IoError => true,
         }
     }

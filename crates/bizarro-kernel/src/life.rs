@@ -3,11 +3,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bizarro_record::{Ending, Event, Nanos, Role, Stream};
+use bizarro_record::{Ending, Event, Nanos, Role, Stream, Survivors};
 
 use crate::fs::Fs;
 use crate::host::{HostId, Life, Process};
-use crate::kernel::{Command, Kernel, Left, PAUSE, RESTART_AFTER};
+use crate::kernel::{BOOT_AFTER, Command, Kernel, Left, PAUSE, RESTART_AFTER};
 use crate::net::{Deadly, HostFault};
 use crate::object::{Descriptor, Kind, ObjId};
 use crate::task::{Task, TaskId, TaskState, WaitsFor};
@@ -188,6 +188,9 @@ impl Kernel {
             HostFault::Incident(index, host) => self.begin(index, HostId(host)),
             HostFault::DiskFull(host) => {
                 self.hosts[usize::from(host)].fs().fail_next_write(crate::Errno::ENOSPC);
+            }
+            HostFault::PowerOff(host) => {
+                self.power_off(HostId(host), Left::Synced(Survivors::Nothing), Some(BOOT_AFTER));
             }
             HostFault::IoError(host) => {
                 self.hosts[usize::from(host)].fs().fail_next_write(crate::Errno::EIO);

@@ -136,6 +136,9 @@ pub trait Decider {
     /// Whether a request may be replaced by the one before it, so that requests have to be kept. The answer is always
     /// the same.
     fn keeps_requests(&self) -> bool;
+    /// Whether a fault at a step of an exchange may take a host's power, so that it has to be known what is on its disk. The
+    /// answer is always the same.
+    fn may_take_power(&self) -> bool;
     /// What goes wrong with hosts, beside what the test itself says. The answer is always the same.
     fn incidents(&self) -> Vec<Incident>;
     /// A value below `below`, for what survives.

@@ -77,6 +77,9 @@ struct NameChange {
 impl Fs {
     /// Keeps from now on what [`Fs::power_lost`] needs. What is on the disk now is durable.
     pub fn keep_platter(&mut self) {
+        if self.platter.is_some() {
+            return;
+        }
         let boot = Box::new(Fs { platter: None, ..self.clone() });
         self.platter = Some(Box::new(Platter {
             boot,

@@ -91,6 +91,8 @@ pub enum Command {
 
 /// How long a crashed host's program is down.
 pub const RESTART_AFTER: Nanos = Nanos::from_secs(1);
+/// How long a host is down that lost its power.
+pub const BOOT_AFTER: Nanos = Nanos::from_secs(10);
 /// How long a paused host stands still.
 pub const PAUSE: Nanos = Nanos::from_secs(15);
 
@@ -171,7 +173,11 @@ impl Kernel {
             .zip(spec.hosts.iter().zip(disks))
             .map(|(index, (host, disk))| {
                 let names = [host.name.as_str(), host.group_name()];
-                Host::new(HostId(index), host, incident::ready_disk(disk, &incidents, &names))
+                let mut disk = incident::ready_disk(disk, &incidents, &names);
+                if decider.may_take_power() {
+                    disk.keep_platter();
+                }
+                Host::new(HostId(index), host, disk)
             })
             .collect();
         let commands = hosts.iter().map(|host| Command::Start(host.id)).collect();

@@ -144,6 +144,10 @@ impl Decider for Branching {
         self.plan.keeps_requests()
     }
 
+    fn may_take_power(&self) -> bool {
+        self.plan.may_take_power()
+    }
+
     fn incidents(&self) -> Vec<Incident> {
         self.plan.incidents()
     }
