@@ -13,21 +13,14 @@
 use super::Fs;
 use super::inode::Body;
 use super::journal::Change;
+use bizarro_record::Times;
+
 use super::mount::{MountAccess, MountId};
 use super::types::Ino;
 use crate::errno::Errno;
 
 /// The smallest piece that a disk writes.
 const SECTOR: u64 = 512;
-
-/// How often a failure strikes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Times {
-    /// Once.
-    Once,
-    /// Until [`Fs::heal`].
-    Always,
-}
 
 /// See the module.
 #[derive(Clone, Default, Debug)]
@@ -91,11 +84,26 @@ impl Fs {
         self.mounts.set_access(MountId::DISK, MountAccess::Read);
     }
 
-    /// Ends what goes on.
-    pub fn heal(&mut self) {
-        if core::mem::take(&mut self.faults).read_only {
+    /// Changes fail no more.
+    pub fn take_changes(&mut self) {
+        self.faults.changes = None;
+    }
+
+    /// Reads fail no more.
+    pub fn give_reads(&mut self) {
+        self.faults.reads = None;
+    }
+
+    /// Remounts the disk so that it can be written to.
+    pub fn become_writable(&mut self) {
+        if core::mem::take(&mut self.faults.read_only) {
             self.mounts.set_access(MountId::DISK, MountAccess::Write);
         }
+    }
+
+    /// Whether a bit of some file can flip: [`Fs::flip_bit`] without a file.
+    pub fn has_written_bytes(&self) -> bool {
+        self.written_files().any(|(_, size)| size > 0)
     }
 
     /// The failure that still waits for a change.

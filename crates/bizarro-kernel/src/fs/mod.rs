@@ -49,7 +49,6 @@ mod xattr;
 mod tests;
 
 pub use devfs::Device;
-pub use faults::Times;
 pub use io::Seek;
 pub use journal::Durable;
 pub use procfs::{Proc, ProcEntry, ProcFacts, ProcLink, ProcNode};

@@ -1,9 +1,8 @@
 //! What a plan does to the disk of a host, and how long calls wait for a slow one.
 
-use bizarro_record::{Event, Nanos, Survivors};
+use bizarro_record::{DiskTrouble, Event, Nanos, Survivors};
 
 use crate::errno::Errno;
-use crate::fs::Times;
 use crate::host::{HostId, Life};
 use crate::kernel::Kernel;
 use crate::table::Args;
@@ -21,55 +20,75 @@ pub enum Left {
 
 impl Kernel {
     /// Makes every call of a host that reaches its disk wait for so long first; zero ends that.
-    pub fn slow_disk(&mut self, host: HostId, delay: Nanos) {
+    fn slow_disk(&mut self, host: HostId, delay: Nanos) {
         let owner = &mut self.hosts[usize::from(host.0)];
         owner.disk_delay = (delay > Nanos::ZERO).then_some(delay);
         self.a_disk_is_slow = self.hosts.iter().any(|host| host.disk_delay.is_some());
     }
 
-    /// Makes changes of a host's disk fail, see [`crate::fs::journal`].
-    pub fn fail_changes(&mut self, host: HostId, errno: Errno, times: Times) {
-        self.hosts[usize::from(host.0)].fs().fail_changes(errno, times);
+    /// Whether a trouble of a host's disk finds something to strike.
+    pub(super) fn can_begin_on_disk(&mut self, host: HostId, trouble: &DiskTrouble) -> bool {
+        match trouble {
+            DiskTrouble::Lost => self.hosts[usize::from(host.0)].life == Life::Up,
+            DiskTrouble::BitRot(None) => self.hosts[usize::from(host.0)].disk().has_written_bytes(),
+            DiskTrouble::BitRot(Some(path)) => {
+                let found = self.resolve_on(host, path.as_bytes());
+                found.is_some_and(|ino| self.hosts[usize::from(host.0)].disk().size(ino) > 0)
+            }
+            DiskTrouble::Full(_)
+            | DiskTrouble::Fails(_)
+            | DiskTrouble::ReadsFail(_)
+            | DiskTrouble::Slow(_)
+            | DiskTrouble::ReadOnly
+            | DiskTrouble::Misplaced => true,
+        }
     }
 
-    /// Makes reads of a host's disk fail with EIO.
-    pub fn fail_reads(&mut self, host: HostId, times: Times) {
-        self.hosts[usize::from(host.0)].fs().fail_reads(times);
-    }
-
-    /// Remounts a host's disk read-only.
-    pub fn freeze_disk(&mut self, host: HostId) {
+    /// A trouble of a host's disk begins.
+    pub(super) fn begin_on_disk(&mut self, host: HostId, trouble: &DiskTrouble) {
         let now = self.now;
         let disk = self.hosts[usize::from(host.0)].fs();
         disk.tell_time(now);
-        disk.become_read_only();
+        match trouble {
+            DiskTrouble::Full(times) => disk.fail_changes(Errno::ENOSPC, *times),
+            DiskTrouble::Fails(times) => disk.fail_changes(Errno::EIO, *times),
+            DiskTrouble::ReadsFail(times) => disk.fail_reads(*times),
+            DiskTrouble::Slow(delay) => self.slow_disk(host, *delay),
+            DiskTrouble::ReadOnly => disk.become_read_only(),
+            DiskTrouble::BitRot(path) => self.flip_bit(host, path.as_deref()),
+            DiskTrouble::Misplaced => {
+                let number = self.decider.survivor(u64::from(u32::MAX));
+                self.hosts[usize::from(host.0)].fs().misplace_next_write(number);
+            }
+            DiskTrouble::Lost => self.power_off(host, Left::Nothing, None),
+        }
     }
 
-    /// Ends what makes a host's disk fail.
-    pub fn heal_disk(&mut self, host: HostId) {
-        self.hosts[usize::from(host.0)].fs().heal();
-        self.slow_disk(host, Nanos::ZERO);
+    /// A trouble of a host's disk is over.
+    pub(super) fn end_on_disk(&mut self, host: HostId, trouble: &DiskTrouble) {
+        let now = self.now;
+        let disk = self.hosts[usize::from(host.0)].fs();
+        disk.tell_time(now);
+        match trouble {
+            DiskTrouble::Full(_) | DiskTrouble::Fails(_) => disk.take_changes(),
+            DiskTrouble::ReadsFail(_) => disk.give_reads(),
+            DiskTrouble::Slow(_) => self.slow_disk(host, Nanos::ZERO),
+            DiskTrouble::ReadOnly => disk.become_writable(),
+            DiskTrouble::Lost => self.timers.push(now, Timer::Restart(host)),
+            // What was done is done.
+            DiskTrouble::BitRot(_) | DiskTrouble::Misplaced => {}
+        }
     }
 
-    /// Flips a bit of a file of a host, or of any that its programs wrote. Says whether there was one.
-    pub fn flip_bit(&mut self, host: HostId, path: Option<&[u8]>) -> bool {
-        let file = match path.map(|path| self.resolve_on(host, path)) {
-            Some(None) => return false,
-            Some(found) => found,
-            None => None,
-        };
+    fn flip_bit(&mut self, host: HostId, path: Option<&str>) {
+        let file = path.and_then(|path| self.resolve_on(host, path.as_bytes()));
         let decider = &mut self.decider;
         let disk = self.hosts[usize::from(host.0)].fs();
-        let is_there = disk.flip_bit(file, &mut |below| decider.survivor(below)).is_some();
-        // Mappings show it at the end of the next call.
-        self.disk_asks = self.disk_asks.or(disk.asks().then_some(host));
-        is_there
-    }
-
-    /// Has the next write of a host that is a sector or longer land in another place of its file.
-    pub fn misplace_next_write(&mut self, host: HostId) {
-        let number = self.decider.survivor(u64::from(u32::MAX));
-        self.hosts[usize::from(host.0)].fs().misplace_next_write(number);
+        disk.flip_bit(file, &mut |below| decider.survivor(below));
+        if disk.asks() {
+            // Mappings show it at the end of the next call.
+            self.disk_asks = Some(host);
+        }
     }
 
     /// The power of a host fails now: its process is gone, its disk keeps what it must and may, and it says nothing any

@@ -5,7 +5,7 @@ use alloc::vec;
 
 use super::power::{host, outcomes, set, text};
 use super::*;
-use crate::fs::faults::Times;
+use bizarro_record::Times;
 
 const PAGE: usize = 4096;
 
@@ -253,7 +253,7 @@ fn failures_strike_once_or_until_they_are_healed() {
         assert_eq!(host.fs.fsync(file), Ok(()));
     }
     assert_eq!(host.unlink("file"), Ok(()));
-    host.fs.heal();
+    host.fs.take_changes();
     host.put("file", "new").unwrap();
     let file = host.find("file").unwrap();
     host.fs.fail_reads(Times::Once);
