@@ -14,8 +14,17 @@ use crate::scratch::Scratch;
 tests![Mmap:
     mmap_anonymous_is_zeroed,
     mmap_file_private_is_a_copy,
-    mmap_file_shared_writes_back diverges "a mapping of a file is a copy of its bytes: one that is shared and \
-        writable is unsupported, loudly, because a write through it would not reach the file",
+    mmap_file_shared_writes_back,
+    mmap_file_shared_twice,
+    mmap_file_shared_to_read_sees_writes,
+    mmap_file_shared_grows_and_shrinks,
+    mmap_file_shared_beyond_the_end,
+    mmap_file_shared_outlives_its_parts,
+    mmap_file_shared_is_moved,
+    mmap_file_shared_protect,
+    mmap_file_shared_and_other_calls,
+    mmap_file_shared_memfd,
+    mmap_sync_errors,
     mmap_file_tail_is_zero,
     mmap_file_outlives_its_descriptor,
     mmap_errors,
@@ -132,6 +141,228 @@ fn mmap_file_shared_writes_back(t: &mut Transcript) {
     t.call("munmap", unmap(address, PAGE));
     t.value("the size stays", c::stat_of(fd).st_size);
     c::close_all(&[fd]);
+}
+
+/// A file of `pages` pages, each filled with its own letter, open for reading and writing.
+fn lettered(scratch: &Scratch, pages: usize) -> i32 {
+    let content: Vec<u8> = (0..pages).flat_map(|page| vec![b'a' + page as u8; PAGE]).collect();
+    c::must_open(scratch.file("lettered", &content), O_RDWR)
+}
+
+fn at_of(fd: i32, offset: usize, size: usize) -> Vec<u8> {
+    let mut buffer = vec![0; size];
+    let got = c::pread(fd, &mut buffer, offset as i64);
+    buffer.truncate(usize::try_from(got).expect("pread"));
+    buffer
+}
+
+fn mmap_file_shared_twice(t: &mut Transcript) {
+    let scratch = Scratch::new();
+    let fd = lettered(&scratch, 3);
+    let one = map(3 * PAGE, BOTH, MAP_SHARED, fd, 0);
+    let two = map(PAGE, BOTH, MAP_SHARED, fd, PAGE as i64);
+    bytes(one + PAGE, 3).copy_from_slice(b"one");
+    t.bytes("the second sees the first", &bytes(two, 5)[..]);
+    bytes(two, 3).copy_from_slice(b"two");
+    t.bytes("the first sees the second", &bytes(one + PAGE, 5)[..]);
+    let private = map(PAGE, BOTH, MAP_PRIVATE, fd, PAGE as i64);
+    t.bytes("a private one begins with it", &bytes(private, 5)[..]);
+    bytes(private, 3).copy_from_slice(b"own");
+    t.bytes("and keeps its own to itself", &bytes(two, 5)[..]);
+    t.call("munmap of the first", unmap(one, 3 * PAGE));
+    bytes(two, 3).copy_from_slice(b"TWO");
+    t.bytes("the file", &at_of(fd, PAGE, 5));
+    t.call("munmap of the second", unmap(two, PAGE));
+    t.bytes("the file", &at_of(fd, PAGE, 5));
+    unmap(private, PAGE);
+    c::close_all(&[fd]);
+}
+
+fn mmap_file_shared_to_read_sees_writes(t: &mut Transcript) {
+    let scratch = Scratch::new();
+    let path = scratch.file("f", &[b'.'; 2 * PAGE]);
+    let writer = c::must_open(&path, O_RDWR);
+    let reader = c::must_open(&path, O_RDONLY);
+    let address = map(2 * PAGE, PROT_READ, MAP_SHARED, reader, 0);
+    c::pwrite(writer, b"written", 4090);
+    t.bytes("pwrite", &bytes(address + 4088, 12)[..]);
+    t.call("ftruncate", c::ftruncate(writer, PAGE as i64 + 1));
+    t.bytes("what is cut off is zero", &bytes(address + PAGE, 4)[..]);
+    t.call("ftruncate", c::ftruncate(writer, 2 * PAGE as i64));
+    t.bytes("and stays so", &bytes(address + PAGE, 4)[..]);
+    t.call("PROT_WRITE of a reader's", protect(address, PAGE, BOTH));
+    unmap(address, 2 * PAGE);
+    c::close_all(&[writer, reader]);
+}
+
+fn mmap_file_shared_grows_and_shrinks(t: &mut Transcript) {
+    let scratch = Scratch::new();
+    let fd = lettered(&scratch, 1);
+    let address = map(4 * PAGE, BOTH, MAP_SHARED, fd, 0);
+    t.value("beyond the end: readable", readable(address + PAGE));
+    t.value("writable", writable(address + PAGE));
+    t.call("ftruncate to two pages", c::ftruncate(fd, 2 * PAGE as i64));
+    t.value("readable", readable(address + PAGE));
+    bytes(address + PAGE, 4).copy_from_slice(b"grew");
+    t.bytes("the file", &at_of(fd, PAGE, 6));
+    c::pwrite(fd, b"!", 3 * PAGE as i64);
+    t.value("a write beyond: readable", readable(address + 3 * PAGE));
+    t.bytes("its byte", &bytes(address + 3 * PAGE, 2)[..]);
+    t.call("ftruncate to 10 bytes", c::ftruncate(fd, 10));
+    t.value("readable", readable(address + PAGE));
+    t.bytes("the rest of the page is zero", &bytes(address + 8, 4)[..]);
+    t.call("ftruncate to four pages", c::ftruncate(fd, 4 * PAGE as i64));
+    t.bytes("all zero", &bytes(address + PAGE, 4)[..]);
+    unmap(address, 4 * PAGE);
+    c::close_all(&[fd]);
+}
+
+fn mmap_file_shared_beyond_the_end(t: &mut Transcript) {
+    let scratch = Scratch::new();
+    let fd = c::must_open(scratch.file("f", b"short"), O_RDWR);
+    let address = map(PAGE, BOTH, MAP_SHARED, fd, 0);
+    bytes(address, 5).copy_from_slice(b"SHORT");
+    t.bytes("behind the end", &bytes(address + 5, 3)[..]);
+    t.bytes("the file", &at_of(fd, 0, 10));
+    t.value("its size", c::stat_of(fd).st_size);
+    unmap(address, PAGE);
+    c::close_all(&[fd]);
+}
+
+fn mmap_file_shared_outlives_its_parts(t: &mut Transcript) {
+    let scratch = Scratch::new();
+    let path = scratch.join("f");
+    let fd = c::must_open(scratch.file("f", &[b'.'; 3 * PAGE]), O_RDWR);
+    let address = map(3 * PAGE, BOTH, MAP_SHARED, fd, 0);
+    c::close_all(&[fd]);
+    bytes(address, 6).copy_from_slice(b"closed");
+    t.bytes("closed: the file", &std::fs::read(&path).expect("the file")[..7]);
+    bytes(address + PAGE, 5).copy_from_slice(b"going");
+    t.call("munmap of the middle page", unmap(address + PAGE, PAGE));
+    t.bytes("the file", &std::fs::read(&path).expect("the file")[PAGE..PAGE + 6]);
+    bytes(address + 2 * PAGE, 4).copy_from_slice(b"last");
+    t.bytes("the file", &std::fs::read(&path).expect("the file")[2 * PAGE..2 * PAGE + 5]);
+    let fresh = map_at(address, PAGE, BOTH, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    t.holds("mapped over", fresh as usize == address);
+    t.value("a page of its own", bytes(address, 1)[0]);
+    bytes(address, 3).copy_from_slice(b"own");
+    t.bytes("the file", &std::fs::read(&path).expect("the file")[..7]);
+    c::unlink(&path);
+    t.bytes("unlinked: the last page", &bytes(address + 2 * PAGE, 5)[..]);
+    unmap(address, 3 * PAGE);
+}
+
+fn mmap_file_shared_is_moved(t: &mut Transcript) {
+    let scratch = Scratch::new();
+    let fd = lettered(&scratch, 4);
+    let address = map(PAGE, BOTH, MAP_SHARED, fd, PAGE as i64);
+    let grown = remap(address, PAGE, 3 * PAGE, MREMAP_MAYMOVE);
+    t.holds("grown", grown != -1);
+    let grown = grown as usize;
+    t.bytes(
+        "the pages behind",
+        &[bytes(grown, 1)[0], bytes(grown + PAGE, 1)[0], bytes(grown + 2 * PAGE, 1)[0]],
+    );
+    bytes(grown + 2 * PAGE, 5).copy_from_slice(b"moved");
+    t.bytes("the file", &at_of(fd, 3 * PAGE, 6));
+    let shrunk = remap(grown, 3 * PAGE, PAGE, 0);
+    t.holds("shrunk", shrunk as usize == grown);
+    bytes(grown, 5).copy_from_slice(b"shrnk");
+    t.bytes("the file", &at_of(fd, PAGE, 6));
+    unmap(grown, PAGE);
+    c::close_all(&[fd]);
+}
+
+fn mmap_file_shared_protect(t: &mut Transcript) {
+    let scratch = Scratch::new();
+    let fd = lettered(&scratch, 2);
+    let address = map(2 * PAGE, BOTH, MAP_SHARED, fd, 0);
+    bytes(address, 3).copy_from_slice(b"one");
+    t.call("PROT_READ", protect(address, PAGE, PROT_READ));
+    t.value("readable", readable(address));
+    t.value("writable", writable(address));
+    t.bytes("the file", &at_of(fd, 0, 4));
+    t.call("both again", protect(address, PAGE, BOTH));
+    bytes(address, 3).copy_from_slice(b"two");
+    // SAFETY: advises on what was mapped.
+    t.call("MADV_DONTNEED", unsafe { libc::madvise(address as *mut c_void, PAGE, MADV_DONTNEED) });
+    t.bytes("nothing is lost", &bytes(address, 4)[..]);
+    t.bytes("the file", &at_of(fd, 0, 4));
+    unmap(address, 2 * PAGE);
+    c::close_all(&[fd]);
+}
+
+fn mmap_file_shared_and_other_calls(t: &mut Transcript) {
+    let scratch = Scratch::new();
+    let fd = lettered(&scratch, 2);
+    let copy = c::must_open(scratch.file("copy", b""), O_RDWR);
+    let address = map(2 * PAGE, BOTH, MAP_SHARED, fd, 0);
+    bytes(address, 6).copy_from_slice(b"stored");
+    // SAFETY: null offsets mean the descriptions' own.
+    let copied = unsafe { libc::copy_file_range(fd, null_mut(), copy, null_mut(), 8, 0) };
+    t.call("copy_file_range", copied);
+    t.bytes("the copy", &at_of(copy, 0, 8));
+    t.call("read(2) into the mapping", c::pread(copy, bytes(address + PAGE, 4), 2));
+    t.bytes("the file", &at_of(fd, PAGE, 5));
+    t.call("write(2) from the mapping", c::pwrite(fd, &bytes(address, 6)[..], 100));
+    t.bytes("the mapping", &bytes(address + 98, 10)[..]);
+    t.call("fallocate, a hole", unsafe {
+        // SAFETY: the descriptor is open.
+        libc::fallocate(fd, libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE, 0, 3)
+    });
+    t.bytes("the mapping", &bytes(address, 6)[..]);
+    t.call("O_TRUNC", {
+        let again = c::must_open(scratch.join("lettered"), O_RDWR | libc::O_TRUNC);
+        c::close_all(&[again]);
+        0
+    });
+    t.value("readable", readable(address));
+    unmap(address, 2 * PAGE);
+    c::close_all(&[fd, copy]);
+}
+
+fn mmap_file_shared_memfd(t: &mut Transcript) {
+    // SAFETY: the name ends with a zero.
+    let fd = unsafe { libc::memfd_create(c"ring".as_ptr(), 0) };
+    t.call("ftruncate", c::ftruncate(fd, PAGE as i64));
+    // A ring: the same page twice, one behind the other.
+    let room = map(2 * PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for at in [room, room + PAGE] {
+        let ring = map_at(at, PAGE, BOTH, MAP_SHARED | MAP_FIXED, fd, 0);
+        t.holds("mapped", ring as usize == at);
+    }
+    bytes(room + PAGE - 2, 4).copy_from_slice(b"ring");
+    t.bytes("its beginning", &bytes(room, 2)[..]);
+    t.bytes("the file", &at_of(fd, PAGE - 2, 4));
+    unmap(room, 2 * PAGE);
+    c::close_all(&[fd]);
+}
+
+fn mmap_sync_errors(t: &mut Transcript) {
+    let scratch = Scratch::new();
+    let fd = lettered(&scratch, 2);
+    let address = map(2 * PAGE, BOTH, MAP_SHARED, fd, 0);
+    // SAFETY: the pages are mapped, or the kernel says that they are not.
+    let sync = |at: usize, size, flags| unsafe { libc::msync(at as *mut c_void, size, flags) };
+    t.call("MS_SYNC", sync(address, 2 * PAGE, libc::MS_SYNC));
+    t.call("MS_ASYNC", sync(address, 2 * PAGE, libc::MS_ASYNC));
+    t.call("MS_INVALIDATE", sync(address, PAGE, libc::MS_INVALIDATE));
+    t.call("with MS_SYNC", sync(address, PAGE, libc::MS_SYNC | libc::MS_INVALIDATE));
+    t.call("no flag", sync(address, PAGE, 0));
+    t.call("an unknown flag", sync(address, PAGE, 8));
+    // SAFETY: the descriptor is open.
+    let range = |fd, offset, size, flags| unsafe { libc::sync_file_range(fd, offset, size, flags) };
+    t.call("sync_file_range", range(fd, 0, 0, libc::SYNC_FILE_RANGE_WRITE));
+    t.call("of a negative offset", range(fd, -1, 0, 0));
+    t.call("of unknown flags", range(fd, 0, 0, 16));
+    let [reader, writer] = c::pipe(0);
+    t.call("of a pipe", range(writer, 0, 0, 0));
+    // SAFETY: as above.
+    t.call("syncfs", unsafe { libc::syncfs(fd) });
+    // SAFETY: as above.
+    t.call("syncfs of a closed descriptor", unsafe { libc::syncfs(BAD_FD) });
+    unmap(address, 2 * PAGE);
+    c::close_all(&[fd, reader, writer]);
 }
 
 fn mmap_file_tail_is_zero(t: &mut Transcript) {

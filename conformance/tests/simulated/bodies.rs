@@ -368,6 +368,17 @@ agree! {
     lock_lockf
     mmap_anonymous_is_zeroed
     mmap_file_private_is_a_copy
+    mmap_file_shared_writes_back
+    mmap_file_shared_twice
+    mmap_file_shared_to_read_sees_writes
+    mmap_file_shared_grows_and_shrinks
+    mmap_file_shared_beyond_the_end
+    mmap_file_shared_outlives_its_parts
+    mmap_file_shared_is_moved
+    mmap_file_shared_protect
+    mmap_file_shared_and_other_calls
+    mmap_file_shared_memfd
+    mmap_sync_errors
     mmap_file_tail_is_zero
     mmap_file_outlives_its_descriptor
     mmap_errors
@@ -511,5 +522,4 @@ agree! {
 }
 
 diverge! {
-    mmap_file_shared_writes_back
 }

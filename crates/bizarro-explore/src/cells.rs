@@ -123,12 +123,11 @@ fn skip(exchange: &Exchange, step: Step, effect: Effect, model: SystemModel) -> 
         // arrived: these steps are decided while it is being sent.
         Step::PostRequest | Step::DeliverRequest | Step::ValidateRequest => (true, 0),
         Step::UpdateServer => (exchange.delivered.is_some(), exchange.server_disk_writes),
-        Step::PostReply | Step::DeliverReply | Step::ValidateReply => {
-            (exchange.replied.is_some(), 0)
-        }
+        Step::PostReply => (exchange.replied.is_some(), exchange.server_disk_writes),
+        Step::DeliverReply | Step::ValidateReply => (exchange.replied.is_some(), 0),
         Step::UpdateClient => (exchange.completed.is_some(), exchange.client_disk_writes),
     };
-    let needs_disk = matches!(effect, Effect::DiskFull | Effect::IoError);
+    let needs_disk = matches!(effect, Effect::DiskFull | Effect::IoError | Effect::PowerOff);
     if !reached {
         Some(Skip::NotReached)
     } else if needs_disk && disk_writes == 0 {

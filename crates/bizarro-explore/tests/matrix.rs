@@ -64,13 +64,13 @@ fn the_careful_player_holds_in_every_cell() {
     check(
         Player::Careful,
         expect![[r#"
-            player>board POST /move #1   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓·✓✓✓· ✓✓✓✓✓✓✓✓✓✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓··✓✓··
-            player>board GET /findAll #1 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓·✓✓✓· ··✓✓✓··✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓··✓✓··
-            player>board POST /move #2   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓··✓✓··
-            player>board GET /findAll #2 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓··✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓··✓✓··
-            player>board POST /move #3   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓··✓✓··
-            player>board GET /findAll #3 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓··✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓··✓✓··
-            312 runs, 0 broken
+            player>board POST /move #1   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓·✓✓✓· ✓✓✓✓✓✓✓✓✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓···✓✓···
+            player>board GET /findAll #1 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓·✓✓✓· ··✓✓✓···✓✓✓· ✓✓·✓✓· ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓···✓✓···
+            player>board POST /move #2   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓···✓✓···
+            player>board GET /findAll #2 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓···✓✓✓· ✓✓·✓✓· ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓···✓✓···
+            player>board POST /move #3   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓···✓✓···
+            player>board GET /findAll #3 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓···✓✓✓· ✓✓·✓✓· ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓✓✓ ✓✓···✓✓···
+            324 runs, 0 broken
         "#]],
     );
 }
@@ -80,16 +80,16 @@ fn the_naive_player_moves_twice_and_panics() {
     check(
         Player::Naive,
         expect![[r#"
-            player>board POST /move #1   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓·✓✓✓· ✓✓✓✓V✓✓✓✓✓V✓ VVVV V✓VV✓V CVCVCCVCVC ✓✓··✓✓··
-            player>board GET /findAll #1 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓·✓✓✓· ··✓✓✓··✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ C✓C✓CC✓C✓C ✓✓··✓✓··
-            player>board POST /move #2   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓V✓✓✓✓✓V✓ VVVV V✓VV✓V CVCVCCVCVC ✓✓··✓✓··
-            player>board GET /findAll #2 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓··✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ C✓C✓CC✓C✓C ✓✓··✓✓··
-            player>board POST /move #3   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓V✓✓✓✓✓V✓ VVVV V✓VV✓V CVCVCCVCVC ✓✓··✓✓··
-            player>board GET /findAll #3 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓··✓✓✓ ✓✓✓✓ ✓✓✓✓✓✓ C✓C✓CC✓C✓C ✓✓··✓✓··
-            each move is applied at most once: player>board POST /move #1 post-reply=reset × 42
+            player>board POST /move #1   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓·✓✓✓· ✓✓✓✓V✓✓✓✓✓✓V✓✓ VVVVVV V✓VV✓V CVCVCCVCVC ✓✓···✓✓···
+            player>board GET /findAll #1 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓·✓✓✓· ··✓✓✓···✓✓✓· ✓✓·✓✓· ✓✓✓✓✓✓ C✓C✓CC✓C✓C ✓✓···✓✓···
+            player>board POST /move #2   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓V✓✓✓✓✓✓V✓✓ VVVVVV V✓VV✓V CVCVCCVCVC ✓✓···✓✓···
+            player>board GET /findAll #2 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓···✓✓✓· ✓✓·✓✓· ✓✓✓✓✓✓ C✓C✓CC✓C✓C ✓✓···✓✓···
+            player>board POST /move #3   ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓V✓✓✓✓✓✓V✓✓ VVVVVV V✓VV✓V CVCVCCVCVC ✓✓···✓✓···
+            player>board GET /findAll #3 ✓✓✓✓✓✓ ✓✓✓✓✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓···✓✓✓· ✓✓·✓✓· ✓✓✓✓✓✓ C✓C✓CC✓C✓C ✓✓···✓✓···
+            each move is applied at most once: player>board POST /move #1 post-reply=reset × 48
             no panic: player>board POST /move #1 validate-reply=bit-flip × 9
             no panic: player>board GET /findAll #1 validate-reply=bit-flip × 9
-            294 runs, 15 broken
+            306 runs, 15 broken
         "#]],
     );
 }
@@ -99,18 +99,18 @@ fn the_patient_player_is_stuck() {
     check(
         Player::Patient,
         expect![[r#"
-            player>board POST /move #1   ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓·✓✓✓· ✓✓✓✓V✓✓✓✓✓V✓ VVVV V✓VV✓V CVCVCCVCVC ✓✓··✓✓··
-            player>board GET /findAll #1 ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓·✓✓✓· ··✓✓✓··✓✓✓ ✓✓✓✓ V✓✓V✓✓ C✓C✓CC✓C✓C ✓✓··✓✓··
-            player>board POST /move #2   ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓V✓✓✓✓✓V✓ VVVV V✓VV✓V CVCVCCVCVC ✓✓··✓✓··
-            player>board GET /findAll #2 ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓··✓✓✓ ✓✓✓✓ V✓✓V✓✓ C✓C✓CC✓C✓C ✓✓··✓✓··
-            player>board POST /move #3   ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓V✓✓✓✓✓V✓ VVVV V✓VV✓V CVCVCCVCVC ✓✓··✓✓··
-            player>board GET /findAll #3 ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓··✓✓✓ ✓✓✓✓ V✓✓V✓✓ C✓C✓CC✓C✓C ✓✓··✓✓··
+            player>board POST /move #1   ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓·✓✓✓· ✓✓✓✓V✓✓✓✓✓✓V✓✓ VVVVVV V✓VV✓V CVCVCCVCVC ✓✓···✓✓···
+            player>board GET /findAll #1 ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓·✓✓✓· ··✓✓✓···✓✓✓· ✓✓·✓✓· V✓✓V✓✓ C✓C✓CC✓C✓C ✓✓···✓✓···
+            player>board POST /move #2   ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓V✓✓✓✓✓✓V✓✓ VVVVVV V✓VV✓V CVCVCCVCVC ✓✓···✓✓···
+            player>board GET /findAll #2 ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓···✓✓✓· ✓✓·✓✓· V✓✓V✓✓ C✓C✓CC✓C✓C ✓✓···✓✓···
+            player>board POST /move #3   ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓✓✓✓✓✓ ✓✓✓✓V✓✓✓✓✓✓V✓✓ VVVVVV V✓VV✓V CVCVCCVCVC ✓✓···✓✓···
+            player>board GET /findAll #3 ✓✓✓✓✓✓ V✓✓V✓✓ ✓✓✓✓✓✓✓✓ ··✓✓✓···✓✓✓· ✓✓·✓✓· V✓✓V✓✓ C✓C✓CC✓C✓C ✓✓···✓✓···
             no deadlock + the game ends: player>board POST /move #1 deliver-request=lost × 6
-            each move is applied at most once: player>board POST /move #1 post-reply=reset × 36
+            each move is applied at most once: player>board POST /move #1 post-reply=reset × 42
             no deadlock + the game ends: player>board GET /findAll #1 deliver-request=lost × 6
             no panic: player>board POST /move #1 validate-reply=bit-flip × 9
             no panic: player>board GET /findAll #1 validate-reply=bit-flip × 9
-            282 runs, 24 broken
+            294 runs, 24 broken
         "#]],
     );
 }
@@ -179,6 +179,7 @@ fn a_cell_says_what_a_run_of_its_plan_says_or_why_there_was_none() {
         [
             "NoDiskWrite disk-full 18",
             "NoDiskWrite io-error 18",
+            "NoDiskWrite power-off 24",
             "NothingOlder older 4",
             "SameAsOnce late 2",
             "SameAsOnce partition 2",

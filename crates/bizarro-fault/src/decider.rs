@@ -55,6 +55,8 @@ pub struct PlanDecider {
     removals: Vec<Removal>,
     /// Requests have to be kept, because the plan may strike with older ones.
     keeps_requests: bool,
+    /// The plan may strike with power losses.
+    may_take_power: bool,
 }
 
 /// A fault of the plan and when it struck first.
@@ -211,7 +213,7 @@ impl PlanDecider {
             left: DRAWN_MAX,
         };
         let named = plan.injections.iter().map(|injection| &injection.effect);
-        let drawn_effects = plan.faults.iter().flat_map(|faults| &faults.effects);
+        let named = named.chain(plan.faults.iter().flat_map(|faults| &faults.effects));
         PlanDecider {
             scheduler: Scheduler::new(plan, &hosts, stream(Purpose::Schedule)),
             latency: stream(Purpose::Latency),
@@ -225,13 +227,15 @@ impl PlanDecider {
             expected: Vec::new(),
             removals: plan.removals.clone(),
             members,
-            keeps_requests: named.chain(drawn_effects).any(|effect| *effect == Effect::Older),
+            keeps_requests: named.clone().any(|effect| *effect == Effect::Older),
+            may_take_power: named.clone().any(|effect| *effect == Effect::PowerOff),
         }
     }
 
     /// Keeps what a run needs in which one of these faults strikes besides, from whenever [`PlanDecider::add`] says.
     pub fn expect(&mut self, faults: &[Injection]) {
         self.keeps_requests |= faults.iter().any(|fault| fault.effect == Effect::Older);
+        self.may_take_power |= faults.iter().any(|fault| fault.effect == Effect::PowerOff);
         self.expected = faults.iter().map(|fault| Planned::new(fault, &self.members)).collect();
     }
 
@@ -314,6 +318,10 @@ impl Decider for PlanDecider {
 
     fn keeps_requests(&self) -> bool {
         self.keeps_requests
+    }
+
+    fn may_take_power(&self) -> bool {
+        self.may_take_power
     }
 
     fn incidents(&self) -> Vec<Incident> {

@@ -9,10 +9,12 @@
 //! | reset, refused, unreachable, lost, partition, truncated, empty | the network is fair-loss or arbitrary: a message or its end may be missing |
 //! | bit-flip, garbage, older, error-body | the network is arbitrary, or a node is Byzantine: a message may say what nobody meant |
 //! | late, pause | timing is partially synchronous or asynchronous: there are moments without a bound |
-//! | crash, crash@N, power-off | nodes are crash-recovery or Byzantine: the effect starts the process again |
-//! | disk-full, io-error | everywhere: the models say nothing of a disk that honestly reports an error |
+//! | crash, crash@N, crash-loop, power-off | nodes are crash-recovery or Byzantine: the effect starts the process again |
+//! | disk-full, io-error, disk-fails, disk-reads-fail, disk-read-only | everywhere: the models say nothing of a disk that honestly reports an error |
+//! | disk-slow | as pause |
+//! | bit-rot, misplaced-write, disk-lost | nodes are Byzantine: a node that recovers has stable storage (Cachin, Guerraoui, Rodrigues 2011, 2.2), and this one has not |
 
-use bizarro_record::{Effect, Trouble};
+use bizarro_record::{DiskTrouble, Effect, Trouble};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -81,7 +83,7 @@ impl SystemModel {
                 self.network == Network::Arbitrary || self.nodes == Nodes::Byzantine
             }
             Effect::Late | Effect::Pause => self.timing != Timing::Synchronous,
-            Effect::Crash | Effect::CrashAt(_) => self.nodes != Nodes::CrashStop,
+            Effect::Crash | Effect::CrashAt(_) | Effect::PowerOff => self.nodes != Nodes::CrashStop,
             Effect::DiskFull | Effect::IoError => true,
         }
     }
@@ -90,7 +92,20 @@ impl SystemModel {
     pub fn allows_trouble(self, trouble: &Trouble) -> bool {
         match trouble {
             Trouble::Crash { .. } | Trouble::PowerOff { .. } => self.nodes != Nodes::CrashStop,
-            Trouble::Pause { .. } => self.timing != Timing::Synchronous,
+            Trouble::CrashLoop { .. } => self.nodes != Nodes::CrashStop,
+            Trouble::Pause { .. } | Trouble::Disk { trouble: DiskTrouble::Slow(_), .. } => {
+                self.timing != Timing::Synchronous
+            }
+            Trouble::Disk { trouble, .. } => match trouble {
+                DiskTrouble::Full(_)
+                | DiskTrouble::Fails(_)
+                | DiskTrouble::ReadsFail(_)
+                | DiskTrouble::Slow(_)
+                | DiskTrouble::ReadOnly => true,
+                DiskTrouble::BitRot(_) | DiskTrouble::Misplaced | DiskTrouble::Lost => {
+                    self.nodes == Nodes::Byzantine
+                }
+            },
         }
     }
 }
@@ -166,7 +181,7 @@ mod tests {
         let model = SystemModel { network: Network::FairLoss, ..SystemModel::default() };
         allowed(
             model,
-            "reset refused unreachable lost partition late truncated empty disk-full io-error crash crash@ pause",
+            "reset refused unreachable lost partition late truncated empty disk-full io-error crash crash@ pause power-off",
         );
     }
 
@@ -177,7 +192,10 @@ mod tests {
             nodes: Nodes::Byzantine,
             timing: Timing::Synchronous,
         };
-        allowed(model, "bit-flip garbage older error-body disk-full io-error crash crash@");
+        allowed(
+            model,
+            "bit-flip garbage older error-body disk-full io-error crash crash@ power-off",
+        );
     }
 
     #[test]

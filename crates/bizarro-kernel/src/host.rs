@@ -10,9 +10,11 @@ use alloc::boxed::Box;
 
 use crate::fs::locks::Locks;
 use crate::fs::{Cred, Fs, Ino, Realtime, Standard};
+use crate::kernel::Left;
 use crate::net::Deadly;
 use crate::object::Descriptors;
 use crate::seams::Outside;
+use crate::shared::SharedMaps;
 use crate::signal::ProcessSignals;
 use crate::sys::pipe::PipeId;
 use crate::task::{TaskId, Wait};
@@ -86,6 +88,8 @@ pub struct Process {
     pub no_new_privileges: bool,
     /// When it was started.
     pub started: Nanos,
+    /// Files that it has mapped and shares with other mappings.
+    pub shared: SharedMaps,
     /// Ends of the output lines: what was written to stdout and stderr since the last newline.
     pub partial_output: [Vec<u8>; 2],
 }
@@ -123,6 +127,10 @@ pub struct Host {
     pub(crate) watched: bool,
     /// How many it has made, where an incident waits for one.
     pub(crate) counted_calls: Option<u64>,
+    /// Its power has failed, and this is left of its disk as soon as the memory of its process was looked at.
+    pub power_lost: Option<Left>,
+    /// Calls that reach its disk take so much longer.
+    pub disk_delay: Option<Nanos>,
     /// The next process id.
     pub next_pid: u32,
 }
@@ -193,6 +201,8 @@ impl Host {
             crash_at: None,
             watched: false,
             counted_calls: None,
+            power_lost: None,
+            disk_delay: None,
             next_pid: FIRST_PID,
         }
     }
@@ -230,6 +240,7 @@ impl Process {
             dumpable: true,
             no_new_privileges: false,
             started: now,
+            shared: SharedMaps::default(),
             partial_output: [Vec::new(), Vec::new()],
         }
     }

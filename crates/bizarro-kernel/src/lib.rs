@@ -18,6 +18,7 @@ pub mod net;
 pub mod object;
 pub mod procview;
 pub mod seams;
+pub mod shared;
 pub mod signal;
 pub mod strace;
 pub mod sys;

@@ -3,11 +3,11 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use bizarro_record::{Ending, Event, Nanos, Role, Stream};
+use bizarro_record::{Ending, Event, Nanos, Role, Stream, Survivors};
 
 use crate::fs::Fs;
 use crate::host::{HostId, Life, Process};
-use crate::kernel::{Command, Kernel, PAUSE, RESTART_AFTER};
+use crate::kernel::{BOOT_AFTER, Command, Kernel, Left, PAUSE, RESTART_AFTER};
 use crate::net::{Deadly, HostFault};
 use crate::object::{Descriptor, Kind, ObjId};
 use crate::task::{Task, TaskId, TaskState, WaitsFor};
@@ -120,6 +120,21 @@ impl Kernel {
         }
     }
 
+    /// The process of a host is gone, with all that it had stored in mapped files: says what the disk keeps, where the
+    /// power failed.
+    pub(crate) fn settle_disk(&mut self, host: HostId) {
+        let owner = &mut self.hosts[usize::from(host.0)];
+        let Some(left) = owner.power_lost.take() else { return };
+        let (decider, disk) = (&mut self.decider, owner.fs());
+        disk.tell_time(self.now);
+        match left {
+            Left::Synced(survivors) => {
+                disk.power_lost(survivors, &mut |below| decider.survivor(below));
+            }
+            Left::Nothing => disk.is_replaced(),
+        }
+    }
+
     /// A planned crash comes one system call nearer; says whether it strikes before this one.
     #[cold]
     pub(crate) fn crash_comes_nearer(&mut self, host: HostId) -> bool {
@@ -173,6 +188,9 @@ impl Kernel {
             HostFault::Incident(index, host) => self.begin(index, HostId(host)),
             HostFault::DiskFull(host) => {
                 self.hosts[usize::from(host)].fs().fail_next_write(crate::Errno::ENOSPC);
+            }
+            HostFault::PowerOff(host) => {
+                self.power_off(HostId(host), Left::Synced(Survivors::Nothing), Some(BOOT_AFTER));
             }
             HostFault::IoError(host) => {
                 self.hosts[usize::from(host)].fs().fail_next_write(crate::Errno::EIO);
@@ -251,6 +269,7 @@ impl Kernel {
             WaitsFor::Time => String::from("time to pass"),
             WaitsFor::Signal => String::from("a signal"),
             WaitsFor::Lock => String::from("a file lock"),
+            WaitsFor::Disk => String::from("a slow disk"),
         };
         match task.call.deadline {
             Some(deadline) => format!("{what}, until {deadline}"),

@@ -3,6 +3,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use bizarro_record::{Deviation, Effect, Event, ExchangeId, Incident, Nanos, Step};
 
@@ -44,6 +45,27 @@ pub trait Pages {
     fn advise(&mut self, host: u16, addr: u64, length: u64, advice: i32) -> Result<(), Errno>;
     /// brk(2): sets the break where `to` is valid, and gives the break.
     fn brk(&mut self, host: u16, to: u64) -> u64;
+    /// Maps `length` bytes of the pages that the host's mappings of the file `file` share, from `offset` on; the rest is as
+    /// for [`Pages::map`]. Pages beyond the file's size cannot be touched (SIGBUS).
+    fn map_shared(
+        &mut self,
+        host: u16,
+        at: Option<u64>,
+        length: u64,
+        prot: i32,
+        file: u64,
+        offset: u64,
+    ) -> Result<u64, Errno>;
+    /// Says how many bytes the file has: what is cut off is gone, what is new is zero. The first time, makes its pages.
+    fn resize_shared(&mut self, host: u16, file: u64, size: u64) -> Result<(), Errno>;
+    /// The first stretch of the file at or after `from` of which a page may hold something.
+    fn shared_data(&self, host: u16, file: u64, from: u64) -> Option<Range<u64>>;
+    /// Copies bytes of the file's pages.
+    fn read_shared(&self, host: u16, file: u64, offset: u64, into: &mut [u8]);
+    /// Changes bytes of the file's pages.
+    fn write_shared(&mut self, host: u16, file: u64, offset: u64, from: &[u8]);
+    /// No mapping shows the file any more.
+    fn forget_shared(&mut self, host: u16, file: u64);
 }
 
 /// Whether mremap(2) may move the mapping.
@@ -114,6 +136,9 @@ pub trait Decider {
     /// Whether a request may be replaced by the one before it, so that requests have to be kept. The answer is always
     /// the same.
     fn keeps_requests(&self) -> bool;
+    /// Whether a fault at a step of an exchange may take a host's power, so that it has to be known what is on its disk. The
+    /// answer is always the same.
+    fn may_take_power(&self) -> bool;
     /// What goes wrong with hosts, beside what the test itself says. The answer is always the same.
     fn incidents(&self) -> Vec<Incident>;
     /// A value below `below`, for what survives.
@@ -190,4 +215,6 @@ pub enum Backing {
     Library(String, u64),
     /// What Linux calls `[heap]` or `[stack]`.
     Named(&'static str),
+    /// A file of the host, by its inode number, that other mappings may show too, and the offset.
+    Shared(u64, u64),
 }

@@ -48,6 +48,8 @@ pub enum WaitsFor {
     Signal,
     /// A file lock.
     Lock,
+    /// A disk that is slow.
+    Disk,
 }
 
 /// The system call that a task is in. Outlives its attempts: a call that blocks is made again on waking.
@@ -68,6 +70,8 @@ pub struct CallState {
     /// The end of a FIFO that open(2) holds while it waits for the other one, and how often that had
     /// been opened before.
     pub opening: Option<(ObjId, u64)>,
+    /// It waits for a slow disk until then, and goes on afterwards.
+    pub disk_until: Option<Nanos>,
     /// When recvmmsg(2) takes no further message. It ends no wait.
     pub limit: Option<Nanos>,
     /// Where a sleep's unslept rest goes if a signal ends it; 0 for nowhere.

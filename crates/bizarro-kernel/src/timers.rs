@@ -29,6 +29,8 @@ pub enum Timer {
     Restart(HostId),
     /// The moment of an incident has come, at this host.
     Incident(usize, HostId),
+    /// Processes of this crash loop have lived long enough.
+    CrashAgain(usize),
     /// An incident that lasted is over.
     Heal(usize),
 }

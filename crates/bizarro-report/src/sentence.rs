@@ -173,6 +173,7 @@ pub(crate) fn effect(injection: &Injection) -> String {
         Effect::DiskFull => format!("{host}'s disk was full {when}"),
         Effect::IoError => format!("{host}'s disk failed {when}"),
         Effect::Crash => format!("{host} was killed {when}"),
+        Effect::PowerOff => format!("{host} lost its power {when}"),
         Effect::Pause => format!("{host} stood still for 15 s {when}"),
     }
 }

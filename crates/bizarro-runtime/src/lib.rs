@@ -39,6 +39,7 @@ pub mod raw;
 pub mod recorder;
 pub mod rewrite;
 pub mod runner;
+pub mod shared;
 pub mod switch;
 pub mod touched;
 pub mod trap;

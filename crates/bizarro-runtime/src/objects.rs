@@ -12,7 +12,7 @@ use bizarro_kernel::seams::{Backing, Mapping};
 
 use crate::foreign::Range;
 use crate::loaded::{self, Loaded};
-use crate::{guest_heap, image, outside, pages};
+use crate::{guest_heap, image, outside, pages, shared};
 
 const PAGE: usize = 4096;
 
@@ -154,7 +154,11 @@ fn real(line: &[u8], window: Range, has_stack: bool) -> Option<Mapping> {
     }
     let bits = [('r', libc::PROT_READ), ('w', libc::PROT_WRITE), ('x', libc::PROT_EXEC)];
     let prot = bits.into_iter().filter(|(c, _)| rights.contains(*c)).map(|(_, prot)| prot).sum();
-    let backing = if is_stack { Backing::Named("[stack]") } else { Backing::Nothing };
+    let backing = match shared::place(core::str::from_utf8(line).ok()?) {
+        Some(place) => Backing::Shared(place.file, place.offset),
+        None if is_stack => Backing::Named("[stack]"),
+        None => Backing::Nothing,
+    };
     Some(Mapping { start: start as u64, end: end as u64, prot, backing })
 }
 

@@ -8,6 +8,7 @@ use core::ops::Range;
 use bizarro_kernel::errno::Errno;
 use bizarro_kernel::seams::{Moving, Pages};
 
+use crate::shared::SharedFiles;
 use crate::{guest_heap, raw, touched};
 
 /// Where the first host's window starts. The windows of 256 hosts end below the place where Linux loads programs.
@@ -118,6 +119,8 @@ struct Window {
     writable: Ranges,
     /// Whether some of it was writable and is no more.
     sealed: bool,
+    /// What of it shows files that are shared: never writable in the sense above, and never kept.
+    shared: Ranges,
 }
 
 /// Ranges of a window that the real kernel still knows, while the host does not: zero, and nobody may read or write
@@ -134,6 +137,7 @@ fn kept(host: u16) -> &'static mut Ranges {
 #[derive(Default)]
 pub struct Windows {
     windows: Vec<Window>,
+    shared: SharedFiles,
 }
 
 /// A host's window: start and end.
@@ -161,6 +165,12 @@ impl Window {
     /// The host's tasks have gone.
     unsafe fn prepare(&mut self, host: u16) {
         let (base, end) = window_of(host);
+        for (at, length) in core::mem::take(&mut self.shared.0) {
+            // SAFETY: the host mapped a file there, and its tasks have gone.
+            unsafe { raw::unmap(at as usize, length as usize) };
+            self.mapped.remove(at, length);
+            self.writable.remove(at, length);
+        }
         self.mapped.0.retain(|at, length| {
             let (at, length) = (*at as usize, *length as usize);
             let inside = (base..end).contains(&at);
@@ -209,6 +219,11 @@ impl Windows {
         (&mut self.windows[index], BASE + u64::from(host) * SIZE)
     }
 
+    /// See [`SharedFiles::become_own`].
+    pub fn become_own(&mut self) -> Result<(), Errno> {
+        self.shared.become_own()
+    }
+
     /// Frees everything that these hosts mapped.
     ///
     /// # Safety
@@ -255,6 +270,7 @@ impl Windows {
         kept.remove(addr, length);
         let (window, _) = self.window(host);
         window.mapped.insert(addr, length);
+        window.shared.remove(addr, length);
         match prot & libc::PROT_WRITE {
             0 => drop(window.writable.remove(addr, length)),
             _ => window.writable.insert(addr, length),
@@ -292,6 +308,7 @@ impl Pages for Windows {
         let (window, base) = self.window(host);
         window.mapped.remove(addr, length);
         window.writable.remove(addr, length);
+        window.shared.remove(addr, length);
         if addr < window.hint && (base..base + SIZE).contains(&addr) {
             window.hint = addr;
         }
@@ -355,6 +372,9 @@ impl Pages for Windows {
             if result > 0 {
                 window.mapped.remove(addr, old);
                 window.mapped.insert(addr, new);
+                if window.shared.remove(addr, old) {
+                    window.shared.insert(addr, new);
+                }
                 window.sealed = true;
                 return Ok(addr);
             }
@@ -397,6 +417,53 @@ impl Pages for Windows {
         }
         base + self.window(host).0.brk
     }
+
+    fn map_shared(
+        &mut self,
+        host: u16,
+        at: Option<u64>,
+        length: u64,
+        prot: i32,
+        file: u64,
+        offset: u64,
+    ) -> Result<u64, Errno> {
+        let (window, base) = self.window(host);
+        let addr = match at {
+            Some(addr) => addr,
+            None => window.find(base, length).ok_or(Errno::ENOMEM)?,
+        };
+        self.shared.map((host, file), addr, length, prot, offset)?;
+        guest_heap::taken_apart(addr as usize);
+        kept(host).remove(addr, length);
+        let (window, _) = self.window(host);
+        window.mapped.insert(addr, length);
+        window.writable.remove(addr, length);
+        window.shared.insert(addr, length);
+        if at.is_none() {
+            window.hint = addr + length;
+        }
+        Ok(addr)
+    }
+
+    fn resize_shared(&mut self, host: u16, file: u64, size: u64) -> Result<(), Errno> {
+        self.shared.resize(host, file, size)
+    }
+
+    fn shared_data(&self, host: u16, file: u64, from: u64) -> Option<Range<u64>> {
+        self.shared.data(host, file, from)
+    }
+
+    fn read_shared(&self, host: u16, file: u64, offset: u64, into: &mut [u8]) {
+        self.shared.read(host, file, offset, into);
+    }
+
+    fn write_shared(&mut self, host: u16, file: u64, offset: u64, from: &[u8]) {
+        self.shared.write(host, file, offset, from);
+    }
+
+    fn forget_shared(&mut self, host: u16, file: u64) {
+        self.shared.forget(host, file);
+    }
 }
 
 impl Windows {
@@ -421,6 +488,10 @@ impl Windows {
         window.mapped.insert(to, new);
         window.writable.remove(from, old);
         window.writable.remove(to, new);
+        window.shared.remove(to, new);
+        if window.shared.remove(from, old) {
+            window.shared.insert(to, new);
+        }
         window.sealed = true;
         Ok(to)
     }

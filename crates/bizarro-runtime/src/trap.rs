@@ -169,10 +169,15 @@ unsafe extern "C" fn faulted(signal: i32, info: *mut libc::siginfo_t, frame: *mu
         if is_ours {
             return;
         }
-        if let Some(to) = guest::fixed_up(rip) {
-            frame.uc_mcontext.gregs[libc::REG_RIP as usize] = to as i64;
-            return;
-        }
+    }
+    // SIGBUS: beyond the end of a mapped file.
+    if [libc::SIGSEGV, libc::SIGBUS].contains(&signal)
+        && let Some(to) = guest::fixed_up(rip)
+    {
+        frame.uc_mcontext.gregs[libc::REG_RIP as usize] = to as i64;
+        return;
+    }
+    if signal == libc::SIGSEGV {
         if info.si_code == SI_KERNEL && emulate_timestamp(frame, rip) {
             return;
         }

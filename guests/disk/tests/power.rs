@@ -90,11 +90,41 @@ fn log(defect: Defect) -> Result<(), Error> {
     })
 }
 
-fn sqlite(synchronous: &str, most: u64) -> Result<(), Error> {
+/// The same log in a file of a fixed size that is mapped and shared: a store makes a record, and msync(2) keeps it.
+fn mapped_log(defect: Defect) -> Result<(), Error> {
+    const MOST: u64 = 12;
+    std::fs::create_dir_all(FOLDER)?;
+    let path = Path::new(FOLDER).join("mapped");
+    let file =
+        OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path)?;
+    file.set_len((MOST as usize * RECORD) as u64)?;
+    file.sync_all()?;
+    for folder in [FOLDER, "/var/lib"] {
+        File::open(folder)?.sync_all()?;
+    }
+    // SAFETY: nobody else has the file open, and it is not cut off.
+    let mut map = unsafe { memmap2::MmapMut::map_mut(&file)? };
+    let written = map.chunks_exact(RECORD).take_while(|bytes| bytes[..8] != [0; 8]).count();
+    let found = recover(&map[..written * RECORD], defect)?;
+    map[found as usize * RECORD..].fill(0);
+    map.flush()?;
+    go_on(MOST, found, |number| {
+        let place = (number as usize - 1) * RECORD..number as usize * RECORD;
+        map[place.clone()].copy_from_slice(&record(number));
+        if defect != Defect::NoSync { map.flush_range(place.start, RECORD) } else { note(number) }
+    })
+}
+
+/// Something else on the disk, so that the power can fail after it.
+fn note(number: u64) -> Result<(), Error> {
+    std::fs::write(Path::new(FOLDER).join("note"), number.to_string())
+}
+
+fn sqlite(journal: &str, synchronous: &str, most: u64) -> Result<(), Error> {
     std::fs::create_dir_all(FOLDER)?;
     let open = || {
         let connection = rusqlite::Connection::open(Path::new(FOLDER).join("sqlite"))?;
-        connection.pragma_update(None, "journal_mode", "DELETE")?;
+        connection.pragma_update(None, "journal_mode", journal)?;
         connection.pragma_update(None, "synchronous", synchronous)?;
         connection.execute(
             "CREATE TABLE IF NOT EXISTS entry (number INTEGER PRIMARY KEY, text TEXT)",
@@ -192,13 +222,11 @@ fn wrong(record: &RunRecord) -> Option<Result<(), String>> {
 fn everywhere(lab: &mut Lab, draws: u64) -> (usize, Vec<String>) {
     let (mut runs, mut failures) = (0, Vec::new());
     for change in 1.. {
-        let mut plans = vec![
-            format!("at disk db #{change}: power-off db"),
-            format!("at disk db #{change}: power-off db all"),
-        ];
-        plans.extend(
-            (1..=draws).map(|seed| format!("seed={seed}; at disk db #{change}: power-off db some")),
-        );
+        let lost = format!("at disk db #{change}: power-off db");
+        let mut plans = vec![lost.clone(), format!("{lost} all")];
+        // A seed of its own for each, so that not the same is drawn before every change.
+        let seeds = change * draws + 1..=change * draws + draws;
+        plans.extend(seeds.map(|seed| format!("seed={seed}; {lost} some")));
         for plan in plans {
             let parsed: Plan = plan.parse().expect("it is a plan");
             let record = lab.run(&parsed).expect("runs can be made");
@@ -279,7 +307,7 @@ fn sqlite_may_lose_its_last_commit_unless_it_is_extra_synchronous() {
     is_found(
         "sqlite_may_lose_its_last_commit_unless_it_is_extra_synchronous",
         |world| {
-            world.host("db").workload(|| sqlite("FULL", 12));
+            world.host("db").workload(|| sqlite("DELETE", "FULL", 12));
         },
         "7 were committed, 6 are there",
     );
@@ -290,9 +318,66 @@ fn sqlite_holds() {
     holds(
         "sqlite_holds",
         |world| {
-            world.host("db").workload(|| sqlite("EXTRA", 12));
+            world.host("db").workload(|| sqlite("DELETE", "EXTRA", 12));
         },
         2,
+    );
+}
+
+/// The index of the log is mapped and shared, and never synced.
+#[test]
+fn sqlite_with_a_write_ahead_log_holds() {
+    holds(
+        "sqlite_with_a_write_ahead_log_holds",
+        |world| {
+            world.host("db").workload(|| sqlite("WAL", "FULL", 12));
+        },
+        2,
+    );
+}
+
+/// As its documentation says of `PRAGMA synchronous`: the log is synced only before a checkpoint.
+#[test]
+fn sqlite_with_a_write_ahead_log_may_lose_commits_unless_it_is_fully_synchronous() {
+    is_found(
+        "sqlite_with_a_write_ahead_log_may_lose_commits_unless_it_is_fully_synchronous",
+        |world| {
+            world.host("db").workload(|| sqlite("WAL", "NORMAL", 40));
+        },
+        " were committed, ",
+    );
+}
+
+#[test]
+fn a_mapped_log_holds() {
+    holds(
+        "a_mapped_log_holds",
+        |world| {
+            world.host("db").workload(|| mapped_log(Defect::None));
+        },
+        12,
+    );
+}
+
+#[test]
+fn a_mapped_log_that_is_not_synced_loses() {
+    is_found(
+        "a_mapped_log_that_is_not_synced_loses",
+        |world| {
+            world.host("db").workload(|| mapped_log(Defect::NoSync));
+        },
+        " were committed, 0 are there",
+    );
+}
+
+#[test]
+fn a_mapped_log_without_checksums_takes_torn_records() {
+    is_found(
+        "a_mapped_log_without_checksums_takes_torn_records",
+        |world| {
+            world.host("db").workload(|| mapped_log(Defect::NoChecksum));
+        },
+        "ended with status 1",
     );
 }
 

@@ -9,12 +9,15 @@ use super::trouble::Troubles;
 /// Purposes of draws, each with a stream of its own.
 const ANEW: u64 = 0;
 const CHANGED: u64 = 1 << 63;
+const POWER: u64 = 1 << 62;
 
 /// What the plans of a test are drawn from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Space {
-    /// The effects that the model allows.
+    /// The effects that the model allows, but for a power loss.
     effects: Vec<Effect>,
+    /// Whether it allows that.
+    power: bool,
     /// Whether packets may be late.
     timing: Timing,
     /// System calls of a run, about.
@@ -29,7 +32,11 @@ impl Space {
     /// Everything that `model` allows, for runs about as long as `baseline`.
     pub fn of(baseline: &RunRecord, model: SystemModel) -> Space {
         Space {
-            effects: Effect::ALL.into_iter().filter(|effect| model.allows(*effect)).collect(),
+            effects: Effect::ALL
+                .into_iter()
+                .filter(|effect| *effect != Effect::PowerOff && model.allows(*effect))
+                .collect(),
+            power: model.allows(Effect::PowerOff),
             timing: model.timing,
             syscalls: baseline.stats.syscalls.max(1),
             exchanges: baseline.exchanges.len().max(1) as u64,
@@ -45,10 +52,24 @@ pub fn swarm_plan(seed: u64, number: u64, space: &Space) -> Plan {
         seed: plan_seed(draws),
         schedule: schedule(draws, space),
         jitter: jitter(draws, space),
-        faults: faults(draws, space),
+        faults: with_power((seed, number), space, faults(draws, space)),
         incidents: space.troubles.draw(draws),
         ..Plan::default()
     }
+}
+
+/// Power losses are among the drawn faults of every other run that has any. They have draws of their own, so that all
+/// else is drawn as without them.
+fn with_power(
+    (seed, number): (u64, u64),
+    space: &Space,
+    faults: Option<RandomFaults>,
+) -> Option<RandomFaults> {
+    let mut faults = faults?;
+    if space.power && SplitMix64::stream(seed, POWER | number).chance(500_000) {
+        faults.effects.push(Effect::PowerOff);
+    }
+    Some(faults)
 }
 
 /// The same in a directed swarm, where `parents` are the runs of earlier batches that came to something new.
@@ -68,7 +89,7 @@ pub(super) fn directed(seed: u64, number: u64, space: &Space, parents: &[Parent]
         plan.schedule = schedule(draws, space);
     }
     plan.injections.extend(another(draws, space, parent));
-    plan.faults = faults(draws, space);
+    plan.faults = with_power((seed, CHANGED | number), space, faults(draws, space));
     // Those of the parent stay, or are drawn anew.
     if draws.chance(250_000) {
         plan.incidents = space.troubles.draw(draws);

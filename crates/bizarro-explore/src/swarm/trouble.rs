@@ -2,14 +2,14 @@
 
 use bizarro_fault::{SplitMix64, SystemModel};
 use bizarro_record::{
-    End, ExchangeId, Incident, Moment, Nanos, RunRecord, Step, Survivors, Trouble,
+    End, ExchangeId, FORMS, Incident, Moment, Nanos, RunRecord, Step, Survivors, Trouble,
 };
 
 /// What incidents are drawn from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Troubles {
-    /// The places in [`KINDS`] of those that the model allows.
-    kinds: Vec<usize>,
+    /// One of each kind that the model allows, as its documentation has it.
+    kinds: Vec<Trouble>,
     /// The hosts that can be struck.
     hosts: Vec<String>,
     /// The exchanges of the baseline.
@@ -20,29 +20,17 @@ pub(super) struct Troubles {
     calls: u64,
 }
 
-/// Draws one of its kind for a host.
-type Kind = fn(&mut SplitMix64, &str) -> Trouble;
-
-/// Every kind that a swarm draws.
-const KINDS: [Kind; 3] = [
-    |_, host| Trouble::Crash { host: host.to_string() },
-    |draws, host| {
-        let survivors = [Survivors::Nothing, Survivors::Some, Survivors::All];
-        let survivors = survivors[draws.within(0, 2) as usize];
-        Trouble::PowerOff { host: host.to_string(), survivors }
-    },
-    |_, host| Trouble::Pause { host: host.to_string() },
-];
-
 /// Incidents of one run at the most.
 const COUNT_MAX: u64 = 3;
 
 impl Troubles {
     /// All that `model` allows, for runs about as long as `baseline`.
     pub(super) fn of(baseline: &RunRecord, model: SystemModel) -> Troubles {
-        let sample = |kind: &Kind| kind(&mut SplitMix64::stream(0, 0), "host");
-        let is_allowed = |kind: &usize| model.allows_trouble(&sample(&KINDS[*kind]));
-        let allowed = (0..KINDS.len()).filter(is_allowed);
+        let all = FORMS.iter().map(|form| {
+            let example: Incident = form.example.parse().expect("an example is an incident");
+            example.trouble
+        });
+        let allowed = all.filter(|trouble| model.allows_trouble(trouble));
         Troubles {
             kinds: allowed.collect(),
             hosts: baseline.hosts.clone(),
@@ -62,14 +50,33 @@ impl Troubles {
     }
 
     fn one(&self, draws: &mut SplitMix64) -> Incident {
-        let host = &self.hosts[draws.within(0, self.hosts.len() as u64 - 1) as usize];
-        let kind = self.kinds[draws.within(0, self.kinds.len() as u64 - 1) as usize];
-        let trouble = KINDS[kind](draws, host);
+        let first = draws.within(0, self.hosts.len() as u64 - 1) as usize;
+        let host = self.hosts[first].as_str();
+        let kind = &self.kinds[draws.within(0, self.kinds.len() as u64 - 1) as usize];
+        // The hosts of the example, one after the other, become this one and those behind it.
+        let mut named: Vec<String> = Vec::new();
+        for name in kind.hosts() {
+            if !named.iter().any(|known| known == name) {
+                named.push(name.to_string());
+            }
+        }
+        let behind = |name: &str| named.iter().position(|known| known == name).unwrap_or(0);
+        let mut trouble =
+            kind.renamed(|name| self.hosts[(first + behind(name)) % self.hosts.len()].clone());
+        if let Trouble::PowerOff { survivors, .. } = &mut trouble {
+            let all = [Survivors::Nothing, Survivors::Some, Survivors::All];
+            *survivors = all[draws.within(0, 2) as usize];
+        }
         let moment = self.moment(draws, host);
         // As long as its kind lasts by itself, or 1 ms, 2 ms, 4 ms, … or 65 s.
         let lasting = Nanos::from_millis(1 << draws.within(0, 16));
         let end = draws.chance(500_000).then_some(End::After(lasting));
-        Incident { moment, end, trouble }
+        let incident = Incident { moment, end, trouble };
+        match incident.to_string().parse::<Incident>() {
+            Ok(_) => incident,
+            // Its kind ends by itself.
+            Err(_) => Incident { end: None, ..incident },
+        }
     }
 
     fn moment(&self, draws: &mut SplitMix64, host: &str) -> Moment {

@@ -264,7 +264,7 @@ impl Wire {
         }
         let status = match self.fault(id, Step::UpdateServer) {
             Some(Effect::DiskFull | Effect::IoError) => 500,
-            Some(Effect::Crash | Effect::CrashAt(1)) => {
+            Some(Effect::Crash | Effect::CrashAt(1) | Effect::PowerOff) => {
                 self.crash(BOARD);
                 return Handled::Broke;
             }
@@ -280,7 +280,7 @@ impl Wire {
             None => update(self),
         };
         match self.fault(id, Step::PostReply) {
-            Some(Effect::Crash) => {
+            Some(Effect::Crash | Effect::PowerOff) => {
                 self.crash(BOARD);
                 Handled::Broke
             }
@@ -305,7 +305,7 @@ impl Wire {
         exchange.reply_bytes = 32;
         exchange.status = senseless.is_none().then_some(status);
         match self.fault(id, Step::UpdateClient) {
-            Some(Effect::Crash) => {
+            Some(Effect::Crash | Effect::PowerOff) => {
                 self.crash(PLAYER);
                 return Reply::Reborn;
             }

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::content::Content;
+use super::content::{Content, PAGE};
 use super::inode::{Body, Inode};
 use super::types::{Access, AllocateMode, By, Cred, FILE_SIZE_MAX, FileType, Ino};
 use super::{Change, Fs};
@@ -74,7 +74,13 @@ impl Fs {
         }
         self.change(mount, Change::Write)?;
         let data = &data[..fits as usize];
-        self.modify(by, ino, offset..offset + fits, |content| content.write(offset, data));
+        let place = self.place_of_write(mount, self.size(ino), offset, fits);
+        if place != offset {
+            self.modify(by, ino, offset..offset + fits, |content| {
+                content.resize(content.size().max(offset + fits));
+            });
+        }
+        self.modify(by, ino, place..place + fits, |content| content.write(place, data));
         Ok(data.len())
     }
 
@@ -192,9 +198,37 @@ impl Fs {
         }
     }
 
+    /// Makes `bytes` the file's bytes from `offset` on, which a mapping shows already, and gives each page that is new to
+    /// `changed`. The offset is a multiple of the page size, and the bytes end with a page or with the file.
+    pub(crate) fn store(
+        &mut self,
+        by: By,
+        ino: Ino,
+        offset: u64,
+        bytes: &[u8],
+        changed: &mut dyn FnMut(&[u8]),
+    ) {
+        let mut at = offset;
+        for page in bytes.chunks(PAGE as usize) {
+            let Ok(content) = file(self.nodes.get(ino)) else { return };
+            if content.page(at / PAGE)[..page.len()] != *page {
+                changed(page);
+                let end = at + page.len() as u64;
+                self.edit(by, ino, at..end, |content| content.write(at, page));
+            }
+            at += PAGE;
+        }
+    }
+
     /// Changes the content of a file, the bytes `written` of it, after [`Fs::change`] agreed, and everything that goes with
     /// it.
     fn modify(&mut self, by: By, ino: Ino, written: Range<u64>, edit: impl FnOnce(&mut Content)) {
+        self.shown.changed(ino, written.clone());
+        self.edit(by, ino, written, edit);
+    }
+
+    /// The same, of a change that mappings show already.
+    fn edit(&mut self, by: By, ino: Ino, written: Range<u64>, edit: impl FnOnce(&mut Content)) {
         self.bytes_change(ino);
         let inode = self.nodes.get_mut(ino);
         let Body::File(content) = &mut inode.body else {

@@ -22,6 +22,11 @@
 //!   one without the later ones.
 //! - Where a file was cut off and written anew, the cut may be there without the bytes.
 //! - Owner, mode and times stay as they are.
+//! - A write with O_DSYNC or O_SYNC, and msync(2), make the pages durable that they name, not the rest of the file.
+//!   sync_file_range(2) makes nothing durable, as its manual page warns.
+//! - What was stored in a shared mapping is as if it had been written when the kernel looked for it ([`crate::shared`]).
+//! - What has waited for thirty seconds is written back without being asked for (`vm.dirty_expire_centisecs`, by a
+//!   flusher that wakes every five): it is durable as it was then.
 //! - sync(2) makes everything durable. A failed fsync(2) makes nothing durable, and the next one
 //!   does not remember the failure: pages that were dirty then count as clean for Linux, so a program
 //!   that ignores EIO, or tries again, loses them unless it writes them again.
@@ -29,12 +34,13 @@
 //!
 //! # What fails
 //!
-//! [`Fs::fail_next_write`] arms one failure. It strikes the next change that a disk would see, and
-//! only there: `ENOSPC` strikes what needs room (writing, extending, making a name, renaming),
+//! [`Fs::fail_changes`] arms a failure. It strikes the next change that a disk would see, and
+//! only there, or every one (see [`super::faults`]): `ENOSPC` strikes what needs room (writing, extending, making a name, renaming),
 //! `EIO` also what only touches the medium (cutting off, fsync). Removing names and changing
 //! attributes never fail so. The change that is struck does not happen.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 use super::Fs;
 use super::mount::MountId;
@@ -74,7 +80,7 @@ impl Journal {
 }
 
 impl Change {
-    fn suffers(self, errno: Errno) -> bool {
+    pub(super) fn suffers(self, errno: Errno) -> bool {
         match self {
             Change::Write | Change::Create | Change::Rename => true,
             Change::Cut | Change::Sync => errno != Errno::ENOSPC,
@@ -99,11 +105,10 @@ pub(super) struct Mark {
     pub(super) forsaken: bool,
 }
 
-/// The order of changes, and the failure that waits for one.
+/// The order of changes.
 #[derive(Clone, Default, Debug)]
 pub(super) struct Journal {
     changes: u64,
-    armed: Option<Errno>,
     /// Changes that are watched, the last one first, and whether they come about.
     watched: Vec<(u64, bool)>,
     /// Nothing is changed any more.
@@ -127,16 +132,6 @@ impl Fs {
     /// How many times something was written to this host's disk since it was made.
     pub fn writes(&self) -> u64 {
         self.journal.changes
-    }
-
-    /// Makes the next write to the disk fail with `errno`, once. See the module for what it strikes.
-    pub fn fail_next_write(&mut self, errno: Errno) {
-        self.journal.armed = Some(errno);
-    }
-
-    /// The failure that still waits for a write.
-    pub fn failing(&self) -> Option<Errno> {
-        self.journal.armed
     }
 
     /// Has [`Fs::has_seen_changes`] say so when the disk comes to one of these changes, which are in order. Where `true` stands
@@ -207,13 +202,40 @@ impl Fs {
         Ok(())
     }
 
-    /// sync(2), and syncfs(2) of the disk: makes everything durable. sync(2) reports no error, so
-    /// an armed `EIO` stays armed.
+    /// msync(2), and a write with O_DSYNC: makes the pages of a file that hold these bytes durable, with what is needed to
+    /// read them back.
+    ///
+    /// # Errors
+    /// As [`Fs::fsync`].
+    pub(crate) fn sync_range(&mut self, ino: Ino, range: Range<u64>) -> Result<(), Errno> {
+        self.sync_pages(ino, range.clone())?;
+        self.range_was_synced(ino, range);
+        Ok(())
+    }
+
+    /// syncfs(2): makes everything durable that is on the file system of a node.
+    ///
+    /// # Errors
+    /// `EIO` if that is armed.
+    pub(crate) fn sync_file_system(&mut self, ino: Ino) -> Result<(), Errno> {
+        let mount = self.mount_of(ino);
+        self.change(mount, Change::Sync)?;
+        if self.mounts.is_disk(mount) {
+            self.everything_is_synced();
+        }
+        Ok(())
+    }
+
+    /// sync(2): makes everything durable. It reports no error, so an armed `EIO` stays armed.
     pub fn sync_all(&mut self) {
-        if self.stops() {
+        if self.stops() || self.is_frozen() {
             return;
         }
         self.journal.changes += 1;
+        self.everything_is_synced();
+    }
+
+    fn everything_is_synced(&mut self) {
         let now = self.journal.changes;
         for inode in self.nodes.iter_mut() {
             inode.mark.content_synced = now;
@@ -241,6 +263,10 @@ impl Fs {
     }
 
     fn sync_one(&mut self, ino: Ino) -> Result<(), Errno> {
+        self.sync_pages(ino, 0..u64::MAX)
+    }
+
+    fn sync_pages(&mut self, ino: Ino, range: Range<u64>) -> Result<(), Errno> {
         let Some(inode) = self.nodes.find(ino) else { return Err(Errno::EINVAL) };
         if !inode.is_file() && !inode.is_directory() {
             return Err(Errno::EINVAL);
@@ -254,7 +280,7 @@ impl Fs {
             mark.forsaken = true;
         }
         if outcome.is_err() {
-            self.sync_failed(ino);
+            self.sync_failed(ino, range);
         }
         outcome
     }
@@ -273,10 +299,7 @@ impl Fs {
         if self.stops() {
             return Err(Errno::EIO);
         }
-        if let Some(errno) = self.journal.armed.filter(|errno| change.suffers(*errno)) {
-            self.journal.armed = None;
-            return Err(errno);
-        }
+        self.faults.strike(change)?;
         self.journal.changes += 1;
         Ok(())
     }

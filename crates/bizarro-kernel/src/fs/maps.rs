@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use super::Fs;
 use super::mount::MountId;
 use super::procfs::{MapFacts, maps};
+use super::types::Ino;
 use crate::seams::{Backing, Mapping};
 
 impl Fs {
@@ -24,6 +25,12 @@ impl Fs {
         match backing {
             Backing::Nothing => plain,
             Backing::Named(name) => MapFacts { name: Vec::from(name.as_bytes()), ..plain },
+            Backing::Shared(ino, offset) => {
+                let ino = Ino(*ino);
+                let name = self.path_of(ino);
+                let (dev, _) = self.mounts.identity(self.mount_of(ino));
+                MapFacts { name, ino: Some(ino), offset: *offset, dev, shared: true, ..plain }
+            }
             Backing::Library(path, offset) => {
                 MapFacts { name: Vec::from(path.as_bytes()), offset: *offset, dev, ..plain }
             }

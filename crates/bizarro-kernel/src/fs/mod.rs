@@ -24,6 +24,7 @@ mod content;
 mod create;
 mod devfs;
 mod directory;
+mod faults;
 mod inode;
 mod io;
 pub mod journal;
@@ -38,6 +39,7 @@ mod platter;
 pub mod procfs;
 mod remove;
 mod rename;
+mod shown;
 mod standard;
 mod stat;
 mod types;
@@ -57,10 +59,14 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
 
+use bizarro_record::Nanos;
+
+use faults::Faults;
 use inode::{Body, Home, Inode, Nodes};
 use journal::{Change, Journal};
 use mount::{MountId, Mounts};
 use platter::Platter;
+use shown::Shown;
 
 /// The file systems of one host. See the module.
 #[derive(Clone)]
@@ -70,8 +76,14 @@ pub struct Fs {
     journal: Journal,
     /// When the host was made: the time of what has no time of its own.
     made: Realtime,
+    /// Virtual time, as the kernel told it last.
+    clock: Nanos,
     /// What of the disk is not durable, where the power may fail.
     platter: Option<Box<Platter>>,
+    /// What is wrong with the disk.
+    faults: Faults,
+    /// Files whose changes mappings show, and the changes that they do not show yet.
+    shown: Shown,
     /// Path and node of the program's binary, as it was when the host was made.
     program: Option<(String, Ino)>,
 }
@@ -83,6 +95,12 @@ impl fmt::Debug for Fs {
 }
 
 impl Fs {
+    /// Says what time it is: what is dirty long enough is written back.
+    #[inline]
+    pub(crate) fn tell_time(&mut self, now: Nanos) {
+        self.clock = now;
+    }
+
     /// The root directory.
     pub const ROOT: Ino = Nodes::ROOT;
 

@@ -48,6 +48,15 @@ pub(super) enum MountKind {
     Outside,
 }
 
+/// What a mounted file system lets programs do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum MountAccess {
+    /// Read only.
+    Read,
+    /// Read and write.
+    Write,
+}
+
 impl MountKind {
     fn name(self) -> &'static str {
         match self {
@@ -153,6 +162,11 @@ impl Mounts {
 
     pub(super) fn is_read_only(&self, id: MountId) -> bool {
         self.get(id).read_only
+    }
+
+    /// Remounts a file system (mount(2), MS_REMOUNT) so that it can only be read, or can be written to again.
+    pub(super) fn set_access(&mut self, id: MountId, access: MountAccess) {
+        self.list[usize::from(id.0)].read_only = access == MountAccess::Read;
     }
 
     /// Whether a file system is mounted here.

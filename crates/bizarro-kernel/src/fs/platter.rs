@@ -10,7 +10,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use bizarro_record::Survivors;
+use bizarro_record::{Nanos, Survivors};
 
 use super::content::{Content, PAGE};
 use super::inode::{Body, Home, Inode};
@@ -42,12 +42,22 @@ struct Behind {
     low: u64,
     /// Pages that a failed sync left behind: they count as clean, and are lost unless they are written again.
     forsaken: BTreeSet<u64>,
+    /// When it was changed for the first time since it was there wholly.
+    since: Nanos,
 }
 
 impl Behind {
-    fn new(synced: Content) -> Behind {
-        Behind { low: synced.size(), synced, forsaken: BTreeSet::new() }
+    fn new(synced: Content, since: Nanos) -> Behind {
+        Behind { low: synced.size(), synced, forsaken: BTreeSet::new(), since }
     }
+}
+
+/// When the flusher writes back what has been dirty since then: it takes what is older than
+/// `vm.dirty_expire_centisecs` and wakes every `vm.dirty_writeback_centisecs` (Documentation/admin-guide/sysctl/vm.rst).
+fn written_back_at(since: Nanos) -> Nanos {
+    const EXPIRE: Nanos = Nanos::from_secs(30);
+    const WAKE: Nanos = Nanos::from_secs(5);
+    Nanos((since + EXPIRE).0.next_multiple_of(WAKE.0))
 }
 
 /// A name of a directory was made, taken away or given to another node.
@@ -60,11 +70,16 @@ struct NameChange {
     before: Option<Ino>,
     /// The other directory of a rename: the change is made in both or in none.
     with: Option<Ino>,
+    /// When it was made.
+    at: Nanos,
 }
 
 impl Fs {
     /// Keeps from now on what [`Fs::power_lost`] needs. What is on the disk now is durable.
     pub fn keep_platter(&mut self) {
+        if self.platter.is_some() {
+            return;
+        }
         let boot = Box::new(Fs { platter: None, ..self.clone() });
         self.platter = Some(Box::new(Platter {
             boot,
@@ -74,12 +89,27 @@ impl Fs {
         }));
     }
 
+    /// The host starts again with another disk: everything is as it was at first.
+    ///
+    /// # Panics
+    /// Where nobody asked for [`Fs::keep_platter`] before.
+    pub fn is_replaced(&mut self) {
+        let platter = self.platter.take().expect("a host that may lose its disk has a platter");
+        let boot = platter.boot;
+        let mut fresh = boot.as_ref().clone();
+        fresh.nodes.skip_to(self.nodes.next());
+        fresh.journal.follow(&self.journal);
+        fresh.keep_platter_of(boot);
+        *self = fresh;
+    }
+
     /// The power fails, and comes back: no process is left, what is in memory is as it was at first, and of the disk
-    /// there is what was synced and as much of the rest as `survivors` says. `draw` gives a number below its argument.
+    /// there is what was synced or written back, and as much of the rest as `survivors` says. `draw` gives a number below its argument.
     ///
     /// # Panics
     /// Where nobody asked for [`Fs::keep_platter`] before.
     pub fn power_lost(&mut self, survivors: Survivors, draw: Draw<'_>) {
+        self.write_back_all();
         let platter = self.platter.take().expect("a host that may lose its power has a platter");
         let Platter { boot, files, names, gone } = *platter;
         let mut nodes: BTreeMap<Ino, Inode> = gone;
@@ -170,11 +200,11 @@ impl Fs {
         }
         let inode = self.nodes.get(directory);
         let (mount, before) = (inode.mount, inode.directory().get(name));
-        let change = self.journal.changes();
+        let (change, at) = (self.journal.changes(), self.clock);
         let with = with.filter(|with| *with != directory);
         if let Some(platter) = self.platter_of(mount) {
             let changes = platter.names.entry(directory).or_default();
-            changes.push(NameChange { change, name: name.into(), before, with });
+            changes.push(NameChange { change, name: name.into(), before, with, at });
         }
     }
 
@@ -184,9 +214,9 @@ impl Fs {
             return;
         }
         let inode = self.nodes.get(ino);
-        let (mount, is_file) = (inode.mount, inode.is_file());
+        let (mount, is_file, now) = (inode.mount, inode.is_file(), self.clock);
         if is_file && let Some(platter) = self.platter_of(mount) {
-            platter.files.insert(ino, Behind::new(Content::default()));
+            platter.files.insert(ino, Behind::new(Content::default(), now));
         }
     }
 
@@ -199,12 +229,14 @@ impl Fs {
 
     /// To be called when the content of a file is about to change.
     pub(super) fn bytes_change(&mut self, ino: Ino) {
+        self.write_back(ino);
         let Some(platter) = &mut self.platter else { return };
         let inode = self.nodes.get(ino);
         if let Body::File(content) = &inode.body
             && inode.mount == MountId::DISK
         {
-            platter.files.entry(ino).or_insert_with(|| Behind::new(content.clone()));
+            let now = self.clock;
+            platter.files.entry(ino).or_insert_with(|| Behind::new(content.clone(), now));
         }
     }
 
@@ -221,6 +253,14 @@ impl Fs {
 
     /// To be called when a file or directory was synced.
     pub(super) fn was_synced(&mut self, ino: Ino) {
+        self.content_was_synced(ino);
+        let Some(platter) = &mut self.platter else { return };
+        if platter.commit_names(ino, u64::MAX) {
+            self.forget_what_is_gone();
+        }
+    }
+
+    fn content_was_synced(&mut self, ino: Ino) {
         let Some(platter) = &mut self.platter else { return };
         if let Some(behind) = platter.files.remove(&ino)
             && !behind.forsaken.is_empty()
@@ -228,11 +268,69 @@ impl Fs {
         {
             let synced = without(content.clone(), &behind);
             let low = content.size();
-            platter.files.insert(ino, Behind { synced, low, forsaken: behind.forsaken });
+            platter.files.insert(ino, Behind { synced, low, ..behind });
         }
-        if platter.commit_names(ino, u64::MAX) {
-            self.forget_what_is_gone();
+    }
+
+    /// To be called when the pages of a file that hold these bytes were synced, and with them as much of its size as is
+    /// needed to read them back: what was cut off is gone for good, and what lies before them reads as zeroes.
+    pub(super) fn range_was_synced(&mut self, ino: Ino, range: Range<u64>) {
+        let Some(platter) = &mut self.platter else { return };
+        let Some(behind) = platter.files.get_mut(&ino) else { return };
+        let Body::File(content) = &self.nodes.get(ino).body else { return };
+        let size = content.size();
+        behind.synced.resize(behind.synced.size().min(behind.low));
+        let end = size.min(range.end.div_ceil(PAGE).saturating_mul(PAGE));
+        behind.synced.resize(behind.synced.size().max(end));
+        let synced = range.start / PAGE..range.end.div_ceil(PAGE);
+        let mut is_whole = behind.synced.size() == size && behind.forsaken.is_empty();
+        for page in content.differing(&behind.synced) {
+            if synced.contains(&page) && !behind.forsaken.contains(&page) {
+                behind.synced.put_page(page, &content.page(page));
+            } else {
+                is_whole = false;
+            }
         }
+        behind.low = behind.synced.size();
+        if is_whole {
+            platter.files.remove(&ino);
+        }
+    }
+
+    /// Makes a file durable if the flusher has written it back by now. Nothing has changed it since then.
+    fn write_back(&mut self, ino: Ino) {
+        if self.is_frozen() {
+            return;
+        }
+        let known = self.platter.as_ref().and_then(|platter| platter.files.get(&ino));
+        if known.is_some_and(|behind| written_back_at(behind.since) <= self.clock) {
+            self.content_was_synced(ino);
+        }
+    }
+
+    /// Makes everything durable that the flusher has written back by now.
+    pub(super) fn write_back_all(&mut self) {
+        if self.is_frozen() {
+            return;
+        }
+        let Some(platter) = &self.platter else { return };
+        let files: Vec<Ino> = platter.files.keys().copied().collect();
+        let directories: Vec<Ino> = platter.names.keys().copied().collect();
+        for ino in files {
+            self.write_back(ino);
+        }
+        let Some(platter) = &mut self.platter else { return };
+        for ino in directories {
+            while let Some(changes) = platter.names.get(&ino)
+                && let Some(written_back) = changes.first().map(|first| written_back_at(first.at))
+                && written_back <= self.clock
+                && let Some(last) = changes.iter().rfind(|change| change.at <= written_back)
+            {
+                let last = last.change;
+                platter.commit_names(ino, last);
+            }
+        }
+        self.forget_what_is_gone();
     }
 
     /// To be called when everything was synced.
@@ -244,12 +342,24 @@ impl Fs {
         }
     }
 
-    /// To be called when a sync of a file failed.
-    pub(super) fn sync_failed(&mut self, ino: Ino) {
+    /// To be called when bytes changed on the medium itself.
+    pub(super) fn medium_changed(&mut self, ino: Ino, offset: u64, bytes: &[u8]) {
+        let behind = self.platter.as_mut().and_then(|platter| platter.files.get_mut(&ino));
+        if let Some(behind) = behind
+            && offset + bytes.len() as u64 <= behind.synced.size()
+        {
+            behind.synced.write(offset, bytes);
+        }
+    }
+
+    /// To be called when a sync of these bytes of a file failed.
+    pub(super) fn sync_failed(&mut self, ino: Ino, range: Range<u64>) {
         let Some(platter) = &mut self.platter else { return };
         let Some(behind) = platter.files.get_mut(&ino) else { return };
         if let Body::File(content) = &self.nodes.get(ino).body {
-            behind.forsaken.extend(content.differing(&behind.synced));
+            let failed = range.start / PAGE..range.end.div_ceil(PAGE);
+            let dirty = content.differing(&behind.synced).into_iter();
+            behind.forsaken.extend(dirty.filter(|page| failed.contains(page)));
         }
     }
 

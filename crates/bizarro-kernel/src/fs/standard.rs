@@ -6,14 +6,18 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
+use bizarro_record::Nanos;
+
 use super::Fs;
 use super::content::Content;
 use super::devfs::Device;
 use super::directory::Directory;
+use super::faults::Faults;
 use super::inode::{Body, Home, Inode, Nodes, Source};
 use super::journal::Journal;
 use super::mount::{MountId, MountKind, Mounts};
 use super::procfs::ProcNode;
+use super::shown::Shown;
 use super::types::{By, Cred, Ino, Realtime};
 use crate::errno::Errno;
 use crate::seams::PROGRAM;
@@ -167,6 +171,9 @@ impl Fs {
             journal: Journal::default(),
             made: now,
             platter: None,
+            faults: Faults::default(),
+            shown: Shown::default(),
+            clock: Nanos::ZERO,
             program: None,
         };
         let by = By { cred: Cred::ROOT, umask: 0, now };

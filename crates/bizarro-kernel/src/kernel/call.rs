@@ -32,6 +32,9 @@ impl Kernel {
         } else if self.task().call.blocked && !self.task().call.woken && self.interrupted() {
             return self.interrupt_call(memory, number, args);
         }
+        if self.a_disk_is_slow && self.waits_for_disk(number, args) {
+            return Flow::Again;
+        }
         self.tickets += 1;
         let ticket = self.tickets;
         let task = self.task_mut();
@@ -44,8 +47,8 @@ impl Kernel {
             None if number >= table::NUMBERS => Err(Errno::ENOSYS.into()),
             None => Err(Stop::Unsupported(String::new())),
         };
-        if let Some(host) = self.disk_moment.take() {
-            self.disk_moment_came(host);
+        if let Some(host) = self.disk_asks.take() {
+            self.heed_disk(memory, host);
         }
         if self.current_is_gone() {
             return Flow::Gone;

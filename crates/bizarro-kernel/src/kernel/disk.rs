@@ -6,6 +6,7 @@ use crate::fs::{At, By, Caller, Cred, Found, Fs, Ino, Kind as Node, Lookup, Real
 use crate::host::HostId;
 use crate::kernel::Kernel;
 use crate::procview::ProcView;
+use crate::seams::GuestMemory;
 
 impl Kernel {
     /// Who does something to files now.
@@ -24,14 +25,15 @@ impl Kernel {
         let host = self.host_id();
         let mut fs = self.host_mut().take_disk();
         let mut outside = self.outside.take().expect("only one call resolves at a time");
+        fs.tell_time(self.now);
         let before = fs.writes();
         let result = {
             let view = ProcView::new(self);
             f(&mut fs, &mut Caller { by, proc: &view, outside: &mut *outside })
         };
         let written = fs.writes() != before;
-        if fs.has_seen_changes() {
-            self.disk_moment = Some(host);
+        if fs.asks() {
+            self.disk_asks = Some(host);
         }
         self.outside = Some(outside);
         self.host_mut().put_disk(fs);
@@ -43,18 +45,29 @@ impl Kernel {
 
     /// Calls a function of the current host's file system that resolves no path.
     pub(crate) fn with_disk<R>(&mut self, f: impl FnOnce(&mut Fs) -> R) -> R {
-        let host = self.host_id();
+        let (host, now) = (self.host_id(), self.now);
         let fs = self.host_mut().fs();
+        fs.tell_time(now);
         let before = fs.writes();
         let result = f(fs);
-        let (written, seen) = (fs.writes() != before, fs.has_seen_changes());
-        if seen {
-            self.disk_moment = Some(host);
+        let (written, asks) = (fs.writes() != before, fs.asks());
+        if asks {
+            self.disk_asks = Some(host);
         }
         if written {
             self.net.disk_written(host.0);
         }
         result
+    }
+
+    /// Does what a disk asks for at the end of a call: mappings have to show what was written, or an incident has waited
+    /// for one of its changes.
+    #[cold]
+    pub(crate) fn heed_disk(&mut self, memory: &mut dyn GuestMemory, host: HostId) {
+        self.show_changes(memory, host);
+        if self.hosts[usize::from(host.0)].disk().has_seen_changes() {
+            self.disk_moment_came(host);
+        }
     }
 
     /// The content of a regular file of a host, for whoever looks at the run from outside.

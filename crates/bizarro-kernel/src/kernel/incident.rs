@@ -6,11 +6,11 @@
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
-use bizarro_record::{End, Event, IT, Incident, Milestone, Moment, Nanos, Survivors, Trouble};
+use bizarro_record::{End, Event, IT, Incident, Milestone, Moment, Nanos, Trouble};
 
 use crate::fs::Fs;
 use crate::host::{HostId, Life};
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, Left, RESTART_AFTER};
 use crate::timers::Timer;
 
 /// All incidents of a run.
@@ -52,8 +52,10 @@ impl Incidents {
 /// A disk that is ready for what will happen to a host: `names` are those that it goes by.
 pub(super) fn ready_disk(mut disk: Fs, incidents: &[Incident], names: &[&str]) -> Fs {
     let concerns = |name: &str| name == IT || names.contains(&name);
-    let loses_power = |incident: &&Incident| matches!(&incident.trouble, Trouble::PowerOff { host, .. } if concerns(host));
-    if incidents.iter().any(|incident| loses_power(&incident)) {
+    let loses_power = |incident: &Incident| {
+        incident.trouble.takes_power() && incident.trouble.hosts().into_iter().any(concerns)
+    };
+    if incidents.iter().any(loses_power) {
         disk.keep_platter();
     }
     let mut watched: Vec<(u64, bool)> = Vec::new();
@@ -224,7 +226,7 @@ impl Kernel {
         if let Some(lasts) = lasts {
             self.timers.push(self.now + lasts, Timer::Heal(index));
         }
-        self.begin_trouble(&trouble, lasts);
+        self.begin_trouble(index, &trouble, lasts);
     }
 
     /// An incident that lasted is over.
@@ -243,17 +245,24 @@ impl Kernel {
     }
 
     /// Whether a trouble finds somebody to strike.
-    fn can_begin(&self, trouble: &Trouble) -> bool {
+    fn can_begin(&mut self, trouble: &Trouble) -> bool {
         match trouble {
-            Trouble::Crash { host } | Trouble::PowerOff { host, .. } | Trouble::Pause { host } => {
+            Trouble::Crash { host }
+            | Trouble::PowerOff { host, .. }
+            | Trouble::Pause { host }
+            | Trouble::CrashLoop { host, .. } => {
                 let hosts = self.hosts_called(host);
                 hosts.iter().any(|host| self.hosts[usize::from(host.0)].life == Life::Up)
+            }
+            Trouble::Disk { host, trouble } => {
+                let hosts = self.hosts_called(host);
+                hosts.into_iter().any(|host| self.can_begin_on_disk(host, trouble))
             }
         }
     }
 
     /// What happens when a trouble begins that will last so long, if that is known.
-    fn begin_trouble(&mut self, trouble: &Trouble, lasts: Option<Nanos>) {
+    fn begin_trouble(&mut self, index: usize, trouble: &Trouble, lasts: Option<Nanos>) {
         match trouble {
             Trouble::Crash { host } => {
                 for host in self.hosts_called(host) {
@@ -262,12 +271,18 @@ impl Kernel {
             }
             Trouble::PowerOff { host, survivors } => {
                 for host in self.hosts_called(host) {
-                    self.lose_power(host, *survivors);
+                    self.power_off(host, Left::Synced(*survivors), None);
                 }
             }
             Trouble::Pause { host } => {
                 for host in self.hosts_called(host) {
                     self.pause_host(host, lasts.unwrap_or_default());
+                }
+            }
+            Trouble::CrashLoop { .. } => self.crash_again(index),
+            Trouble::Disk { host, trouble } => {
+                for host in self.hosts_called(host) {
+                    self.begin_on_disk(host, trouble);
                 }
             }
         }
@@ -283,24 +298,27 @@ impl Kernel {
             }
             // It went on by itself: those that talk to it knew beforehand when it would.
             Trouble::Pause { .. } => {}
+            // Whoever was killed last starts again as after any crash.
+            Trouble::CrashLoop { .. } => {}
+            Trouble::Disk { host, trouble } => {
+                for host in self.hosts_called(host) {
+                    self.end_on_disk(host, trouble);
+                }
+            }
         }
     }
 
-    /// The power of a host fails: its process is gone, its disk keeps what it must and may, and it says nothing any more
-    /// until it starts again.
-    fn lose_power(&mut self, host: HostId, survivors: Survivors) {
-        let index = usize::from(host.0);
-        if self.hosts[index].life != Life::Up {
+    /// Kills the hosts of a crash loop that lasts, and will do so when their next processes have lived long enough.
+    pub(super) fn crash_again(&mut self, index: usize) {
+        let State::Lasting(Trouble::CrashLoop { host, lives }) =
+            &self.incidents.planned[index].state
+        else {
             return;
+        };
+        let (host, lives) = (host.clone(), *lives);
+        for host in self.hosts_called(&host) {
+            self.crash_host(host, Some(RESTART_AFTER));
         }
-        let change = self.hosts[index].fs().writes() + 1;
-        self.observer.event(self.now, host.0, 0, Event::PowerFailed { change });
-        self.hosts[index].life = Life::Down;
-        // Nobody reads any more what it was about to print.
-        self.hosts[index].process.partial_output = Default::default();
-        self.with_net(|net, cx| net.host_powered_off(cx, host.0));
-        self.destroy_process(host);
-        let decider = &mut self.decider;
-        self.hosts[index].fs().power_lost(survivors, &mut |below| decider.survivor(below));
+        self.timers.push(self.now + RESTART_AFTER + lives, Timer::CrashAgain(index));
     }
 }

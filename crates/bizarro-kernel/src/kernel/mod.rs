@@ -4,11 +4,14 @@
 
 mod call;
 mod disk;
+mod disk_faults;
 mod incident;
 mod network;
 mod schedule;
 mod tasks;
 mod wait;
+
+pub use disk_faults::Left;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -88,6 +91,8 @@ pub enum Command {
 
 /// How long a crashed host's program is down.
 pub const RESTART_AFTER: Nanos = Nanos::from_secs(1);
+/// How long a host is down that lost its power.
+pub const BOOT_AFTER: Nanos = Nanos::from_secs(10);
 /// How long a paused host stands still.
 pub const PAUSE: Nanos = Nanos::from_secs(15);
 
@@ -135,9 +140,11 @@ pub struct Kernel {
     net_wakes: Vec<Wake>,
     net_strikes: Vec<HostFault>,
     net_released: Vec<u64>,
-    /// The disk of this host has come to a change that an incident waits for.
-    pub(crate) disk_moment: Option<HostId>,
+    /// The disk of this host asked for something in the current call, see [`Kernel::heed_disk`].
+    pub(crate) disk_asks: Option<HostId>,
     pub(crate) incidents: Incidents,
+    /// The disk of some host is slow.
+    a_disk_is_slow: bool,
     /// Who waits in close(2) for what a socket still sends (SO_LINGER).
     pub(crate) lingering: Vec<(SockId, Wait)>,
 }
@@ -166,7 +173,11 @@ impl Kernel {
             .zip(spec.hosts.iter().zip(disks))
             .map(|(index, (host, disk))| {
                 let names = [host.name.as_str(), host.group_name()];
-                Host::new(HostId(index), host, incident::ready_disk(disk, &incidents, &names))
+                let mut disk = incident::ready_disk(disk, &incidents, &names);
+                if decider.may_take_power() {
+                    disk.keep_platter();
+                }
+                Host::new(HostId(index), host, disk)
             })
             .collect();
         let commands = hosts.iter().map(|host| Command::Start(host.id)).collect();
@@ -199,8 +210,9 @@ impl Kernel {
             net_wakes: Vec::new(),
             net_strikes: Vec::new(),
             net_released: Vec::new(),
-            disk_moment: None,
+            disk_asks: None,
             incidents: Incidents::new(incidents),
+            a_disk_is_slow: false,
             lingering: Vec::new(),
         };
         kernel.look_out();

@@ -79,6 +79,7 @@ impl Kernel {
             }
             Timer::Resume(host) => self.resume_host(host),
             Timer::Incident(index, host) => self.begin(index, host),
+            Timer::CrashAgain(index) => self.crash_again(index),
             Timer::Heal(index) => self.heal(index),
             Timer::Restart(host) => {
                 if self.hosts[usize::from(host.0)].life == Life::Down {

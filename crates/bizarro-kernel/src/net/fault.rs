@@ -7,11 +7,11 @@
 //! | 1 post-request | the request's first bytes are handed to send | **reset**: send fails with `ECONNRESET`, no byte leaves, the peer gets an RST (UDP: `ECONNREFUSED`). **refused**: the same, and for five seconds the server answers the client's SYNs with an RST, and its datagrams with "port unreachable". **unreachable**: send fails with `EHOSTUNREACH` and the connection ends without a word to the peer; for five seconds no packet passes between the two hosts, and the client's connect and datagrams fail alike |
 //! | 2 deliver-request | likewise | **lost**: the bytes vanish, and the connection is silent from then on, both ways; nothing is acknowledged (UDP: the datagram vanishes). **partition**: for thirty seconds no packet passes between the two hosts, either way, of any connection; then TCP sends again what was lost. **crash**: the server is killed when the last byte arrives, before it reads it |
 //! | 3 validate-request | likewise | **bit-flip**, **garbage**: in the bytes of this send. **truncated**: the second half of these bytes is missing, and a FIN comes in its place; what the client sends later is swallowed. **older**: these bytes are replaced by the first bytes of the request before it of the same name; where there was none, nothing strikes |
-//! | 4 update-server | the last byte has arrived | **disk-full**, **io-error**, **pause**: now. **crash**: when the server has read the last byte. **crash@N**: before the N-th system call that the server begins from now on; where it begins fewer, nothing strikes |
-//! | 5 post-reply | the reply's first bytes are handed to send | **reset**: as in step 1. **crash**: the server is killed before a byte leaves |
+//! | 4 update-server | the last byte has arrived | **disk-full**, **io-error**, **pause**, **power-off**: now. **crash**: when the server has read the last byte. **crash@N**: before the N-th system call that the server begins from now on; where it begins fewer, nothing strikes |
+//! | 5 post-reply | the reply's first bytes are handed to send | **reset**: as in step 1. **crash**, **power-off**: the server is killed, or loses its power, before a byte leaves |
 //! | 6 deliver-reply | likewise | **lost**: as in step 2. **late**: this and all that the server sends later on this connection takes a minute longer. **reset**: send succeeds, the bytes vanish, and both ends find the connection reset (UDP: as lost) |
 //! | 7 validate-reply | likewise | **bit-flip**, **garbage**, **truncated**: as in step 3. **empty**: a FIN in place of the reply. **error-body**: of an HTTP reply with a status of 2xx, the body as far as it comes in this send is replaced by an error, see [`super::body`]; where there is none, nothing strikes |
-//! | 8 update-client | the last byte has arrived | **pause**, **disk-full**, **io-error**: now. **crash**: when the client has read the last byte |
+//! | 8 update-client | the last byte has arrived | **pause**, **disk-full**, **io-error**, **power-off**: now. **crash**: when the client has read the last byte |
 //!
 //! Where a protocol does not say which byte is the last one, it is the last one that was sent when everything
 //! that was sent has arrived. Where the name of a request does not come with its first bytes, "first" means the bytes
@@ -248,6 +248,10 @@ impl Net {
                     cx.strikes.push(HostFault::Crash(sender));
                     blow = Blow::Die;
                 }
+                (_, Effect::PowerOff) => {
+                    cx.strikes.push(HostFault::PowerOff(sender));
+                    blow = Blow::Die;
+                }
                 (_, Effect::Lost) => blow = Blow::Lose,
                 (_, Effect::Late) => blow = Blow::Delay,
                 (_, Effect::BitFlip) => flip_bit(cx, content_of(piece.content, data)),
@@ -325,6 +329,7 @@ impl Net {
             Effect::Pause => HostFault::Pause(host),
             Effect::DiskFull => HostFault::DiskFull(host),
             Effect::IoError => HostFault::IoError(host),
+            Effect::PowerOff => HostFault::PowerOff(host),
             _ => return Delivered::Harmless,
         };
         cx.strikes.push(strike);

@@ -142,6 +142,8 @@ pub enum HostFault {
     DiskFull(u16),
     /// The host's next write to its disk fails with `EIO`.
     IoError(u16),
+    /// The host loses its power.
+    PowerOff(u16),
     /// The moment of this incident has come, at this host.
     Incident(usize, u16),
 }

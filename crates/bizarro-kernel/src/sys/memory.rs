@@ -1,26 +1,28 @@
-//! Memory: mmap(2) and its kin. The pages themselves are the runtime's; files are copied into them.
+//! Memory: mmap(2) and its kin. The pages themselves are the runtime's; a file that is mapped privately is copied into
+//! them, and one that is shared is [`crate::shared`]'s.
 
 use alloc::vec;
 
 use crate::errno::{Errno, Stop, SysResult};
 use crate::kernel::Kernel;
 use crate::seams::{GuestMemory, Moving};
+use crate::shared::SharedMap;
 use crate::table::Arg::{Fd, Hex, Int, Ptr, Size};
 use crate::table::{Args, Row, Support, row};
 
 pub(crate) const ROWS: &[Row] = &[
-    row(libc::SYS_mmap, "mmap", &[Ptr, Size, Hex, Hex, Fd, Hex], mmap)
-        .gives_address()
-        .support(Support::Partial("shared writable mappings of files are not simulated")),
+    row(libc::SYS_mmap, "mmap", &[Ptr, Size, Hex, Hex, Fd, Hex], mmap).gives_address(),
     row(libc::SYS_munmap, "munmap", &[Ptr, Size], munmap),
     row(libc::SYS_mprotect, "mprotect", &[Ptr, Size, Hex], mprotect),
-    row(libc::SYS_mremap, "mremap", &[Ptr, Size, Size, Hex, Ptr], mremap)
-        .gives_address()
-        .support(Support::Partial("MREMAP_DONTUNMAP is not simulated")),
-    row(libc::SYS_madvise, "madvise", &[Ptr, Size, Int], madvise),
+    row(libc::SYS_mremap, "mremap", &[Ptr, Size, Size, Hex, Ptr], mremap).gives_address().support(
+        Support::Partial(
+            "MREMAP_DONTUNMAP, and a second mapping by an old size of 0, are not simulated",
+        ),
+    ),
+    row(libc::SYS_madvise, "madvise", &[Ptr, Size, Int], madvise)
+        .support(Support::Partial("MADV_REMOVE of a shared mapping is not simulated")),
     row(libc::SYS_brk, "brk", &[Ptr], brk).gives_address(),
-    row(libc::SYS_msync, "msync", &[Ptr, Size, Hex], msync)
-        .support(Support::Accepted("there is no shared mapping of a file")),
+    row(libc::SYS_msync, "msync", &[Ptr, Size, Hex], msync),
     row(libc::SYS_mincore, "mincore", &[Ptr, Size, Ptr], mincore),
     row(libc::SYS_mlock, "mlock", &[Ptr, Size], lock)
         .support(Support::Accepted("memory is never paged out")),
@@ -78,10 +80,21 @@ fn mmap(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
         return Err(Errno::EEXIST.into());
     }
     let at = fixed.then_some(addr);
+    if kind != libc::MAP_PRIVATE
+        && let Some(id) = file
+        && let Some((ino, access)) = k.file_to_share(id)
+    {
+        let map = SharedMap { length, ino, offset, access };
+        return Ok(k.share(memory, at, prot, map)?);
+    }
+    if let Some(at) = at {
+        k.unshare(memory, at, length);
+    }
     let Some(file) = file else {
         return Ok(memory.pages().map(host, at, length, prot)?);
     };
     // The file's bytes are copied: it may change later, which private mappings need not show (mmap(2)).
+    k.collect_open(memory, file);
     let address = memory.pages().map(host, at, length, libc::PROT_READ | libc::PROT_WRITE)?;
     copy_file(k, memory, file, offset, address, length)?;
     memory.pages().protect(host, address, length, prot)?;
@@ -115,7 +128,9 @@ fn munmap(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     if !a.addr(0).is_multiple_of(PAGE) || a.word(1) == 0 || a.word(1) > TOP {
         return Err(Errno::EINVAL.into());
     }
-    memory.pages().unmap(k.host_id().0, a.addr(0), pages(a.word(1))?)?;
+    let length = pages(a.word(1))?;
+    k.unshare(memory, a.addr(0), length);
+    memory.pages().unmap(k.host_id().0, a.addr(0), length)?;
     Ok(0)
 }
 
@@ -123,7 +138,11 @@ fn mprotect(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult
     if !a.addr(0).is_multiple_of(PAGE) {
         return Err(Errno::EINVAL.into());
     }
-    memory.pages().protect(k.host_id().0, a.addr(0), pages(a.word(1))?, a.int(2))?;
+    let length = pages(a.word(1))?;
+    if a.int(2) & libc::PROT_WRITE != 0 && k.is_shared_to_read(a.addr(0), length) {
+        return Err(Errno::EACCES.into());
+    }
+    memory.pages().protect(k.host_id().0, a.addr(0), length, a.int(2))?;
     Ok(0)
 }
 
@@ -143,7 +162,15 @@ fn mremap(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
         _ => Moving::Never,
     };
     let (old, new) = (pages(a.word(1))?, pages(a.word(2))?);
-    Ok(memory.pages().remap(k.host_id().0, a.addr(0), old, new, moving)?)
+    if old == 0 {
+        return Err(Stop::Unsupported("mremap of an old size of 0".into()));
+    }
+    if let Moving::To(to) = moving {
+        k.unshare(memory, to, new);
+    }
+    let address = memory.pages().remap(k.host_id().0, a.addr(0), old, new, moving)?;
+    k.shared_map_moved(memory, (a.addr(0), old), (address, new));
+    Ok(address)
 }
 
 fn madvise(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
@@ -153,7 +180,12 @@ fn madvise(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult 
     if a.word(1) == 0 {
         return Ok(0);
     }
-    memory.pages().advise(k.host_id().0, a.addr(0), pages(a.word(1))?, a.int(2))?;
+    let length = pages(a.word(1))?;
+    let removes = a.int(2) == libc::MADV_REMOVE;
+    if removes && !k.host().process.shared.within(a.addr(0), length).is_empty() {
+        return Err(Stop::Unsupported("MADV_REMOVE of a shared mapping".into()));
+    }
+    memory.pages().advise(k.host_id().0, a.addr(0), length, a.int(2))?;
     Ok(0)
 }
 
@@ -169,8 +201,16 @@ fn msync(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     {
         return Err(Errno::EINVAL.into());
     }
-    if !memory.pages().is_mapped(k.host_id().0, a.addr(0), pages(a.word(1))?) {
+    let length = pages(a.word(1))?;
+    if !memory.pages().is_mapped(k.host_id().0, a.addr(0), length) {
         return Err(Errno::ENOMEM.into());
+    }
+    // LINUX: MS_ASYNC begins nothing since 2.6.19, and there are no copies that MS_INVALIDATE could find stale, msync(2).
+    if flags & libc::MS_SYNC != 0 {
+        for (_, part) in k.host().process.shared.within(a.addr(0), length) {
+            k.collect_here(memory, part.ino);
+            k.with_disk(|fs| fs.sync_range(part.ino, part.offset..part.offset + part.length))?;
+        }
     }
     Ok(0)
 }

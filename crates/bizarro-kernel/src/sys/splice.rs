@@ -187,6 +187,7 @@ fn into_pipe(
         addr => u64::try_from(memory.read_i64(addr)?).map_err(|_| Errno::EINVAL)?,
     };
     let mut buffer = vec![0; room];
+    k.collect_open(memory, from);
     let got = k.read_file_at(from, at, &mut buffer)?;
     k.fingerprint.bytes(&buffer[..got]);
     k.fill_pipe(target, &buffer[..got]);

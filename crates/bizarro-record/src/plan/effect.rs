@@ -50,11 +50,13 @@ pub enum Effect {
     CrashAt(u32),
     /// The whole host stops for fifteen seconds while the world goes on.
     Pause,
+    /// The host loses its power, and starts again after ten seconds with what was synced to its disk.
+    PowerOff,
 }
 
 impl Effect {
     /// One of each kind.
-    pub const ALL: [Effect; 17] = [
+    pub const ALL: [Effect; 18] = [
         Effect::Reset,
         Effect::Refused,
         Effect::Unreachable,
@@ -72,6 +74,7 @@ impl Effect {
         Effect::Crash,
         Effect::CrashAt(1),
         Effect::Pause,
+        Effect::PowerOff,
     ];
 
     /// The word used in specs: `bit-flip`. Behind the one of [`Effect::CrashAt`] stands its number: `crash@3`.
@@ -94,6 +97,7 @@ impl Effect {
             Effect::Crash => "crash",
             Effect::CrashAt(_) => "crash@",
             Effect::Pause => "pause",
+            Effect::PowerOff => "power-off",
         }
     }
 
@@ -131,8 +135,9 @@ impl Effect {
                 Effect::Crash,
                 Effect::CrashAt(1),
                 Effect::Pause,
+                Effect::PowerOff,
             ],
-            Step::PostReply => &[Effect::Reset, Effect::Crash],
+            Step::PostReply => &[Effect::Reset, Effect::Crash, Effect::PowerOff],
             Step::DeliverReply => &[Effect::Lost, Effect::Late, Effect::Reset],
             Step::ValidateReply => &[
                 Effect::BitFlip,
@@ -142,7 +147,7 @@ impl Effect {
                 Effect::ErrorBody,
             ],
             Step::UpdateClient => {
-                &[Effect::Crash, Effect::Pause, Effect::DiskFull, Effect::IoError]
+                &[Effect::Crash, Effect::Pause, Effect::DiskFull, Effect::IoError, Effect::PowerOff]
             }
         }
     }
@@ -166,7 +171,7 @@ impl FromStr for Effect {
             return Ok(Effect::CrashAt(call));
         }
         Effect::ALL.into_iter().find(|e| e.key() == s && *e != Effect::CrashAt(1)).ok_or_else(|| {
-            SpecError::new(s, "one of reset, refused, unreachable, lost, partition, late, bit-flip, truncated, garbage, older, empty, error-body, disk-full, io-error, crash, crash@N, pause")
+            SpecError::new(s, "one of reset, refused, unreachable, lost, partition, late, bit-flip, truncated, garbage, older, empty, error-body, disk-full, io-error, crash, crash@N, pause, power-off")
         })
     }
 }

@@ -44,7 +44,7 @@ pub use effect::Effect;
 pub use incident::{IT, Incident};
 pub use moment::{End, Milestone, Moment};
 pub use removal::Removal;
-pub use trouble::{FORMS, Form, Survivors, Trouble};
+pub use trouble::{DiskTrouble, FORMS, Form, Survivors, Times, Trouble};
 
 /// A text that is not what a spec looks like.
 #[derive(Clone, PartialEq, Eq, Debug)]

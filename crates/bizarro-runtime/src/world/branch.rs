@@ -78,6 +78,10 @@ fn become_branch(now: Nanos, fault: &Injection) {
         request.plan.injections.push(fault.clone());
         request.spin_limit_ms
     };
+    if let Err(errno) = super::the_world().guest.windows.become_own() {
+        raw::complain(format_args!("a branch has no room for mapped files: {errno}"));
+        raw::exit(crate::OUR_BUG);
+    }
     watchdog::start(limit);
     if trap::arm().is_err() {
         raw::exit(crate::CANNOT_RUN);
@@ -138,6 +142,10 @@ impl Decider for Branching {
 
     fn keeps_requests(&self) -> bool {
         self.plan.keeps_requests()
+    }
+
+    fn may_take_power(&self) -> bool {
+        self.plan.may_take_power()
     }
 
     fn incidents(&self) -> Vec<Incident> {

@@ -108,6 +108,9 @@ fn record(world: &mut World, ending: Ending) -> RunRecord {
 }
 
 fn kept_files(world: &mut World) -> Vec<KeptFile> {
+    for host in 0..world.kernel.hosts.len() as u16 {
+        world.kernel.collect_all(&mut world.guest, HostId(host));
+    }
     let hosts = world.request.world.hosts.iter().enumerate();
     let wanted = hosts.flat_map(|(index, host)| host.kept.iter().map(move |path| (index, path)));
     wanted

@@ -152,6 +152,8 @@ fn set_variable(variable: &str) {
 
 /// A host's process has gone. Its memory goes when the host starts again, or with the run.
 pub(super) fn tear_down(host: HostId) {
+    let world = the_world();
+    world.kernel.process_is_gone(&mut world.guest, host);
     image::slots::reset(slot(host));
 }
 

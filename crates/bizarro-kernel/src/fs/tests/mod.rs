@@ -2,6 +2,7 @@
 
 mod durability;
 mod files;
+mod guarantees;
 mod names;
 mod native;
 mod outside;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn host() -> Host {
+pub(super) fn host() -> Host {
     let mut host = super::host();
     host.fs.keep_platter();
     host
@@ -24,12 +24,12 @@ fn draws(mut state: u64) -> impl FnMut(u64) -> u64 {
 }
 
 impl Host {
-    fn sync(&mut self, path: &str) {
+    pub(super) fn sync(&mut self, path: &str) {
         let ino = self.find(path).unwrap();
         self.fs.fsync(ino).unwrap();
     }
 
-    fn lose_power(&mut self, survivors: Survivors, seed: u64) {
+    pub(super) fn lose_power(&mut self, survivors: Survivors, seed: u64) {
         self.fs.power_lost(survivors, &mut draws(seed));
         self.fs_is_sound();
         self.cwd = self.find("/tmp").unwrap();
@@ -79,7 +79,10 @@ impl Host {
 }
 
 /// What is found after the power failed, over many draws and the two extremes.
-fn outcomes(prepare: impl Fn(&mut Host), look: impl Fn(&mut Host) -> String) -> BTreeSet<String> {
+pub(super) fn outcomes(
+    prepare: impl Fn(&mut Host),
+    look: impl Fn(&mut Host) -> String,
+) -> BTreeSet<String> {
     let extremes = [(Survivors::Nothing, 0), (Survivors::All, 0)];
     let drawn = (1..200).map(|seed| (Survivors::Some, seed));
     let all = extremes.into_iter().chain(drawn).map(|(survivors, seed)| {
@@ -91,11 +94,11 @@ fn outcomes(prepare: impl Fn(&mut Host), look: impl Fn(&mut Host) -> String) -> 
     all.collect()
 }
 
-fn text(host: &mut Host, path: &str) -> String {
+pub(super) fn text(host: &mut Host, path: &str) -> String {
     host.get(path).unwrap_or_else(|errno| format!("{errno:?}"))
 }
 
-fn set(of: &[&str]) -> BTreeSet<String> {
+pub(super) fn set(of: &[&str]) -> BTreeSet<String> {
     of.iter().map(ToString::to_string).collect()
 }
 

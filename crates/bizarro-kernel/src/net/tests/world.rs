@@ -43,6 +43,9 @@ impl Decider for Draws {
         let (from, to, effect) = self.removed?;
         ((from, to) == (client, server)).then_some(effect)
     }
+    fn may_take_power(&self) -> bool {
+        false
+    }
     fn incidents(&self) -> Vec<bizarro_record::Incident> {
         Vec::new()
     }

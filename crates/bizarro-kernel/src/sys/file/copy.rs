@@ -23,6 +23,7 @@ pub(super) fn sendfile(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -
         0 => current,
         addr => u64::try_from(memory.read_i64(addr)?).map_err(|_| Errno::EINVAL)?,
     };
+    k.collect_open(memory, from);
     let (sent, offset) = copy(k, from, to, offset, Place::Current, a.word(3) as usize)?;
     if a.addr(2) == 0 {
         if let Some(file) = k.file_mut(from) {
@@ -57,6 +58,7 @@ pub(super) fn copy_file_range(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &
     let start = if a.addr(1) == 0 { source.offset } else { memory.read_u64(a.addr(1))? };
     let place =
         if a.addr(3) == 0 { Place::Current } else { Place::At(memory.read_u64(a.addr(3))?) };
+    k.collect_open(memory, from);
     let (copied, end) = copy(k, from, to, start, place, a.word(4) as usize)?;
     match a.addr(1) {
         0 => {

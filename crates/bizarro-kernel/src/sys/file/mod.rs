@@ -42,7 +42,12 @@ pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_fdatasync, "fdatasync", &[Fd], sync::fdatasync),
     row(libc::SYS_sync, "sync", &[], sync::sync),
     row(libc::SYS_syncfs, "syncfs", &[Fd], sync::syncfs),
-    row(libc::SYS_sync_file_range, "sync_file_range", &[Fd, Size, Size, Hex], sync::fdatasync),
+    row(
+        libc::SYS_sync_file_range,
+        "sync_file_range",
+        &[Fd, Size, Size, Hex],
+        sync::sync_file_range,
+    ),
     row(libc::SYS_getdents64, "getdents64", &[Fd, Ptr, Size], directory::getdents64),
     row(libc::SYS_sendfile, "sendfile", &[Fd, Fd, Ptr, Size], copy::sendfile),
     row(

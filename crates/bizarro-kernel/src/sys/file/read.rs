@@ -91,6 +91,7 @@ impl Kernel {
             Kind::Output(_) => Err(Errno::EBADF.into()),
             Kind::File(file) => {
                 let (ino, offset) = (file.ino, file.offset);
+                self.collect_here(memory, ino);
                 self.read_node(memory, id, ino, vecs, total, place, offset)
             }
         }
@@ -150,7 +151,10 @@ impl Kernel {
                 let decider = &mut self.decider;
                 device.read(into, &mut || decider.random())
             }
-            _ => self.host().disk().read_at(ino, offset, into),
+            _ => {
+                self.host_mut().fs().may_read(ino)?;
+                self.host().disk().read_at(ino, offset, into)
+            }
         }
     }
 }

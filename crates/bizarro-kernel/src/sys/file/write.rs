@@ -6,6 +6,7 @@ use crate::kernel::Kernel;
 use crate::memory::IoVec;
 use crate::object::{Kind, ObjId};
 use crate::seams::GuestMemory;
+use crate::sys::file::sync::Durability;
 use crate::sys::file::transfer::{Place, TRANSFER_MAX, one, transfer_flags};
 use crate::table::Args;
 
@@ -32,16 +33,21 @@ pub(super) fn pwritev(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) ->
 }
 
 pub(super) fn pwritev2(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    let flags = transfer_flags(a)?;
+    let durability = Durability::of_flags(transfer_flags(a)?);
+    let id = k.descriptor(a.fd(0))?;
+    if durability == Durability::Synced {
+        k.collect_open(memory, id);
+    }
     let written = match a.offset(3) {
         -1 => writev(k, memory, a),
         _ => pwritev(k, memory, a),
     }?;
-    if flags & (libc::RWF_DSYNC | libc::RWF_SYNC) != 0
-        && let Some(file) = k.file(k.descriptor(a.fd(0))?)
-    {
-        let ino = file.ino;
-        k.with_disk(|fs| fs.fdatasync(ino))?;
+    if let Some(ino) = k.file(id).map(|file| file.ino) {
+        let start = match a.offset(3) {
+            -1 => k.just_written(id, written),
+            offset => offset as u64,
+        };
+        k.make_durable(ino, (start, written), durability)?;
     }
     Ok(written)
 }
@@ -61,6 +67,9 @@ impl Kernel {
                 return Err(Errno::ESPIPE.into());
             }
             return self.write_socket(memory, id, socket, vecs);
+        }
+        if object.status & libc::O_DSYNC != 0 {
+            self.collect_open(memory, id);
         }
         let bytes = memory.gather(vecs, TRANSFER_MAX)?;
         self.write_bytes(id, &bytes, place)
@@ -125,10 +134,8 @@ impl Kernel {
         {
             file.offset = start + written as u64;
         }
-        let synced = self.objects.get(id).is_some_and(|o| o.status & libc::O_DSYNC != 0);
-        if synced {
-            self.with_disk(|fs| fs.fdatasync(ino))?;
-        }
+        let status = self.objects.get(id).map_or(0, |object| object.status);
+        self.make_durable(ino, (start, written as u64), Durability::of_status(status))?;
         Ok(written as u64)
     }
 }

@@ -5,6 +5,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Form, Trouble};
+use crate::plan::span;
 use crate::time::Nanos;
 
 /// How long the program of a crashed host is down.
@@ -38,6 +39,17 @@ pub(super) const PAUSE: Form = Form {
     lasts: "15 s",
 };
 
+/// How long a host's processes are killed again and again.
+pub(super) const CRASH_LOOP_LASTS: Nanos = Nanos::from_secs(60);
+
+pub(super) const CRASH_LOOP: Form = Form {
+    word: "crash-loop",
+    form: "crash-loop HOST TIME, such as `crash-loop board 5s`",
+    example: "at 3s for 2m: crash-loop board 5s",
+    meaning: "its process is killed and starts again after a second, as after a crash, and each process lives so long",
+    lasts: "1 min",
+};
+
 /// What of a disk is left that was written but not synced, when the power fails.
 #[derive(
     Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default, Hash, Serialize, Deserialize,
@@ -63,6 +75,12 @@ impl fmt::Display for Survivors {
             Survivors::Some => " some",
         })
     }
+}
+
+pub(super) fn crash_loop(arguments: &[&str]) -> Option<Trouble> {
+    let [host, lives] = *arguments else { return None };
+    let lives = span(lives).filter(|lives| *lives > Nanos::ZERO)?;
+    Some(Trouble::CrashLoop { host: host.to_string(), lives })
 }
 
 pub(super) fn power_off(arguments: &[&str]) -> Option<Trouble> {

@@ -3,6 +3,7 @@
 //! A kind is a variant of [`Trouble`], a line of [`FORMS`], and what the kernel does when it begins and when it ends
 //! (`bizarro-kernel`, `kernel/incident.rs`).
 
+mod disk;
 mod host;
 
 use alloc::string::{String, ToString};
@@ -11,9 +12,10 @@ use core::fmt;
 use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
-use super::{End, SpecError};
+use super::{End, SpecError, Written};
 use crate::time::Nanos;
 
+pub use disk::{DiskTrouble, Times};
 pub use host::Survivors;
 
 /// Something that goes wrong, and where.
@@ -39,6 +41,20 @@ pub enum Trouble {
         /// Name of the host.
         host: String,
     },
+    /// The process of the host is killed again and again, so long after each start.
+    CrashLoop {
+        /// Name of the host.
+        host: String,
+        /// How long each process lives.
+        lives: Nanos,
+    },
+    /// Something is wrong with the host's disk.
+    Disk {
+        /// Name of the host.
+        host: String,
+        /// What.
+        trouble: DiskTrouble,
+    },
 }
 
 /// How a kind of trouble is written, for documentation and for errors.
@@ -57,15 +73,30 @@ pub struct Form {
 }
 
 /// Every kind of trouble.
-pub const FORMS: &[Form] = &[host::CRASH, host::POWER_OFF, host::PAUSE];
+pub const FORMS: &[Form] = &[
+    host::CRASH,
+    host::POWER_OFF,
+    host::PAUSE,
+    host::CRASH_LOOP,
+    disk::DISK_FORMS[0],
+    disk::DISK_FORMS[1],
+    disk::DISK_FORMS[2],
+    disk::DISK_FORMS[3],
+    disk::DISK_FORMS[4],
+    disk::DISK_FORMS[5],
+    disk::DISK_FORMS[6],
+    disk::DISK_FORMS[7],
+];
 
 impl Trouble {
     /// The names of the hosts and groups that it is about; [`IT`](super::IT) may be one.
     pub fn hosts(&self) -> Vec<&str> {
         match self {
-            Trouble::Crash { host } | Trouble::PowerOff { host, .. } | Trouble::Pause { host } => {
-                Vec::from([host.as_str()])
-            }
+            Trouble::Crash { host }
+            | Trouble::PowerOff { host, .. }
+            | Trouble::Pause { host }
+            | Trouble::CrashLoop { host, .. }
+            | Trouble::Disk { host, .. } => Vec::from([host.as_str()]),
         }
     }
 
@@ -73,9 +104,11 @@ impl Trouble {
     pub fn renamed(&self, rename: impl Fn(&str) -> String) -> Trouble {
         let mut renamed = self.clone();
         match &mut renamed {
-            Trouble::Crash { host } | Trouble::PowerOff { host, .. } | Trouble::Pause { host } => {
-                *host = rename(host)
-            }
+            Trouble::Crash { host }
+            | Trouble::PowerOff { host, .. }
+            | Trouble::Pause { host }
+            | Trouble::CrashLoop { host, .. }
+            | Trouble::Disk { host, .. } => *host = rename(host),
         }
         renamed
     }
@@ -86,12 +119,24 @@ impl Trouble {
             Trouble::Crash { .. } => Some(host::CRASH_LASTS),
             Trouble::PowerOff { .. } => Some(host::POWER_OFF_LASTS),
             Trouble::Pause { .. } => Some(host::PAUSE_LASTS),
+            Trouble::CrashLoop { .. } => Some(host::CRASH_LOOP_LASTS),
+            Trouble::Disk { trouble, .. } => trouble.lasts(),
         }
     }
 
     /// Whether it ends the process of a host.
     pub fn ends_process(&self) -> bool {
-        matches!(self, Trouble::Crash { .. } | Trouble::PowerOff { .. })
+        match self {
+            Trouble::Crash { .. } | Trouble::CrashLoop { .. } => true,
+            Trouble::PowerOff { .. } | Trouble::Pause { .. } | Trouble::Disk { .. } => {
+                self.takes_power()
+            }
+        }
+    }
+
+    /// Whether a host loses its power, so that it has to be known what is on its disk.
+    pub fn takes_power(&self) -> bool {
+        matches!(self, Trouble::PowerOff { .. } | Trouble::Disk { trouble: DiskTrouble::Lost, .. })
     }
 
     /// What is expected instead, where this kind cannot end so.
@@ -110,6 +155,8 @@ impl Trouble {
             Trouble::Crash { .. } => host::CRASH.word,
             Trouble::PowerOff { .. } => host::POWER_OFF.word,
             Trouble::Pause { .. } => host::PAUSE.word,
+            Trouble::CrashLoop { .. } => host::CRASH_LOOP.word,
+            Trouble::Disk { trouble, .. } => trouble.word(),
         }
     }
 }
@@ -120,6 +167,8 @@ impl fmt::Display for Trouble {
         match self {
             Trouble::Crash { host } | Trouble::Pause { host } => write!(f, " {host}"),
             Trouble::PowerOff { host, survivors } => write!(f, " {host}{survivors}"),
+            Trouble::CrashLoop { host, lives } => write!(f, " {host} {}", Written(*lives)),
+            Trouble::Disk { host, trouble } => write!(f, " {host}{trouble}"),
         }
     }
 }
@@ -136,6 +185,10 @@ impl FromStr for Trouble {
             ("crash", [host]) => Some(Trouble::Crash { host: host.to_string() }),
             ("pause", [host]) => Some(Trouble::Pause { host: host.to_string() }),
             ("power-off", arguments) => host::power_off(arguments),
+            ("crash-loop", arguments) => host::crash_loop(arguments),
+            (word, arguments) if disk::DISK_FORMS.iter().any(|form| form.word == word) => {
+                disk::disk(word, arguments)
+            }
             _ => None,
         };
         let trouble = trouble.filter(|trouble| trouble.hosts().iter().all(|host| is_host(host)));
