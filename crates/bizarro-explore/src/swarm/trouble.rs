@@ -70,7 +70,9 @@ impl Troubles {
         let moment = self.moment(draws, host);
         // As long as its kind lasts by itself, or 1 ms, 2 ms, 4 ms, … or 65 s.
         let lasting = Nanos::from_millis(1 << draws.within(0, 16));
-        let end = draws.chance(500_000).then_some(End::After(lasting));
+        // Nobody can be blamed for what never works again.
+        let ends = draws.chance(500_000) || trouble.lasts().is_none();
+        let end = ends.then_some(End::After(lasting));
         let incident = Incident { moment, end, trouble };
         match incident.to_string().parse::<Incident>() {
             Ok(_) => incident,

@@ -30,7 +30,7 @@ const FAILS: Form = Form {
 const READS_FAIL: Form = Form {
     word: "disk-reads-fail",
     form: "disk-reads-fail HOST [once], such as `disk-reads-fail db`",
-    example: "after \"loaded\" #1 for 1m: disk-reads-fail @it",
+    example: "after \"loaded\" #1 for 60s: disk-reads-fail @it",
     meaning: "reads of bytes of files fail with EIO, or the next one does",
     lasts: "to the end of the run",
 };
@@ -38,7 +38,7 @@ const READS_FAIL: Form = Form {
 const SLOW: Form = Form {
     word: "disk-slow",
     form: "disk-slow HOST TIME, such as `disk-slow db 50ms`",
-    example: "at 3s for 1m: disk-slow db 50ms",
+    example: "at 3s for 60s: disk-slow db 50ms",
     meaning: "each of its system calls that reaches the disk takes so much longer",
     lasts: "to the end of the run",
 };

@@ -45,7 +45,7 @@ pub(super) const CRASH_LOOP_LASTS: Nanos = Nanos::from_secs(60);
 pub(super) const CRASH_LOOP: Form = Form {
     word: "crash-loop",
     form: "crash-loop HOST TIME, such as `crash-loop board 5s`",
-    example: "at 3s for 2m: crash-loop board 5s",
+    example: "at 3s for 120s: crash-loop board 5s",
     meaning: "its process is killed and starts again after a second, as after a crash, and each process lives so long",
     lasts: "1 min",
 };
