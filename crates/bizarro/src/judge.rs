@@ -7,6 +7,7 @@ use bizarro_check::budget::Exhausted;
 use bizarro_check::history::{Builder, History, Operation, Outcome, Times};
 use bizarro_check::linearizable::{Options, Verdict, check};
 use bizarro_check::model::Model;
+use bizarro_check::sequential;
 use bizarro_record::event::OpOutcome;
 use bizarro_record::{Event, Nanos, RunRecord};
 use serde::de::DeserializeOwned;
@@ -73,24 +74,48 @@ where
     let history = operations(run, name)?;
     match check(model, &history, &Options::default()).verdict {
         Verdict::Holds(_) => Ok(()),
-        Verdict::Unknown(what) => Err(format!(
-            "it could not be decided whether `{name}` is linearizable: the budget of {} ended",
-            match what {
-                Exhausted::Memory => "memory",
-                Exhausted::Time => "time",
-            }
-        )),
+        Verdict::Unknown(what) => Err(undecided(name, "linearizable", what)),
         Verdict::Violated(violation) => {
-            let operations = &violation.core.operations;
-            let named = operations.iter().take(NAMED_MAX);
-            let named = named.map(|index| told(&history.operations()[*index as usize]));
-            let named = named.collect::<Vec<_>>().join("; ");
-            let more = match operations.len().saturating_sub(NAMED_MAX) {
-                0 => String::new(),
-                more => format!("; and {more} more"),
-            };
-            Err(format!("`{name}` is not linearizable: {named}{more}"))
+            let told = all_told(&history, &violation.core.operations);
+            Err(format!("`{name}` is not linearizable: {told}"))
         }
+    }
+}
+
+/// Whether the history is sequentially consistent; otherwise the operations that contradict each other.
+pub(crate) fn sequential<M>(run: &RunRecord, name: &str, model: &M) -> Result<(), String>
+where
+    M: Model,
+    M::Call: DeserializeOwned + Debug,
+    M::Reply: DeserializeOwned + Debug,
+{
+    let history = operations(run, name)?;
+    match sequential::check(model, &history, &Options::default()).verdict {
+        sequential::Verdict::Holds(_) => Ok(()),
+        sequential::Verdict::Unknown(what) => Err(undecided(name, "sequentially consistent", what)),
+        sequential::Verdict::Violated(violation) => {
+            let told = all_told(&history, &violation.core.operations);
+            Err(format!("`{name}` is not sequentially consistent: {told}"))
+        }
+    }
+}
+
+fn undecided(name: &str, promise: &str, what: Exhausted) -> String {
+    let what = match what {
+        Exhausted::Memory => "memory",
+        Exhausted::Time => "time",
+    };
+    format!("it could not be decided whether `{name}` is {promise}: the budget of {what} ended")
+}
+
+/// The operations that contradict each other.
+fn all_told<C: Debug, R: Debug>(history: &History<C, R>, operations: &[u32]) -> String {
+    let named = operations.iter().take(NAMED_MAX);
+    let named = named.map(|index| told(&history.operations()[*index as usize]));
+    let named = named.collect::<Vec<_>>().join("; ");
+    match operations.len().saturating_sub(NAMED_MAX) {
+        0 => named,
+        more => format!("{named}; and {more} more"),
     }
 }
 
@@ -153,6 +178,28 @@ mod tests {
             said,
             "`register` is not linearizable: 1 asked Write(5) at 0.001000 s and was answered Written at \
              0.002000 s; 2 asked Read at 0.003000 s and was answered Value(0) at 0.004000 s"
+        );
+    }
+
+    /// The other task was told nothing of the write, as long as it is another one.
+    #[test]
+    fn a_stale_read_is_in_order_unless_its_own_task_wrote() {
+        use RegisterCall::{Read, Write};
+        use RegisterReply::{Value, Written};
+        let judged = |reader| {
+            let said = [
+                (1, 0, Ok(Write(5))),
+                (1, 0, Err(Written)),
+                (reader, 1, Ok(Read)),
+                (reader, 1, Err(Value(0))),
+            ];
+            sequential(&run(&said), "register", &Register::new(0_u64))
+        };
+        assert_eq!(judged(2), Ok(()));
+        assert_eq!(
+            judged(1).unwrap_err(),
+            "`register` is not sequentially consistent: 1 asked Write(5) at 0.001000 s and was answered \
+             Written at 0.002000 s; 1 asked Read at 0.003000 s and was answered Value(0) at 0.004000 s"
         );
     }
 

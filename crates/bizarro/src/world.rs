@@ -227,6 +227,21 @@ impl World {
         self.check(name, move |run| crate::judge::linearizable(run.record(), &history, &model))
     }
 
+    /// Safety, and weaker than [`World::linearizable`]: what this history says can be seen as coming one at a time,
+    /// as the model does it, where only what each task did comes in its order. A reader may be shown what is old, as
+    /// long as no other answer contradicts that. For small histories: the search grows with the number of tasks, and
+    /// what is not decided within the default [budget](bizarro_check::budget::Budget) breaks the promise.
+    #[track_caller]
+    pub fn sequential<M>(&mut self, name: &str, history: &History, model: M) -> &mut World
+    where
+        M: Model + Send + Sync + 'static,
+        M::Call: DeserializeOwned + Debug,
+        M::Reply: DeserializeOwned + Debug,
+    {
+        let history = history.name().to_string();
+        self.check(name, move |run| crate::judge::sequential(run.record(), &history, &model))
+    }
+
     /// Liveness: the workloads have ended at the latest this much virtual time after the last fault
     /// was over (or, in a run without faults, after the start).
     #[track_caller]

@@ -88,7 +88,7 @@ pub(super) fn find<M: Model>(
 /// What happens to a value that no kept operation speaks of cannot help these: where they have a linearization
 /// in which it is put and taken, they have one without. The others are taken in the same order, and what is
 /// empty stays so.
-fn values<M: Model>(
+pub(crate) fn values<M: Model>(
     model: &M,
     history: &History<M::Call, M::Reply>,
     part: &[u32],
@@ -110,7 +110,7 @@ fn values<M: Model>(
 
 /// Takes members away, many at a time and then fewer, as long as what is left is `bad`. Whether every
 /// single member was shown to be needed.
-fn shrink(kept: &mut Vec<u32>, bad: impl Fn(&[u32]) -> Option<bool>) -> bool {
+pub(crate) fn shrink(kept: &mut Vec<u32>, bad: impl Fn(&[u32]) -> Option<bool>) -> bool {
     let mut size = kept.len().div_ceil(2).max(1);
     loop {
         let mut sure = true;
