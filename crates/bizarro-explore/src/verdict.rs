@@ -245,7 +245,7 @@ fn accidents(record: &RunRecord) -> Vec<Violation> {
 
 fn ending(record: &RunRecord) -> Option<Violation> {
     let (promise, fact, host, backtrace) = match &record.ending {
-        Ending::Completed | Ending::Lost { .. } => return None,
+        Ending::Completed | Ending::Broken { .. } | Ending::Lost { .. } => return None,
         Ending::Deadline { tasks } => (Promise::Ends, waiting(tasks), None, first(tasks)),
         Ending::Deadlock { tasks } => (Promise::NoDeadlock, waiting(tasks), None, first(tasks)),
         Ending::Spinning { task, backtrace } => (

@@ -35,6 +35,12 @@ pub enum Ending {
         /// One frame per line.
         backtrace: String,
     },
+    /// A promise that is watched while the run goes on was broken: this is the end of what is told. What comes after
+    /// is not in the record; the fingerprint and counts are those of the whole run.
+    Broken {
+        /// The property's name.
+        property: String,
+    },
     /// The world process itself died or had to be killed.
     Lost {
         /// What the supervisor saw.

@@ -1,4 +1,4 @@
-//! Promises that are judged when a run is over, in the process that asked for the run.
+//! Promises that are judged in the process that asked for the run: when the run is over, or event by event.
 
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 
@@ -23,6 +23,22 @@ impl std::fmt::Debug for Check {
     }
 }
 
+/// Looks at a run's events in order; gives the place of the one by which a promise is broken, and how.
+type WatchFn = Box<dyn Fn(&RunRecord) -> Option<(usize, String)> + Send + Sync>;
+
+/// A promise that is watched while a run goes on. The run ends where it is broken.
+pub(crate) struct Watch {
+    pub(crate) name: String,
+    pub(crate) place: &'static Location<'static>,
+    pub(crate) watch: WatchFn,
+}
+
+impl std::fmt::Debug for Watch {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Watch").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// The workloads end in time.
 #[derive(Debug)]
 pub(crate) struct Eventually {
@@ -37,6 +53,66 @@ impl Check {
         let said = catch_unwind(AssertUnwindSafe(|| (self.check)(&Run::new(run))))
             .unwrap_or_else(|panic| Err(format!("the check panicked: {}", message(&*panic))));
         property(PropertyKind::AtEnd, &self.name, self.place, run, said)
+    }
+}
+
+impl Watch {
+    /// Where the run breaks this first, and how. A watch that panics is broken by the last event.
+    fn broken(&self, run: &RunRecord) -> Option<(usize, String)> {
+        catch_unwind(AssertUnwindSafe(|| (self.watch)(run))).unwrap_or_else(|panic| {
+            let said = format!("the check panicked: {}", message(&*panic));
+            Some((run.events.len().saturating_sub(1), said))
+        })
+    }
+
+    fn property(&self, run: &RunRecord, broken: Option<(Nanos, u16, String)>) -> Property {
+        let said = broken.as_ref().map_or(Ok(()), |(.., how)| Err(how.clone()));
+        let property = property(PropertyKind::Always, &self.name, self.place, run, said);
+        Property { first_failure: broken, ..property }
+    }
+}
+
+/// Says of each watch whether it was kept. Where one is broken, the first of them, the run is made to end there: what
+/// happened later is taken out of its record.
+pub(crate) fn watch(watches: &[Watch], run: &mut RunRecord) -> Vec<Property> {
+    let broken = watches.iter().enumerate().filter_map(|(number, watch)| {
+        let (event, how) = watch.broken(run)?;
+        Some((event, number, how))
+    });
+    let first = broken.min();
+    if let Some((event, number, _)) = &first {
+        end_at(run, *event, &watches[*number].name);
+    }
+    let properties = watches.iter().enumerate().map(|(number, watch)| {
+        let first = first.as_ref().filter(|(_, broken, _)| *broken == number);
+        let broken = first.map(|(event, _, how)| match run.events.get(*event) {
+            Some(stamped) => (stamped.at, stamped.host, how.clone()),
+            None => (run.stats.virtual_time, 0, how.clone()),
+        });
+        watch.property(run, broken)
+    });
+    properties.collect()
+}
+
+/// Takes out of a record what happened after an event.
+fn end_at(run: &mut RunRecord, event: usize, property: &str) {
+    run.events.truncate(event + 1);
+    let at = run.events.last().map_or(run.stats.virtual_time, |last| last.at);
+    run.ending = Ending::Broken { property: property.to_string() };
+    run.stats.virtual_time = at;
+    // What files held by then is not known.
+    run.files.clear();
+    for property in &mut run.properties {
+        if property.first_failure.take_if(|(when, ..)| *when > at).is_some() {
+            property.failures = 0;
+        }
+    }
+    run.exchanges.retain(|exchange| exchange.requested <= at);
+    for exchange in &mut run.exchanges {
+        for time in [&mut exchange.delivered, &mut exchange.replied, &mut exchange.completed] {
+            time.take_if(|time| *time > at);
+        }
+        exchange.status = exchange.status.filter(|_| exchange.replied.is_some());
     }
 }
 
@@ -90,6 +166,7 @@ pub(crate) fn message(panic: &(dyn std::any::Any + Send)) -> &str {
 mod tests {
     use super::*;
     use crate::run::fixtures::record;
+    use bizarro_record::record::KeptFile;
     use bizarro_record::{Event, Stamped};
 
     fn judge(check: impl Fn(&Run<'_>) -> Result<(), String> + Send + Sync + 'static) -> Property {
@@ -108,6 +185,49 @@ mod tests {
     fn a_check_that_panics_has_failed() {
         let failed = judge(|_| panic!("at the check"));
         assert_eq!(failed.first_failure.unwrap().2, "the check panicked: at the check");
+    }
+
+    fn watch_for(event: usize) -> Watch {
+        let watch = Box::new(move |run: &RunRecord| {
+            (run.events.len() > event).then(|| (event, "it is so".to_string()))
+        });
+        Watch { name: format!("w{event}"), place: Location::caller(), watch }
+    }
+
+    #[test]
+    fn a_run_ends_where_the_first_watch_is_broken() {
+        let mut run = record();
+        run.files.push(KeptFile { host: 0, path: "/log".into(), content: None });
+        let property = |name: &str, at| Property {
+            first_failure: Some((Nanos::from_millis(at), 0, String::new())),
+            ..property(
+                PropertyKind::Always,
+                name,
+                Location::caller(),
+                &record(),
+                Err(String::new()),
+            )
+        };
+        run.properties = vec![property("before", 2), property("after", 4)];
+        let said = watch(&[watch_for(3), watch_for(2), watch_for(9)], &mut run);
+        assert_eq!(run.ending, Ending::Broken { property: "w2".into() });
+        assert_eq!((run.events.len(), run.stats.virtual_time), (3, Nanos::from_millis(3)));
+        assert!(run.files.is_empty());
+        let failures: Vec<u64> = run.properties.iter().map(|it| it.failures).collect();
+        assert_eq!(failures, [1, 0]);
+        // What would have been broken later is not known to be.
+        let failures: Vec<u64> = said.iter().map(|it| it.failures).collect();
+        assert_eq!(failures, [0, 1, 0]);
+        let first = said[1].first_failure.clone().unwrap();
+        assert_eq!(first, (Nanos::from_millis(3), 1, "it is so".to_string()));
+    }
+
+    #[test]
+    fn a_run_whose_watches_are_kept_stays_as_it_is() {
+        let mut run = record();
+        let said = watch(&[watch_for(9)], &mut run);
+        assert_eq!(run, record());
+        assert_eq!((said[0].passes, said[0].failures), (1, 0));
     }
 
     #[test]

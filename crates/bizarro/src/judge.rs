@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 
 use bizarro_check::budget::Exhausted;
+use bizarro_check::domain::Contradiction;
 use bizarro_check::history::{Builder, History, Operation, Outcome, Times};
 use bizarro_check::linearizable::{Options, Verdict, check};
 use bizarro_check::model::Model;
+use bizarro_check::online::{Event as Happened, Online};
 use bizarro_check::sequential;
 use bizarro_record::event::OpOutcome;
-use bizarro_record::{Event, Nanos, RunRecord};
+use bizarro_record::{Event, Nanos, RunRecord, Stamped};
 use serde::de::DeserializeOwned;
 
 /// Operations of a core that are named.
@@ -20,12 +22,19 @@ pub(crate) fn operations<C: DeserializeOwned, R: DeserializeOwned>(
     run: &RunRecord,
     name: &str,
 ) -> Result<History<C, R>, String> {
+    from_events(&run.events, name)
+}
+
+fn from_events<C: DeserializeOwned, R: DeserializeOwned>(
+    events: &[Stamped],
+    name: &str,
+) -> Result<History<C, R>, String> {
     let mut builder = Builder::new();
     // By number of an operation, its process; and which process a task is, with those beside it.
     let mut open: BTreeMap<u64, i64> = BTreeMap::new();
     let mut lanes: BTreeMap<(u16, u32), Vec<i64>> = BTreeMap::new();
     let mut processes = 0;
-    for stamped in &run.events {
+    for stamped in events {
         builder.at(Times { virtual_ns: Some(stamped.at.0), wall_ns: None });
         match &stamped.event {
             Event::Invoked { history, op, value } if history == name => {
@@ -42,11 +51,7 @@ pub(crate) fn operations<C: DeserializeOwned, R: DeserializeOwned>(
             }
             Event::Returned { op, outcome, value } => {
                 let Some(process) = open.remove(op) else { continue };
-                let outcome = match outcome {
-                    OpOutcome::Ok => Outcome::Ok(parse(value, "answered", stamped.at)?),
-                    OpOutcome::Fail => Outcome::Fail,
-                    OpOutcome::Unknown => Outcome::Unknown,
-                };
+                let outcome = outcome_of(*outcome, value, stamped.at)?;
                 builder.end(process, outcome).expect("its operation is open");
             }
             _ => {}
@@ -61,6 +66,70 @@ fn parse<T: DeserializeOwned>(json: &[u8], what: &str, at: Nanos) -> Result<T, S
             "what was {what} at {at} is not of the model: `{}`: {error}",
             String::from_utf8_lossy(json)
         )
+    })
+}
+
+/// The first event by which an online check of the history is broken, and how.
+pub(crate) fn watched<O>(run: &RunRecord, name: &str, mut check: O) -> Option<(usize, String)>
+where
+    O: Online,
+    O::Call: DeserializeOwned + Debug,
+    O::Reply: DeserializeOwned + Debug,
+{
+    // By number of an operation, its index in this history.
+    let mut open: BTreeMap<u64, u32> = BTreeMap::new();
+    let mut count = 0;
+    for (event, stamped) in run.events.iter().enumerate() {
+        match feed(&mut check, name, stamped, &mut open, &mut count) {
+            Ok(None) => {}
+            Ok(Some(Contradiction { operations, because, .. })) => {
+                let so_far = from_events::<O::Call, O::Reply>(&run.events[..=event], name);
+                let told = so_far.map_or_else(|wrong| wrong, |it| all_told(&it, &operations));
+                return Some((event, format!("{because}: {told}")));
+            }
+            Err(wrong) => return Some((event, wrong)),
+        }
+    }
+    None
+}
+
+/// Gives an event to a check, if it is of the history.
+fn feed<O: Online>(
+    check: &mut O,
+    name: &str,
+    stamped: &Stamped,
+    open: &mut BTreeMap<u64, u32>,
+    count: &mut u32,
+) -> Result<Option<Contradiction>, String>
+where
+    O::Call: DeserializeOwned,
+    O::Reply: DeserializeOwned,
+{
+    Ok(match &stamped.event {
+        Event::Invoked { history, op, value } if history == name => {
+            let (call, index) = (parse(value, "asked", stamped.at)?, *count);
+            *count += 1;
+            open.insert(*op, index);
+            check.feed(Happened::Invoked(index, &call)).err()
+        }
+        Event::Returned { op, outcome, value } => {
+            let Some(index) = open.remove(op) else { return Ok(None) };
+            let outcome = outcome_of(*outcome, value, stamped.at)?;
+            check.feed(Happened::Ended(index, &outcome)).err()
+        }
+        _ => None,
+    })
+}
+
+fn outcome_of<R: DeserializeOwned>(
+    outcome: OpOutcome,
+    value: &[u8],
+    at: Nanos,
+) -> Result<Outcome<R>, String> {
+    Ok(match outcome {
+        OpOutcome::Ok => Outcome::Ok(parse(value, "answered", at)?),
+        OpOutcome::Fail => Outcome::Fail,
+        OpOutcome::Unknown => Outcome::Unknown,
     })
 }
 
@@ -138,7 +207,6 @@ mod tests {
     use super::*;
     use crate::run::fixtures::record;
     use bizarro_check::model::{Register, RegisterCall, RegisterReply};
-    use bizarro_record::Stamped;
 
     type Call = RegisterCall<u64>;
     type Reply = RegisterReply<u64>;

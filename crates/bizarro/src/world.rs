@@ -8,15 +8,17 @@ use std::panic::Location;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bizarro_check::model::Model;
+use bizarro_check::online::Online;
 use bizarro_fault::{Network, Nodes, SystemModel, Timing};
-use bizarro_record::{Nanos, WorldSpec};
+use bizarro_record::{Nanos, RunRecord, WorldSpec};
 use serde::de::DeserializeOwned;
 
-use crate::check::{Check, Eventually};
+use crate::check::{Check, Eventually, Watch};
 use crate::explore::Explore;
 use crate::group::GroupDraft;
 use crate::history::History;
 use crate::host::{Host, HostDraft};
+use crate::judge;
 use crate::link::{Link, LinkDraft};
 use crate::mistake::Mistake;
 use crate::run::Run;
@@ -42,6 +44,7 @@ pub struct World {
     pub(crate) hosts: Vec<HostDraft>,
     pub(crate) links: Vec<LinkDraft>,
     pub(crate) groups: Vec<GroupDraft>,
+    pub(crate) watches: Vec<Watch>,
     pub(crate) checks: Vec<Check>,
     pub(crate) eventually: Vec<Eventually>,
     pub(crate) must_break: Vec<String>,
@@ -59,6 +62,7 @@ impl World {
             hosts: Vec::new(),
             links: Vec::new(),
             groups: Vec::new(),
+            watches: Vec::new(),
             checks: Vec::new(),
             eventually: Vec::new(),
             must_break: Vec::new(),
@@ -224,7 +228,7 @@ impl World {
         M::Reply: DeserializeOwned + Debug + Sync,
     {
         let history = history.name().to_string();
-        self.check(name, move |run| crate::judge::linearizable(run.record(), &history, &model))
+        self.check(name, move |run| judge::linearizable(run.record(), &history, &model))
     }
 
     /// Safety, and weaker than [`World::linearizable`]: what this history says can be seen as coming one at a time,
@@ -239,7 +243,47 @@ impl World {
         M::Reply: DeserializeOwned + Debug,
     {
         let history = history.name().to_string();
-        self.check(name, move |run| crate::judge::sequential(run.record(), &history, &model))
+        self.check(name, move |run| judge::sequential(run.record(), &history, &model))
+    }
+
+    /// Safety, watched while the run goes on: the run ends at the event of this history by which the promise is broken,
+    /// and what comes after is not told. Programs give the check's calls to [`History::invoke`] and its replies to
+    /// [`Op::ok`](crate::Op::ok).
+    ///
+    /// The verdict names the operations that contradict each other, and has the time of the last of them. Where it is
+    /// broken, nothing else is judged that is looked at when a run is over. Of several promises that are watched, the
+    /// one counts that is broken first.
+    ///
+    /// ```
+    /// # use bizarro::prelude::*;
+    /// # fn serve() {}
+    /// # fn ask() -> i64 { 1 }
+    /// use bizarro::bizarro_check::model::{FencedLockCall, FencedLockReply};
+    /// use bizarro::bizarro_check::online::Tokens;
+    ///
+    /// # fn describe(world: &mut World) {
+    /// let lock = world.history("lock");
+    /// world.host("server").program(serve);
+    /// world.watch("tokens rise", &lock, Tokens::new());
+    /// world.host("client").workload(move || {
+    ///     let acquire = lock.invoke(FencedLockCall::Acquire);
+    ///     acquire.ok(FencedLockReply::Granted(ask()));
+    /// });
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn watch<O>(&mut self, name: &str, history: &History, check: O) -> &mut World
+    where
+        O: Online + Clone + Send + Sync + 'static,
+        O::Call: DeserializeOwned + Debug,
+        O::Reply: DeserializeOwned + Debug,
+    {
+        let place = Location::caller();
+        self.refuse_second_promise(name, place);
+        let history = history.name().to_string();
+        let watch = Box::new(move |run: &RunRecord| judge::watched(run, &history, check.clone()));
+        self.watches.push(Watch { name: name.to_string(), place, watch });
+        self
     }
 
     /// Liveness: the workloads have ended at the latest this much virtual time after the last fault
@@ -272,8 +316,11 @@ impl World {
 
     fn refuse_second_promise(&mut self, name: &str, place: &'static Location<'static>) {
         let checks = self.checks.iter().map(|check| (&check.name, check.place));
+        let watches = self.watches.iter().map(|watch| (&watch.name, watch.place));
         let others = self.eventually.iter().map(|promise| (&promise.name, promise.place));
-        if let Some((_, first)) = checks.chain(others).find(|(other, _)| *other == name) {
+        if let Some((_, first)) =
+            checks.chain(watches).chain(others).find(|(other, _)| *other == name)
+        {
             self.mistakes.push(Mistake::at(
                 place,
                 format!("two properties are called `{name}`; the first is declared at {first}"),
