@@ -96,6 +96,8 @@ pub struct Property {
     pub failures: u64,
     /// When, where (index of the host) and with what detail it was false for the first time.
     pub first_failure: Option<(Nanos, u16, String)>,
+    /// Why it was false for the first time, drawn as SVG, where a checker of a history knows.
+    pub picture: Option<String>,
 }
 
 /// Counts of one run.

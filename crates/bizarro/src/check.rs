@@ -7,8 +7,23 @@ use bizarro_record::{Ending, Nanos, Property, PropertyKind, RunRecord};
 
 use crate::run::Run;
 
+/// What is wrong with a run.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct Wrong {
+    /// In words for the reader of the report.
+    pub(crate) how: String,
+    /// Drawn as SVG, where a checker of a history knows.
+    pub(crate) picture: Option<String>,
+}
+
+impl From<String> for Wrong {
+    fn from(how: String) -> Wrong {
+        Wrong { how, picture: None }
+    }
+}
+
 /// What a check is: the run, or what is wrong with it.
-type CheckFn = Box<dyn Fn(&Run<'_>) -> Result<(), String> + Send + Sync>;
+type CheckFn = Box<dyn Fn(&Run<'_>) -> Result<(), Wrong> + Send + Sync>;
 
 /// A property of finished runs.
 pub(crate) struct Check {
@@ -24,7 +39,7 @@ impl std::fmt::Debug for Check {
 }
 
 /// Looks at a run's events in order; gives the place of the one by which a promise is broken, and how.
-type WatchFn = Box<dyn Fn(&RunRecord) -> Option<(usize, String)> + Send + Sync>;
+type WatchFn = Box<dyn Fn(&RunRecord) -> Option<(usize, Wrong)> + Send + Sync>;
 
 /// A promise that is watched while a run goes on. The run ends where it is broken.
 pub(crate) struct Watch {
@@ -51,24 +66,27 @@ impl Check {
     /// What the check says of the run. A check that panics has failed with its message.
     pub(crate) fn judge(&self, run: &RunRecord) -> Property {
         let said = catch_unwind(AssertUnwindSafe(|| (self.check)(&Run::new(run))))
-            .unwrap_or_else(|panic| Err(format!("the check panicked: {}", message(&*panic))));
+            .unwrap_or_else(|panic| Err(panicked(&*panic)));
         property(PropertyKind::AtEnd, &self.name, self.place, run, said)
     }
 }
 
 impl Watch {
     /// Where the run breaks this first, and how. A watch that panics is broken by the last event.
-    fn broken(&self, run: &RunRecord) -> Option<(usize, String)> {
-        catch_unwind(AssertUnwindSafe(|| (self.watch)(run))).unwrap_or_else(|panic| {
-            let said = format!("the check panicked: {}", message(&*panic));
-            Some((run.events.len().saturating_sub(1), said))
-        })
+    fn broken(&self, run: &RunRecord) -> Option<(usize, Wrong)> {
+        let watched = catch_unwind(AssertUnwindSafe(|| (self.watch)(run)));
+        watched
+            .unwrap_or_else(|panic| Some((run.events.len().saturating_sub(1), panicked(&*panic))))
     }
 
-    fn property(&self, run: &RunRecord, broken: Option<(Nanos, u16, String)>) -> Property {
-        let said = broken.as_ref().map_or(Ok(()), |(.., how)| Err(how.clone()));
-        let property = property(PropertyKind::Always, &self.name, self.place, run, said);
-        Property { first_failure: broken, ..property }
+    /// Of a run that ends at the event by which this is broken, if it is.
+    fn property(&self, run: &RunRecord, said: Result<(), Wrong>) -> Property {
+        let mut property = property(PropertyKind::Always, &self.name, self.place, run, said);
+        if let (Some((at, host, _)), Some(last)) = (&mut property.first_failure, run.events.last())
+        {
+            (*at, *host) = (last.at, last.host);
+        }
+        property
     }
 }
 
@@ -76,20 +94,16 @@ impl Watch {
 /// happened later is taken out of its record.
 pub(crate) fn watch(watches: &[Watch], run: &mut RunRecord) -> Vec<Property> {
     let broken = watches.iter().enumerate().filter_map(|(number, watch)| {
-        let (event, how) = watch.broken(run)?;
-        Some((event, number, how))
+        let (event, wrong) = watch.broken(run)?;
+        Some((event, number, wrong))
     });
-    let first = broken.min();
+    let first = broken.min_by_key(|(event, number, _)| (*event, *number));
     if let Some((event, number, _)) = &first {
         end_at(run, *event, &watches[*number].name);
     }
     let properties = watches.iter().enumerate().map(|(number, watch)| {
-        let first = first.as_ref().filter(|(_, broken, _)| *broken == number);
-        let broken = first.map(|(event, _, how)| match run.events.get(*event) {
-            Some(stamped) => (stamped.at, stamped.host, how.clone()),
-            None => (run.stats.virtual_time, 0, how.clone()),
-        });
-        watch.property(run, broken)
+        let broken = first.as_ref().filter(|(_, broken, _)| *broken == number);
+        watch.property(run, broken.map_or(Ok(()), |(.., wrong)| Err(wrong.clone())))
     });
     properties.collect()
 }
@@ -119,7 +133,8 @@ fn end_at(run: &mut RunRecord, event: usize, property: &str) {
 impl Eventually {
     /// Whether the workloads of the run ended in time.
     pub(crate) fn judge(&self, run: &RunRecord) -> Property {
-        property(PropertyKind::Eventually, &self.name, self.place, run, self.held(run))
+        let said = self.held(run).map_err(Wrong::from);
+        property(PropertyKind::Eventually, &self.name, self.place, run, said)
     }
 
     fn held(&self, run: &RunRecord) -> Result<(), String> {
@@ -144,16 +159,23 @@ fn property(
     name: &str,
     place: &Location<'_>,
     run: &RunRecord,
-    said: Result<(), String>,
+    said: Result<(), Wrong>,
 ) -> Property {
+    let (passes, failures) = (u64::from(said.is_ok()), u64::from(said.is_err()));
+    let (how, picture) = said.err().map(|wrong| (wrong.how, wrong.picture)).unzip();
     Property {
         kind,
         name: name.to_string(),
         place: format!("{}:{}", place.file(), place.line()),
-        passes: u64::from(said.is_ok()),
-        failures: u64::from(said.is_err()),
-        first_failure: said.err().map(|detail| (run.stats.virtual_time, 0, detail)),
+        passes,
+        failures,
+        first_failure: how.map(|how| (run.stats.virtual_time, 0, how)),
+        picture: picture.flatten(),
     }
+}
+
+fn panicked(panic: &(dyn std::any::Any + Send)) -> Wrong {
+    format!("the check panicked: {}", message(panic)).into()
 }
 
 /// The message of a panic, where it has one.
@@ -170,7 +192,8 @@ mod tests {
     use bizarro_record::{Event, Stamped};
 
     fn judge(check: impl Fn(&Run<'_>) -> Result<(), String> + Send + Sync + 'static) -> Property {
-        let check = Check { name: "c".into(), place: Location::caller(), check: Box::new(check) };
+        let check = Box::new(move |run: &Run<'_>| check(run).map_err(Wrong::from));
+        let check = Check { name: "c".into(), place: Location::caller(), check };
         check.judge(&record())
     }
 
@@ -189,7 +212,7 @@ mod tests {
 
     fn watch_for(event: usize) -> Watch {
         let watch = Box::new(move |run: &RunRecord| {
-            (run.events.len() > event).then(|| (event, "it is so".to_string()))
+            (run.events.len() > event).then(|| (event, "it is so".to_string().into()))
         });
         Watch { name: format!("w{event}"), place: Location::caller(), watch }
     }
@@ -205,7 +228,7 @@ mod tests {
                 name,
                 Location::caller(),
                 &record(),
-                Err(String::new()),
+                Err(String::new().into()),
             )
         };
         run.properties = vec![property("before", 2), property("after", 4)];

@@ -1,18 +1,23 @@
 //! Histories of a run, given to the checkers of `bizarro-check`.
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt::Debug;
 
 use bizarro_check::budget::Exhausted;
+use bizarro_check::checkers::Reason;
 use bizarro_check::domain::Contradiction;
-use bizarro_check::history::{Builder, History, Operation, Outcome, Times};
+use bizarro_check::history::{Builder, History, Operation, Outcome, RawCall, Times, Value};
 use bizarro_check::linearizable::{Options, Verdict, check};
 use bizarro_check::model::Model;
 use bizarro_check::online::{Event as Happened, Online};
-use bizarro_check::sequential;
+use bizarro_check::{picture, sequential};
 use bizarro_record::event::OpOutcome;
 use bizarro_record::{Event, Nanos, RunRecord, Stamped};
 use serde::de::DeserializeOwned;
+use serde_json::Value as Json;
+
+use crate::check::Wrong;
 
 /// Operations of a core that are named.
 const NAMED_MAX: usize = 12;
@@ -70,7 +75,7 @@ fn parse<T: DeserializeOwned>(json: &[u8], what: &str, at: Nanos) -> Result<T, S
 }
 
 /// The first event by which an online check of the history is broken, and how.
-pub(crate) fn watched<O>(run: &RunRecord, name: &str, mut check: O) -> Option<(usize, String)>
+pub(crate) fn watched<O>(run: &RunRecord, name: &str, mut check: O) -> Option<(usize, Wrong)>
 where
     O: Online,
     O::Call: DeserializeOwned + Debug,
@@ -82,12 +87,14 @@ where
     for (event, stamped) in run.events.iter().enumerate() {
         match feed(&mut check, name, stamped, &mut open, &mut count) {
             Ok(None) => {}
-            Ok(Some(Contradiction { operations, because, .. })) => {
-                let so_far = from_events::<O::Call, O::Reply>(&run.events[..=event], name);
+            Ok(Some(Contradiction { rule, operations, because })) => {
+                let events = &run.events[..=event];
+                let so_far = from_events::<O::Call, O::Reply>(events, name);
                 let told = so_far.map_or_else(|wrong| wrong, |it| all_told(&it, &operations));
-                return Some((event, format!("{because}: {told}")));
+                let picture = drawn(events, name, format!("{name}: {rule}"), &operations);
+                return Some((event, Wrong { how: format!("{because}: {told}"), picture }));
             }
-            Err(wrong) => return Some((event, wrong)),
+            Err(how) => return Some((event, how.into())),
         }
     }
     None
@@ -134,7 +141,7 @@ fn outcome_of<R: DeserializeOwned>(
 }
 
 /// Whether the history is linearizable; otherwise the operations that contradict each other.
-pub(crate) fn linearizable<M>(run: &RunRecord, name: &str, model: &M) -> Result<(), String>
+pub(crate) fn linearizable<M>(run: &RunRecord, name: &str, model: &M) -> Result<(), Wrong>
 where
     M: Model + Sync,
     M::Call: DeserializeOwned + Debug + Sync,
@@ -143,16 +150,15 @@ where
     let history = operations(run, name)?;
     match check(model, &history, &Options::default()).verdict {
         Verdict::Holds(_) => Ok(()),
-        Verdict::Unknown(what) => Err(undecided(name, "linearizable", what)),
+        Verdict::Unknown(what) => Err(undecided(name, "linearizable", what).into()),
         Verdict::Violated(violation) => {
-            let told = all_told(&history, &violation.core.operations);
-            Err(format!("`{name}` is not linearizable: {told}"))
+            Err(wrong(&run.events, name, "not linearizable", &history, &violation.core.operations))
         }
     }
 }
 
 /// Whether the history is sequentially consistent; otherwise the operations that contradict each other.
-pub(crate) fn sequential<M>(run: &RunRecord, name: &str, model: &M) -> Result<(), String>
+pub(crate) fn sequential<M>(run: &RunRecord, name: &str, model: &M) -> Result<(), Wrong>
 where
     M: Model,
     M::Call: DeserializeOwned + Debug,
@@ -161,10 +167,56 @@ where
     let history = operations(run, name)?;
     match sequential::check(model, &history, &Options::default()).verdict {
         sequential::Verdict::Holds(_) => Ok(()),
-        sequential::Verdict::Unknown(what) => Err(undecided(name, "sequentially consistent", what)),
+        sequential::Verdict::Unknown(what) => {
+            Err(undecided(name, "sequentially consistent", what).into())
+        }
         sequential::Verdict::Violated(violation) => {
-            let told = all_told(&history, &violation.core.operations);
-            Err(format!("`{name}` is not sequentially consistent: {told}"))
+            let what = "not sequentially consistent";
+            Err(wrong(&run.events, name, what, &history, &violation.core.operations))
+        }
+    }
+}
+
+/// What is wrong with a history, in words and as a picture.
+fn wrong<C: Debug, R: Debug>(
+    events: &[Stamped],
+    name: &str,
+    what: &str,
+    history: &History<C, R>,
+    operations: &[u32],
+) -> Wrong {
+    let how = format!("`{name}` is {what}: {}", all_told(history, operations));
+    Wrong { how, picture: drawn(events, name, format!("{name}: {what}"), operations) }
+}
+
+/// Operations of a history that contradict each other as SVG. It is made of what was recorded, whatever the types.
+fn drawn(events: &[Stamped], name: &str, title: String, operations: &[u32]) -> Option<String> {
+    let history = from_events::<Json, Json>(events, name).ok()?;
+    let raw = history.translate(|call, outcome| {
+        // As serde writes variants of an enum, which calls mostly are.
+        let variant = call.as_object().filter(|it| it.len() == 1).and_then(|it| it.iter().next());
+        let (function, value) = match (variant, call) {
+            (Some((function, value)), _) => (function.as_str(), value),
+            (None, Json::String(function)) => (function.as_str(), &Json::Null),
+            (None, other) => ("asked", other),
+        };
+        let call = RawCall { function: function.into(), key: None, value: plain(value) };
+        Ok::<_, Infallible>((call, outcome.map(plain)))
+    });
+    let (operations, because, arrows) = (operations.to_vec(), Vec::new(), Vec::new());
+    Some(picture::draw(&raw.ok()?, &Reason { name: title, operations, because, arrows }))
+}
+
+/// A value as histories of files have it.
+fn plain(json: &Json) -> Value {
+    match json {
+        Json::Null => Value::Nil,
+        Json::Bool(it) => Value::Bool(*it),
+        Json::Number(it) => it.as_i64().map_or_else(|| Value::text(it.to_string()), Value::from),
+        Json::String(it) => Value::text(it.as_str()),
+        Json::Array(it) => Value::list(it.iter().map(plain)),
+        Json::Object(it) => {
+            Value::map(it.iter().map(|(name, of)| (Value::text(name.as_str()), plain(of))))
         }
     }
 }
@@ -231,7 +283,7 @@ mod tests {
         run
     }
 
-    fn judged(said: &[(u32, u64, Result<Call, Reply>)]) -> Result<(), String> {
+    fn judged(said: &[(u32, u64, Result<Call, Reply>)]) -> Result<(), Wrong> {
         linearizable(&run(said), "register", &Register::new(0))
     }
 
@@ -242,8 +294,11 @@ mod tests {
         let write = [(1, 0, Ok(Write(5))), (1, 0, Err(Written)), (2, 1, Ok(Read))];
         assert_eq!(judged(&[&write[..], &[(2, 1, Err(Value(5)))]].concat()), Ok(()));
         let said = judged(&[&write[..], &[(2, 1, Err(Value(0)))]].concat()).unwrap_err();
+        let picture = said.picture.unwrap();
+        assert!(picture.starts_with("<svg ") && picture.contains("register: not linearizable"));
+        assert!(picture.contains("0: Write 5") && picture.contains("1: Read nil"), "{picture}");
         assert_eq!(
-            said,
+            said.how,
             "`register` is not linearizable: 1 asked Write(5) at 0.001000 s and was answered Written at \
              0.002000 s; 2 asked Read at 0.003000 s and was answered Value(0) at 0.004000 s"
         );
@@ -265,7 +320,7 @@ mod tests {
         };
         assert_eq!(judged(2), Ok(()));
         assert_eq!(
-            judged(1).unwrap_err(),
+            judged(1).unwrap_err().how,
             "`register` is not sequentially consistent: 1 asked Write(5) at 0.001000 s and was answered \
              Written at 0.002000 s; 1 asked Read at 0.003000 s and was answered Value(0) at 0.004000 s"
         );
@@ -290,7 +345,7 @@ mod tests {
 
     #[test]
     fn what_is_not_of_the_model_is_said_with_its_time() {
-        let said = linearizable(&record(), "bank", &Register::new(0_u64)).unwrap_err();
+        let said = linearizable(&record(), "bank", &Register::new(0_u64)).unwrap_err().how;
         assert!(
             said.starts_with("what was asked at 0.002000 s is not of the model: `5`:"),
             "{said}"

@@ -13,7 +13,7 @@ use bizarro_fault::{Network, Nodes, SystemModel, Timing};
 use bizarro_record::{Nanos, RunRecord, WorldSpec};
 use serde::de::DeserializeOwned;
 
-use crate::check::{Check, Eventually, Watch};
+use crate::check::{Check, Eventually, Watch, Wrong};
 use crate::explore::Explore;
 use crate::group::GroupDraft;
 use crate::history::History;
@@ -190,7 +190,15 @@ impl World {
         name: &str,
         check: impl Fn(&Run<'_>) -> Result<(), String> + Send + Sync + 'static,
     ) -> &mut World {
-        let place = Location::caller();
+        self.judge(name, Location::caller(), move |run| check(run).map_err(Wrong::from))
+    }
+
+    fn judge(
+        &mut self,
+        name: &str,
+        place: &'static Location<'static>,
+        check: impl Fn(&Run<'_>) -> Result<(), Wrong> + Send + Sync + 'static,
+    ) -> &mut World {
         self.refuse_second_promise(name, place);
         self.checks.push(Check { name: name.to_string(), place, check: Box::new(check) });
         self
@@ -228,7 +236,9 @@ impl World {
         M::Reply: DeserializeOwned + Debug + Sync,
     {
         let history = history.name().to_string();
-        self.check(name, move |run| judge::linearizable(run.record(), &history, &model))
+        self.judge(name, Location::caller(), move |run| {
+            judge::linearizable(run.record(), &history, &model)
+        })
     }
 
     /// Safety, and weaker than [`World::linearizable`]: what this history says can be seen as coming one at a time,
@@ -243,7 +253,9 @@ impl World {
         M::Reply: DeserializeOwned + Debug,
     {
         let history = history.name().to_string();
-        self.check(name, move |run| judge::sequential(run.record(), &history, &model))
+        self.judge(name, Location::caller(), move |run| {
+            judge::sequential(run.record(), &history, &model)
+        })
     }
 
     /// Safety, watched while the run goes on: the run ends at the event of this history by which the promise is broken,

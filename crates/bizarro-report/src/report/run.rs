@@ -126,6 +126,7 @@ fn violation(broken: &Broken) -> Violation {
         host: broken.host.clone(),
         place: broken.place.clone(),
         backtrace: broken.backtrace.clone(),
+        picture: broken.picture.clone(),
     }
 }
 
