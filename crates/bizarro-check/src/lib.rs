@@ -4,7 +4,9 @@
 //!   of other tools.
 //! - [`model`]: what an object does when operations come one at a time.
 //! - [`linearizable`]: whether concurrent operations can be seen as coming one at a time.
+//! - [`sequential`]: whether they can where only the order of each process counts.
 //! - [`domain`]: checks of one property each, in near linear time.
+//! - [`online`]: some of these while the history happens.
 //! - [`transactions`]: whether transactions were isolated from each other.
 //! - [`evidence`]: what a verdict rests on, and a plain verifier of it.
 //! - [`picture`]: that as SVG.
@@ -23,5 +25,7 @@ pub mod history;
 mod intern;
 pub mod linearizable;
 pub mod model;
+pub mod online;
 pub mod picture;
+pub mod sequential;
 pub mod transactions;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bizarro_check::budget::Budget;
-use bizarro_check::checkers::{Case, Checker};
+use bizarro_check::checkers::{Case, Checker, Consistency};
 use bizarro_check::history::read::{FORMATS, Limits, read};
 use bizarro_check::history::{Builder, Outcome, RawCall, RawHistory, Value};
 use bizarro_check::linearizable::Options;
@@ -93,7 +93,14 @@ fn child(wanted: &str) {
         let history = history();
         let options = Options { budget, ..Options::default() };
         let unwritten = Unwritten::Anomaly;
-        let case = Case { history: &history, initial: None, level: None, unwritten, options };
+        let case = Case {
+            history: &history,
+            initial: None,
+            consistency: Consistency::Linearizable,
+            level: None,
+            unwritten,
+            options,
+        };
         (before, start) = (peak_bytes(), Instant::now());
         (Checker::named(name).unwrap().check)(&case).unwrap();
     }

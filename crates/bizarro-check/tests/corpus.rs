@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use bizarro_check::budget::Budget;
-use bizarro_check::checkers::{Answer, Case as Question, Checker};
+use bizarro_check::checkers::{Answer, Case as Question, Checker, Consistency};
 use bizarro_check::evidence::{verify, verify_weak};
 use bizarro_check::history::read::{Format, Limits, read};
 use bizarro_check::history::{Builder, RawHistory, Value};
@@ -170,6 +170,7 @@ fn answer(checker: &str, history: &RawHistory) -> Option<bool> {
     let case = Question {
         history,
         initial: None,
+        consistency: Consistency::Linearizable,
         level: None,
         unwritten: transactions::Unwritten::Anomaly,
         options: Options::default(),

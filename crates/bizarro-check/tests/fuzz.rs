@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bizarro_check::budget::Budget;
-use bizarro_check::checkers::{Answer, Case, checkers};
+use bizarro_check::checkers::{Answer, Case, Consistency, checkers};
 use bizarro_check::history::read::{Format, Limits, read};
 use bizarro_check::history::{Builder, Outcome, RawCall, RawHistory, Value, Writer};
 use bizarro_check::linearizable::{CoreSearch, Options};
@@ -212,10 +212,13 @@ fn all_checkers() {
         let options = Options { budget, core, ..Options::default() };
         for checker in checkers() {
             let unwritten = Unwritten::Anomaly;
-            let case = Case { history: &history, initial: None, level: None, unwritten, options };
-            if let Ok(Answer::Violated(reasons)) = (checker.check)(&case) {
-                assert!(!reasons.is_empty(), "{}", checker.name);
-                reasons.iter().for_each(|reason| assert!(!draw(&history, reason).is_empty()));
+            for consistency in [Consistency::Linearizable, Consistency::Sequential] {
+                let (history, initial, level) = (&history, None, None);
+                let case = Case { history, initial, consistency, level, unwritten, options };
+                if let Ok(Answer::Violated(reasons)) = (checker.check)(&case) {
+                    assert!(!reasons.is_empty(), "{}", checker.name);
+                    reasons.iter().for_each(|reason| assert!(!draw(history, reason).is_empty()));
+                }
             }
         }
     });

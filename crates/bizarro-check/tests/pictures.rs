@@ -1,6 +1,6 @@
 //! What is drawn of small violations. The pictures lie beside this file and can be opened in a browser.
 
-use bizarro_check::checkers::{Answer, Case, Checker, Reason};
+use bizarro_check::checkers::{Answer, Case, Checker, Consistency, Reason};
 use bizarro_check::history::RawHistory;
 use bizarro_check::history::read::{Format, Limits, read};
 use bizarro_check::linearizable::Options;
@@ -16,6 +16,7 @@ fn reason(history: &RawHistory, model: &str) -> Reason {
     let case = Case {
         history,
         initial: None,
+        consistency: Consistency::Linearizable,
         level: None,
         unwritten: Unwritten::Anomaly,
         options: Options::default(),

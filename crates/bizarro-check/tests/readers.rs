@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use bizarro_check::checkers::{Answer, Case, Checker, Refusal, checkers};
+use bizarro_check::checkers::{Answer, Case, Checker, Consistency, Refusal, checkers};
 use bizarro_check::history::read::{FORMATS, Format, Limits, Problem, read, read_located, value};
 use bizarro_check::history::{Outcome, RawHistory, Value, Writer};
 use bizarro_check::linearizable::Options;
@@ -226,6 +226,7 @@ fn checkers_say_what_they_do_not_know() {
     let case = Case {
         history: &raw,
         initial: None,
+        consistency: Consistency::Linearizable,
         level: None,
         unwritten: bizarro_check::transactions::Unwritten::Anomaly,
         options: Options::default(),
@@ -244,6 +245,11 @@ fn checkers_say_what_they_do_not_know() {
     let level = Some(Level::Serializable);
     let refusal = (Checker::named("register").unwrap().check)(&Case { level, ..case }).unwrap_err();
     assert_eq!(refusal, Refusal::Level(Level::Serializable));
+    for name in ["causal", "list-append", "bank-total", "mutual-exclusion"] {
+        let consistency = Consistency::Sequential;
+        let refusal = (Checker::named(name).unwrap().check)(&Case { consistency, ..case });
+        assert_eq!(refusal, Err(Refusal::Sequential), "{name}");
+    }
     let raw = parse(Format::JepsenEdn, &text[..text.len() - 44]).unwrap();
     let checker = Checker::named("register").unwrap();
     for (initial, holds) in [(0, true), (1, false)] {

@@ -115,6 +115,7 @@ mod tests {
                 passes: *passes,
                 failures: *failures,
                 first_failure: None,
+                picture: None,
             })
             .collect();
         record

@@ -109,6 +109,8 @@ pub struct Violation {
     pub place: String,
     /// Where the program was, one frame per line, where that is known.
     pub backtrace: String,
+    /// Why, drawn as SVG, where a checker of a history knows.
+    pub picture: Option<String>,
 }
 
 /// The judgement of one run.
@@ -198,6 +200,7 @@ fn stated(record: &RunRecord, property: &Property) -> Option<Violation> {
         task: None,
         place: property.place.clone(),
         backtrace: String::new(),
+        picture: property.picture.clone(),
     })
 }
 
@@ -246,7 +249,7 @@ fn accidents(record: &RunRecord) -> Vec<Violation> {
 
 fn ending(record: &RunRecord) -> Option<Violation> {
     let (promise, fact, host, backtrace) = match &record.ending {
-        Ending::Completed | Ending::Lost { .. } => return None,
+        Ending::Completed | Ending::Broken { .. } | Ending::Lost { .. } => return None,
         Ending::Deadline { tasks } => (Promise::Ends, waiting(tasks), None, first(tasks)),
         Ending::Deadlock { tasks } => (Promise::NoDeadlock, waiting(tasks), None, first(tasks)),
         Ending::Spinning { task, backtrace } => (
@@ -263,7 +266,7 @@ fn ending(record: &RunRecord) -> Option<Violation> {
 fn by_default(promise: Promise, fact: String, at: Nanos, host: Option<String>) -> Violation {
     let property = promise.default_name().to_string();
     let (place, backtrace) = (String::new(), String::new());
-    Violation { promise, property, fact, at, host, task: None, place, backtrace }
+    Violation { promise, property, fact, at, host, task: None, place, backtrace, picture: None }
 }
 
 /// Where the task that [`waiting`] names is.

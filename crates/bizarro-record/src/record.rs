@@ -35,6 +35,12 @@ pub enum Ending {
         /// One frame per line.
         backtrace: String,
     },
+    /// A promise that is watched while the run goes on was broken: this is the end of what is told. What comes after
+    /// is not in the record; the fingerprint and counts are those of the whole run.
+    Broken {
+        /// The property's name.
+        property: String,
+    },
     /// The world process itself died or had to be killed.
     Lost {
         /// What the supervisor saw.
@@ -90,6 +96,8 @@ pub struct Property {
     pub failures: u64,
     /// When, where (index of the host) and with what detail it was false for the first time.
     pub first_failure: Option<(Nanos, u16, String)>,
+    /// Why it was false for the first time, drawn as SVG, where a checker of a history knows.
+    pub picture: Option<String>,
 }
 
 /// Counts of one run.

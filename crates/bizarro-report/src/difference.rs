@@ -61,6 +61,7 @@ fn ending(ending: &Ending) -> String {
         Ending::Deadline { tasks } => waiting("deadline", tasks),
         Ending::Deadlock { tasks } => waiting("deadlock", tasks),
         Ending::Spinning { task, .. } => format!("{} task {} spins", task.host, task.tid),
+        Ending::Broken { property } => format!("`{property}` was broken"),
         Ending::Lost { reason } => format!("lost: {reason}"),
     })
 }

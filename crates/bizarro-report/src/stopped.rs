@@ -40,6 +40,9 @@ pub fn stopped(record: &RunRecord, at: Nanos, look: Look) -> String {
             format!("the run was over at {}, before it was stopped", record.stats.virtual_time),
             &[],
         ),
+        Ending::Broken { property } => {
+            (format!("`{}` was broken at {}", harmless(property), record.stats.virtual_time), &[])
+        }
         Ending::Lost { reason } => {
             (format!("the world process was lost: {}", harmless(reason)), &[])
         }

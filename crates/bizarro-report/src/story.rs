@@ -230,6 +230,7 @@ fn ending(record: &RunRecord, baseline: Option<&RunRecord>, look: Look) -> Strin
         Ending::Deadline { .. } => "the deadline passed",
         Ending::Deadlock { .. } => "every task waits, and nothing can wake one",
         Ending::Spinning { .. } => "a task loops without a system call",
+        Ending::Broken { .. } => "a promise that is watched was broken",
         Ending::Lost { .. } => "the world process was lost",
     };
     let usual = baseline.map_or(String::new(), |baseline| {
@@ -239,7 +240,7 @@ fn ending(record: &RunRecord, baseline: Option<&RunRecord>, look: Look) -> Strin
     let (tasks, backtrace) = match &record.ending {
         Ending::Deadline { tasks } | Ending::Deadlock { tasks } => (tasks.as_slice(), ""),
         Ending::Spinning { task, backtrace } => (std::slice::from_ref(task), backtrace.as_str()),
-        Ending::Completed | Ending::Lost { .. } => (&[][..], ""),
+        Ending::Completed | Ending::Broken { .. } | Ending::Lost { .. } => (&[][..], ""),
     };
     for task in tasks {
         let line = format!("{} task {} `{}`: {}", task.host, task.tid, task.name, task.waits_for);

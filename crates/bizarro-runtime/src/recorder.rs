@@ -62,6 +62,7 @@ impl Recorder {
                 passes: 0,
                 failures: 0,
                 first_failure: None,
+                picture: None,
             });
         if assertion.holds {
             property.passes += 1;

@@ -48,6 +48,7 @@ impl Lab {
             name: name.to_string(),
             blueprint,
             model: world.model,
+            watches: world.watches,
             checks: world.checks,
             eventually: world.eventually,
             must_break: Vec::new(),

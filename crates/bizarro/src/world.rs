@@ -8,16 +8,18 @@ use std::panic::Location;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bizarro_check::model::Model;
+use bizarro_check::online::Online;
 use bizarro_fault::{Network, Nodes, SystemModel, Timing};
-use bizarro_record::{Nanos, WorldSpec};
+use bizarro_record::{Nanos, RunRecord, WorldSpec};
 use serde::de::DeserializeOwned;
 
-use crate::check::{Check, Eventually};
+use crate::check::{Check, Eventually, Watch, Wrong};
 use crate::explore::Explore;
 use crate::group::GroupDraft;
 use crate::history::History;
 use crate::host::{Host, HostDraft};
 use crate::incident::IncidentDraft;
+use crate::judge;
 use crate::link::{Link, LinkDraft};
 use crate::mistake::Mistake;
 use crate::run::Run;
@@ -44,6 +46,7 @@ pub struct World {
     pub(crate) links: Vec<LinkDraft>,
     pub(crate) groups: Vec<GroupDraft>,
     pub(crate) incidents: Vec<IncidentDraft>,
+    pub(crate) watches: Vec<Watch>,
     pub(crate) checks: Vec<Check>,
     pub(crate) eventually: Vec<Eventually>,
     pub(crate) must_break: Vec<String>,
@@ -62,6 +65,7 @@ impl World {
             links: Vec::new(),
             groups: Vec::new(),
             incidents: Vec::new(),
+            watches: Vec::new(),
             checks: Vec::new(),
             eventually: Vec::new(),
             must_break: Vec::new(),
@@ -189,7 +193,15 @@ impl World {
         name: &str,
         check: impl Fn(&Run<'_>) -> Result<(), String> + Send + Sync + 'static,
     ) -> &mut World {
-        let place = Location::caller();
+        self.judge(name, Location::caller(), move |run| check(run).map_err(Wrong::from))
+    }
+
+    fn judge(
+        &mut self,
+        name: &str,
+        place: &'static Location<'static>,
+        check: impl Fn(&Run<'_>) -> Result<(), Wrong> + Send + Sync + 'static,
+    ) -> &mut World {
         self.refuse_second_promise(name, place);
         self.checks.push(Check { name: name.to_string(), place, check: Box::new(check) });
         self
@@ -227,7 +239,66 @@ impl World {
         M::Reply: DeserializeOwned + Debug + Sync,
     {
         let history = history.name().to_string();
-        self.check(name, move |run| crate::judge::linearizable(run.record(), &history, &model))
+        self.judge(name, Location::caller(), move |run| {
+            judge::linearizable(run.record(), &history, &model)
+        })
+    }
+
+    /// Safety, and weaker than [`World::linearizable`]: what this history says can be seen as coming one at a time,
+    /// as the model does it, where only what each task did comes in its order. A reader may be shown what is old, as
+    /// long as no other answer contradicts that. For small histories: the search grows with the number of tasks, and
+    /// what is not decided within the default [budget](bizarro_check::budget::Budget) breaks the promise.
+    #[track_caller]
+    pub fn sequential<M>(&mut self, name: &str, history: &History, model: M) -> &mut World
+    where
+        M: Model + Send + Sync + 'static,
+        M::Call: DeserializeOwned + Debug,
+        M::Reply: DeserializeOwned + Debug,
+    {
+        let history = history.name().to_string();
+        self.judge(name, Location::caller(), move |run| {
+            judge::sequential(run.record(), &history, &model)
+        })
+    }
+
+    /// Safety, watched while the run goes on: the run ends at the event of this history by which the promise is broken,
+    /// and what comes after is not told. Programs give the check's calls to [`History::invoke`] and its replies to
+    /// [`Op::ok`](crate::Op::ok).
+    ///
+    /// The verdict names the operations that contradict each other, and has the time of the last of them. Where it is
+    /// broken, nothing else is judged that is looked at when a run is over. Of several promises that are watched, the
+    /// one counts that is broken first.
+    ///
+    /// ```
+    /// # use bizarro::prelude::*;
+    /// # fn serve() {}
+    /// # fn ask() -> i64 { 1 }
+    /// use bizarro::bizarro_check::model::{FencedLockCall, FencedLockReply};
+    /// use bizarro::bizarro_check::online::Tokens;
+    ///
+    /// # fn describe(world: &mut World) {
+    /// let lock = world.history("lock");
+    /// world.host("server").program(serve);
+    /// world.watch("tokens rise", &lock, Tokens::new());
+    /// world.host("client").workload(move || {
+    ///     let acquire = lock.invoke(FencedLockCall::Acquire);
+    ///     acquire.ok(FencedLockReply::Granted(ask()));
+    /// });
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn watch<O>(&mut self, name: &str, history: &History, check: O) -> &mut World
+    where
+        O: Online + Clone + Send + Sync + 'static,
+        O::Call: DeserializeOwned + Debug,
+        O::Reply: DeserializeOwned + Debug,
+    {
+        let place = Location::caller();
+        self.refuse_second_promise(name, place);
+        let history = history.name().to_string();
+        let watch = Box::new(move |run: &RunRecord| judge::watched(run, &history, check.clone()));
+        self.watches.push(Watch { name: name.to_string(), place, watch });
+        self
     }
 
     /// Liveness: the workloads have ended at the latest this much virtual time after the last fault
@@ -260,8 +331,11 @@ impl World {
 
     fn refuse_second_promise(&mut self, name: &str, place: &'static Location<'static>) {
         let checks = self.checks.iter().map(|check| (&check.name, check.place));
+        let watches = self.watches.iter().map(|watch| (&watch.name, watch.place));
         let others = self.eventually.iter().map(|promise| (&promise.name, promise.place));
-        if let Some((_, first)) = checks.chain(others).find(|(other, _)| *other == name) {
+        if let Some((_, first)) =
+            checks.chain(watches).chain(others).find(|(other, _)| *other == name)
+        {
             self.mistakes.push(Mistake::at(
                 place,
                 format!("two properties are called `{name}`; the first is declared at {first}"),

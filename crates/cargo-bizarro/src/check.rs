@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bizarro_check::budget::Budget;
-use bizarro_check::checkers::{Answer, Case, Checker, Reason, checkers};
+use bizarro_check::checkers::{Answer, Case, Checker, Consistency, Reason, checkers};
 use bizarro_check::history::read::{
     FORMATS, Format, Limits, Located, Problem, ReadError, read_located, value,
 };
@@ -37,6 +37,16 @@ pub(crate) enum UnwrittenReads {
     Foreign,
 }
 
+/// Which orders of operations count where an object is checked against its model.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub(crate) enum Orders {
+    /// Those that keep real time.
+    #[default]
+    Linearizable,
+    /// Those that keep the order of each process; for small histories.
+    Sequential,
+}
+
 /// Which history is checked, and against what.
 #[derive(Clone, PartialEq, Eq, Debug, Args)]
 pub(crate) struct Check {
@@ -51,6 +61,9 @@ pub(crate) struct Check {
     /// What the object holds first, as EDN has it: `0`, `nil`, `{"a" 10}`.
     #[arg(long, value_name = "VALUE")]
     pub(crate) initial: Option<String>,
+    /// Which orders of operations count where an object is checked against its model.
+    #[arg(long, value_enum, default_value = "linearizable")]
+    pub(crate) consistency: Orders,
     /// The level of isolation of transactions; strict-serializable without this.
     #[arg(long, value_name = "NAME")]
     pub(crate) level: Option<String>,
@@ -95,8 +108,12 @@ pub(crate) fn run(wanted: &Check) -> Result<Exit, Failure> {
         UnwrittenReads::Anomaly => Unwritten::Anomaly,
         UnwrittenReads::Foreign => Unwritten::Foreign,
     };
-    let initial = initial.as_ref();
-    let case = Case { history: &located.history, initial, level, unwritten, options };
+    let consistency = match wanted.consistency {
+        Orders::Linearizable => Consistency::Linearizable,
+        Orders::Sequential => Consistency::Sequential,
+    };
+    let (history, initial) = (&located.history, initial.as_ref());
+    let case = Case { history, initial, consistency, level, unwritten, options };
     let answer = (checker.check)(&case).map_err(|refusal| {
         let place = refusal.operation().and_then(|index| located.places.get(index));
         Failure::usage(match place {

@@ -44,6 +44,30 @@ not linearizable
 ",
         "",
     );
+    // Nobody told process 1 of the write.
+    let sequential =
+        [&name, "--model", "register", "--initial", "0", "--consistency", "sequential"];
+    check(&sequential, 0, "held: register, 2 operations\n", "");
+    let one = file("one.edn", &REGISTER.replace(":process 1", ":process 0"));
+    check(
+        &[&one, "--model", "register", "--initial", "0", "--consistency", "sequential"],
+        1,
+        "VIOLATED: register, 2 operations
+
+not sequentially consistent
+       0  line 1: process 0: write 1 → ok 1
+       1  line 3: process 0: read nil → ok 0
+  = in no order of these operations that keeps each process's own does each answer what it did
+  = without any one of them there is an order
+",
+        "",
+    );
+    check(
+        &[&name, "--model", "causal", "--consistency", "sequential"],
+        2,
+        "",
+        "expected the model of an object for sequential consistency",
+    );
     let better = file("better.edn", &REGISTER.replace(":value 0", ":value 1"));
     check(&[&better, "--model", "register"], 0, "held: register, 2 operations\n", "");
 }

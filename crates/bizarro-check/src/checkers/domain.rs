@@ -62,9 +62,15 @@ fn answer(findings: &Findings) -> Answer {
     Answer::Violated(reasons.collect())
 }
 
+/// Refuses what only other checkers have.
+fn single(case: &Case<'_>) -> Result<(), Refusal> {
+    case.has_no_level()?;
+    case.has_no_consistency()
+}
+
 /// Refuses what these checkers do not have.
 fn plain(case: &Case<'_>) -> Result<(), Refusal> {
-    case.has_no_level()?;
+    single(case)?;
     case.begins_empty()
 }
 
@@ -86,14 +92,14 @@ fn set_full(case: &Case<'_>) -> Checked {
 }
 
 fn bank_total(case: &Case<'_>) -> Checked {
-    case.has_no_level()?;
+    single(case)?;
     let bank = Bank { overdraft: Overdraft::Allowed, ..Bank::new(balances(case.initial)?) };
     let history = bank.history(case.history).map_err(misfit)?;
     Ok(answer(&bank::conservation(&bank, &history)))
 }
 
 fn long_fork(case: &Case<'_>) -> Checked {
-    case.has_no_level()?;
+    single(case)?;
     let history = raw::registers(case.history).map_err(misfit)?;
     Ok(answer(&long_fork::long_fork(&history, &case.initial.cloned().unwrap_or_default())))
 }

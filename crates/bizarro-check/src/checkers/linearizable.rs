@@ -1,12 +1,14 @@
-//! Checkers of linearizability.
+//! Checkers of objects against their models: linearizability, and sequential consistency where that is asked for.
 
-use super::{Answer, Case, Checker, Doubt, Reason, Refusal, balances, misfit};
+use super::{Answer, Case, Checker, Consistency, Doubt, Reason, Refusal, balances, misfit};
+use crate::evidence::Core;
 use crate::history::Value;
 use crate::linearizable::{self, Verdict};
 use crate::model::{
     AppendLog, Bank, CasRegister, Counter, FencedLock, FromRaw, KeyValue, Lease, Misfit,
     MultiRegister, Mutex, PriorityQueue, Queue, Register, Set, Stack, UniqueId,
 };
+use crate::sequential;
 
 /// All of them.
 pub(super) const CHECKERS: &[Checker] = &[
@@ -42,23 +44,41 @@ where
 {
     case.has_no_level()?;
     let history = model.history(case.history).map_err(misfit)?;
+    if case.consistency == Consistency::Sequential {
+        return Ok(sequential(sequential::check(model, &history, &case.options).verdict));
+    }
     Ok(match linearizable::check(model, &history, &case.options).verdict {
         Verdict::Holds(_) => Answer::Holds,
         Verdict::Unknown(what) => Answer::Unknown(Doubt::Exhausted(what)),
         Verdict::Violated(violation) => {
             let stuck = violation.stuck;
-            let mut because = vec![
+            let because = vec![
                 "in no order of these operations does each answer what it did".to_string(),
                 format!("all can be put in order that ended before operation {stuck}"),
             ];
-            if violation.core.minimal {
-                because.push("without any one of them there is an order".to_string());
-            }
-            let operations = violation.core.operations;
-            let (name, arrows) = ("not linearizable".to_string(), Vec::new());
-            Answer::Violated(vec![Reason { name, operations, because, arrows }])
+            violated("not linearizable", violation.core, because)
         }
     })
+}
+
+fn sequential(verdict: sequential::Verdict) -> Answer {
+    match verdict {
+        sequential::Verdict::Holds(_) => Answer::Holds,
+        sequential::Verdict::Unknown(what) => Answer::Unknown(Doubt::Exhausted(what)),
+        sequential::Verdict::Violated(violation) => {
+            let because = "in no order of these operations that keeps each process's own does each answer \
+                           what it did";
+            violated("not sequentially consistent", violation.core, vec![because.to_string()])
+        }
+    }
+}
+
+fn violated(name: &str, core: Core, mut because: Vec<String>) -> Answer {
+    if core.minimal {
+        because.push("without any one of them there is an order".to_string());
+    }
+    let (name, operations, arrows) = (name.to_string(), core.operations, Vec::new());
+    Answer::Violated(vec![Reason { name, operations, because, arrows }])
 }
 
 /// What the object holds first, or `nil`.

@@ -33,12 +33,24 @@ pub struct Case<'c> {
     pub history: &'c RawHistory,
     /// What the object holds first; where there is none, `nil`, zero or nothing, as the checker has it.
     pub initial: Option<&'c Value>,
+    /// Whether real time counts, where an object is checked against its model.
+    pub consistency: Consistency,
     /// What is promised of transactions; where there is none, strict serializability.
     pub level: Option<Level>,
     /// What a read of a register means that no transaction wrote so.
     pub unwritten: Unwritten,
     /// The budget, threads, and whether a reason is made small.
     pub options: Options,
+}
+
+/// Which orders of operations count where an object is checked against its model.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Consistency {
+    /// Those that keep real time: what had ended when another one was invoked comes before it.
+    #[default]
+    Linearizable,
+    /// Those that keep the order of each process.
+    Sequential,
 }
 
 /// What a checker says.
@@ -85,6 +97,8 @@ pub enum Refusal {
     Initial(Misfit),
     /// Only checkers of transactions have levels.
     Level(Level),
+    /// Only objects with a model are checked for sequential consistency.
+    Sequential,
 }
 
 impl Refusal {
@@ -93,7 +107,7 @@ impl Refusal {
         match self {
             Refusal::Operation(index, _) => Some(*index),
             Refusal::Transactions(disagreement) => Some(disagreement.operation() as usize),
-            Refusal::Initial(_) | Refusal::Level(_) => None,
+            Refusal::Initial(_) | Refusal::Level(_) | Refusal::Sequential => None,
         }
     }
 }
@@ -110,6 +124,9 @@ impl fmt::Display for Refusal {
                     "expected no level of isolation for what are not transactions, found {level}"
                 )
             }
+            Refusal::Sequential => f.write_str(
+                "expected the model of an object for sequential consistency, found another check",
+            ),
         }
     }
 }
@@ -140,6 +157,14 @@ impl Checker {
 }
 
 impl Case<'_> {
+    /// Refuses what only objects with a model have.
+    fn has_no_consistency(&self) -> Result<(), Refusal> {
+        match self.consistency {
+            Consistency::Linearizable => Ok(()),
+            Consistency::Sequential => Err(Refusal::Sequential),
+        }
+    }
+
     /// Refuses what only transactions have.
     fn has_no_level(&self) -> Result<(), Refusal> {
         self.level.map_or(Ok(()), |level| Err(Refusal::Level(level)))

@@ -23,11 +23,13 @@ pub(super) const CHECKERS: &[Checker] = &[
 
 fn lists(case: &Case<'_>) -> Result<Answer, Refusal> {
     case.begins_empty()?;
+    case.has_no_consistency()?;
     let history = raw::lists(case.history).map_err(misfit)?;
     answer(list_append(&history, &options(case)))
 }
 
 fn registers(case: &Case<'_>) -> Result<Answer, Refusal> {
+    case.has_no_consistency()?;
     let history = raw::registers(case.history).map_err(misfit)?;
     let initial = case.initial.cloned().unwrap_or_default();
     answer(rw_register(&history, &initial, case.unwritten, &options(case)))

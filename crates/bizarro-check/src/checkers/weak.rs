@@ -48,6 +48,7 @@ pub(super) const CHECKERS: &[Checker] = &[
 
 fn check(case: &Case<'_>, guarantee: Guarantee) -> Result<Answer, Refusal> {
     case.has_no_level()?;
+    case.has_no_consistency()?;
     let history = raw::accesses(case.history).map_err(misfit)?;
     let initial = case.initial.cloned().unwrap_or_default();
     let options = Options { guarantee, unwritten: case.unwritten, budget: case.options.budget };

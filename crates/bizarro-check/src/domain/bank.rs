@@ -41,13 +41,14 @@ pub fn conservation<A: Clone + Debug>(
 }
 
 /// What there can have been first, and the reads that say so.
-struct First {
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct First {
     least: (i128, Option<u32>),
     most: (i128, Option<u32>),
 }
 
 impl First {
-    fn of<A>(bank: &Bank<A>) -> First {
+    pub(crate) fn of<A>(bank: &Bank<A>) -> First {
         let (least, most) = match bank.accounts.is_empty() {
             true => (i128::MIN, i128::MAX),
             false => (sum(&bank.accounts), sum(&bank.accounts)),
@@ -56,7 +57,7 @@ impl First {
     }
 
     /// A read says that it was between these two; or it contradicts another read, or what is known.
-    fn narrow(&mut self, least: i128, most: i128, read: u32) -> Result<(), Option<u32>> {
+    pub(crate) fn narrow(&mut self, least: i128, most: i128, read: u32) -> Result<(), Option<u32>> {
         if least > self.most.0 {
             return Err(self.most.1);
         }

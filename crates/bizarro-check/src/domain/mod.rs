@@ -14,7 +14,8 @@
 //! | [`effects`] | a request takes effect at most once, at least once, or exactly once |
 //! | [`convergence`] | when updates end, all readers come to see the same |
 //!
-//! A check is a function from a typed history to [`Findings`]. Where a model of the same object exists, its
+//! A check is a function from a typed history to [`Findings`]; some can also be made while the history happens, see
+//! [`online`](crate::online). Where a model of the same object exists, its
 //! calls and replies are used.
 
 pub mod bank;

@@ -5,9 +5,35 @@ mod transactions;
 mod verify;
 mod weak;
 
+use std::fmt;
+
 pub use transactions::Transactions;
-pub use verify::{Doubt, verify};
+pub use verify::verify;
 pub use weak::verify_weak;
+
+/// Why evidence was not accepted.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Doubt {
+    /// It does not show what it claims.
+    Wrong(String),
+    /// It could not be told within so many configurations.
+    TooLarge(usize),
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Doubt::Wrong(why) => f.write_str(why),
+            Doubt::TooLarge(limit) => write!(f, "not shown within {limit} configurations"),
+        }
+    }
+}
+
+impl std::error::Error for Doubt {}
+
+fn wrong<T>(why: impl Into<String>) -> Result<T, Doubt> {
+    Err(Doubt::Wrong(why.into()))
+}
 
 /// What a verdict rests on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,6 +42,10 @@ pub enum Evidence<'a> {
     Linearization(&'a Linearization),
     /// Operations which show that it is not.
     NonLinearizable(&'a NonLinearizable),
+    /// An order which shows that a history is sequentially consistent.
+    Sequence(&'a Sequence),
+    /// Operations which show that it is not.
+    NonSequential(&'a NonSequential),
 }
 
 /// An order of operations for each part of a history, by their indices. Every operation with a reply is in
@@ -39,7 +69,22 @@ pub struct NonLinearizable {
     pub core: Core,
 }
 
-/// Operations that cannot be linearized among each other, even if every other one of their part that was
+/// An order of operations, by their indices, which keeps that of each process. Every operation with a reply is in it
+/// once, one with an unknown outcome at most once, and a failed one never.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sequence {
+    /// All of them.
+    pub order: Vec<u32>,
+}
+
+/// Why a history is not sequentially consistent.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct NonSequential {
+    /// Operations that no order of each process's own explains. All events count.
+    pub core: Core,
+}
+
+/// Operations that cannot be put in order among each other, even if every other one of their parts that was
 /// invoked before the event `until` may take effect at any time, more than once, or never; but all of these
 /// together no more often than there are of them.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::verify::{Doubt, wrong};
+use super::{Doubt, wrong};
 use crate::history::{History, Outcome, Process};
 use crate::model::Access;
 use crate::transactions::{

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::verify::{Doubt, wrong};
+use super::{Doubt, wrong};
 use crate::history::Outcome;
 use crate::model::Access;
 use crate::transactions::weak::{Before, Guarantee, Step, Verdict, Violation};

@@ -4,13 +4,15 @@
 //! *relaxed* instead: a relaxed operation may take effect at any time, more than once, or never. Where the
 //! kept operations cannot be linearized even so, they are a reason that needs none of the others.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::budget::Ledger;
 use crate::evidence::Core;
 use crate::history::{History, Outcome};
-use crate::model::Model;
+use crate::model::{ContainerUse, Model, Uses};
 
+use super::distinct::known;
 use super::problem::{Problem, Role};
 use super::search::{self, Quota, search};
 
@@ -61,10 +63,14 @@ pub(super) fn find<M: Model>(
     let few = known.is_none() || part.len() <= PART_MAX;
     if let (CoreSearch::For(time), true) = (how, few) {
         let ledger = ledger.within(time);
+        let values = values(model, history, part, until);
         minimal = shrink(&mut kept, |kept| {
-            let role = |index| match kept.binary_search(&index) {
-                Ok(_) => Role::Kept,
-                Err(_) => Role::Relaxed,
+            let wanted: BTreeSet<u32> =
+                kept.iter().filter_map(|index| values.get(index)).copied().collect();
+            let role = |index| match (kept.binary_search(&index), values.get(&index)) {
+                (Ok(_), _) => Role::Kept,
+                (Err(_), Some(value)) if !wanted.contains(value) => Role::Idle,
+                (Err(_), _) => Role::Relaxed,
             };
             let problem = Problem::new(model, history, part, role, until);
             match search(&problem, &ledger, QUOTA).0 {
@@ -77,9 +83,34 @@ pub(super) fn find<M: Model>(
     Core { operations: kept, until, minimal }
 }
 
+/// The value that each operation of a part puts into a container, or takes from it; nothing of other objects.
+///
+/// What happens to a value that no kept operation speaks of cannot help these: where they have a linearization
+/// in which it is put and taken, they have one without. The others are taken in the same order, and what is
+/// empty stays so.
+pub(crate) fn values<M: Model>(
+    model: &M,
+    history: &History<M::Call, M::Reply>,
+    part: &[u32],
+    until: u32,
+) -> BTreeMap<u32, u32> {
+    let asked = part.iter().map(|index| {
+        let operation = &history.operations()[*index as usize];
+        (&operation.call, known(operation, until).1)
+    });
+    let Some(Uses::Container(_, uses)) = model.uses(&asked.collect::<Vec<_>>()) else {
+        return BTreeMap::new();
+    };
+    let of = |(index, it): (&u32, ContainerUse)| match it {
+        ContainerUse::Put(value) | ContainerUse::Take(Some(value)) => Some((*index, value)),
+        ContainerUse::Take(None) | ContainerUse::Empty => None,
+    };
+    part.iter().zip(uses).filter_map(of).collect()
+}
+
 /// Takes members away, many at a time and then fewer, as long as what is left is `bad`. Whether every
 /// single member was shown to be needed.
-fn shrink(kept: &mut Vec<u32>, bad: impl Fn(&[u32]) -> Option<bool>) -> bool {
+pub(crate) fn shrink(kept: &mut Vec<u32>, bad: impl Fn(&[u32]) -> Option<bool>) -> bool {
     let mut size = kept.len().div_ceil(2).max(1);
     loop {
         let mut sure = true;

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 pub use self::core::CoreSearch;
+pub(crate) use self::core::{shrink, values};
 use crate::budget::{Budget, Exhausted, Ledger};
 use crate::evidence::{Evidence, Linearization, NonLinearizable};
 use crate::history::History;
@@ -146,6 +147,36 @@ fn parts<M: Model>(model: &M, history: &History<M::Call, M::Reply>) -> Vec<Vec<u
         parts.entry(model.part(&operation.call)).or_default().push(index as u32);
     }
     parts.into_values().collect()
+}
+
+/// Configurations that [`order`] may keep for each part.
+const ORDER_QUOTA: Quota = Quota::Configurations(1 << 14);
+
+/// One order of all operations, whatever they are about, in which real time is kept; none where the history is not
+/// linearizable, or that is not soon clear.
+pub(crate) fn order<M: Model>(
+    model: &M,
+    history: &History<M::Call, M::Reply>,
+    ledger: &Ledger,
+) -> Result<Option<Vec<u32>>, Exhausted> {
+    // Each takes effect when all that it comes after, and itself, have been invoked: no later than it ends.
+    let mut moments = Vec::with_capacity(history.len());
+    for part in parts(model, history) {
+        match solve(model, history, &part, u32::MAX, ledger, ORDER_QUOTA).0 {
+            Outcome::Found(order) => {
+                let mut latest = 0;
+                moments.extend(order.into_iter().map(|index| {
+                    latest = latest.max(history.operations()[index as usize].invoked.position);
+                    (latest, index)
+                }));
+            }
+            Outcome::None(_) | Outcome::Paused => return Ok(None),
+            Outcome::Exhausted(what) => return Err(what),
+        }
+    }
+    // Stable, so that each part's operations stay in their order.
+    moments.sort_by_key(|(moment, _)| *moment);
+    Ok(Some(moments.into_iter().map(|(_, index)| index).collect()))
 }
 
 /// One violated part is enough; otherwise all have to hold.

@@ -13,6 +13,9 @@ pub(super) enum Role {
     /// operations together no more often than there are of them. A problem with relaxed operations has
     /// every solution of the same problem without, so that it only is violated where the other one is.
     Relaxed,
+    /// As a relaxed one, but it is known that its use helps none of the kept ones. It only counts among those
+    /// that are relaxed.
+    Idle,
 }
 
 /// What an operation does: operations of one kind differ in time only.
@@ -87,7 +90,7 @@ impl<'h, M: Model> Problem<'h, M> {
     ) -> Problem<'h, M> {
         let operations = history.operations();
         let mut kinds: Interner<(&M::Call, Option<&M::Reply>)> = Interner::new();
-        let mut counts = Vec::new();
+        let (mut counts, mut idle) = (Vec::new(), 0);
         let mut ended: Vec<(u32, u32, u32)> = Vec::new();
         let mut open: Vec<(Role, u32, u32, u32)> = Vec::new();
         for &index in indices {
@@ -99,6 +102,10 @@ impl<'h, M: Model> Problem<'h, M> {
             let end = operation.ended.map(|moment| moment.position).filter(|end| *end <= until);
             let known = operation.outcome.reply().filter(|_| end.is_some());
             let role = role(index);
+            if role == Role::Idle {
+                idle += 1;
+                continue;
+            }
             let required = role == Role::Kept && known.is_some();
             let observes = model.observes(&operation.call, known);
             if observes && !required {
@@ -141,7 +148,7 @@ impl<'h, M: Model> Problem<'h, M> {
             let of_role = open.iter().filter(move |(role, ..)| *role == wanted);
             of_role.map(|&(_, invoked, operation, kind)| (floor(invoked), operation, kind))
         };
-        let relaxed = of_role(Role::Relaxed).count() as u32;
+        let relaxed = of_role(Role::Relaxed).count() as u32 + idle;
         let mut optional = by_kind(kinds.len(), Role::Kept, of_role(Role::Kept));
         optional.extend(by_kind(kinds.len(), Role::Relaxed, of_role(Role::Relaxed)));
         let mut problem = Problem {
@@ -196,7 +203,7 @@ impl<'h, M: Model> Problem<'h, M> {
         for optional in &mut self.optional {
             let limit = match optional.role {
                 Role::Kept => optional.uses.len() as u32,
-                Role::Relaxed => self.relaxed,
+                Role::Relaxed | Role::Idle => self.relaxed,
             };
             let bits = limit.ilog2() + 1;
             if let (Role::Relaxed, Some((word, shift))) = (optional.role, shared) {

@@ -330,7 +330,7 @@ impl<'p, 'h, 'l, M: Model> Search<'p, 'h, 'l, M> {
                             let next = optional.uses.get(used);
                             next.is_some_and(|(floor, _)| *floor <= self.base)
                         }
-                        Role::Relaxed => used < self.problem.relaxed as usize,
+                        Role::Relaxed | Role::Idle => used < self.problem.relaxed as usize,
                     };
                     (usable.then_some(optional.kind), Cursor::Optional(number + 1))
                 }

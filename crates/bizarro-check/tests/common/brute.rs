@@ -1,6 +1,6 @@
-//! Linearizability as it is defined: there is an order. Tries all of them.
+//! Linearizability and sequential consistency as they are defined: there is an order. Tries all of them.
 
-use bizarro_check::history::{History, Outcome};
+use bizarro_check::history::{History, Operation, Outcome};
 use bizarro_check::model::Model;
 
 /// Whether what happened up to and with the event `until` is linearizable.
@@ -8,6 +8,16 @@ pub(crate) fn is_linearizable<M: Model>(
     model: &M,
     history: &History<M::Call, M::Reply>,
     until: u32,
+) -> bool {
+    has_order(model, history, until, |_, _| true)
+}
+
+/// Whether there is an order in which what ended comes before what was invoked later, where it is `bound` to.
+pub(crate) fn has_order<M: Model>(
+    model: &M,
+    history: &History<M::Call, M::Reply>,
+    until: u32,
+    bound: impl Fn(&Operation<M::Call, M::Reply>, &Operation<M::Call, M::Reply>) -> bool,
 ) -> bool {
     let operations: Vec<_> = history
         .operations()
@@ -31,8 +41,10 @@ pub(crate) fn is_linearizable<M: Model>(
         }
         for at in 0..operations.len() {
             let (operation, _, reply) = operations[at];
-            let first = operations.iter().zip(&*done).all(|((_, end, _), done)| {
-                *done || end.is_none_or(|end| end > operation.invoked.position)
+            let first = operations.iter().zip(&*done).all(|((other, end, _), done)| {
+                *done
+                    || end.is_none_or(|end| end > operation.invoked.position)
+                    || !bound(other, operation)
             });
             if done[at] || !first {
                 continue;

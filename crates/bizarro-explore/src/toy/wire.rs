@@ -128,6 +128,7 @@ impl Wire {
                 passes: 0,
                 failures: 0,
                 first_failure: None,
+                picture: None,
             });
             properties.len() - 1
         });

@@ -105,6 +105,8 @@ function facts(report, run) {
   const broken = run.broken.map((violation) => [
     el("h3", { class: "bad", text: `✗ ${violation.property}` }),
     el("p", {}, violation.fact || "broken", el("span", { class: "faint", text: ` at ${moment(violation.at)}${violation.host ? ` on ${violation.host}` : ""}${violation.place ? `, ${violation.place}` : ""}` })),
+    // As an image nothing in it is obeyed, whatever a program wrote.
+    violation.picture ? el("img", { class: "why", alt: `why ${violation.property} is broken: ${violation.fact}`, src: `data:image/svg+xml,${encodeURIComponent(violation.picture)}` }) : null,
     violation.backtrace ? el("pre", { text: violation.backtrace }) : null]);
   const tasks = run.tasks.map((task) => [
     el("p", {}, el("b", { text: `${task.host} task ${task.task} ` }), el("span", { class: "mono", text: task.name }), ` waits in ${task.waits_for}`),

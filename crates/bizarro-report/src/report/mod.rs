@@ -447,6 +447,8 @@ pub struct Violation {
     pub place: String,
     /// Where the program was, one frame per line, where that is known.
     pub backtrace: String,
+    /// Why, drawn as SVG, where a checker of a history knows.
+    pub picture: Option<String>,
 }
 
 /// What a task was doing when its run ended.

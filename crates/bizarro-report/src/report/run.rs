@@ -126,6 +126,7 @@ fn violation(broken: &Broken) -> Violation {
         host: broken.host.clone(),
         place: broken.place.clone(),
         backtrace: broken.backtrace.clone(),
+        picture: broken.picture.clone(),
     }
 }
 
@@ -141,6 +142,7 @@ fn ending(ending: &Ending) -> (String, Vec<Task>) {
             let task = Task { backtrace: backtrace.clone(), ..task(spinning) };
             ("a task loops without a system call".to_string(), vec![task])
         }
+        Ending::Broken { property } => (format!("`{property}` was broken"), vec![]),
         Ending::Lost { reason } => (format!("the world process was lost: {reason}"), vec![]),
     }
 }

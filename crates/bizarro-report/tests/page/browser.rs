@@ -268,7 +268,9 @@ impl Browser {
             Some("Log.entryAdded") => self.complaints.push(params["entry"].to_string()),
             Some("Network.requestWillBeSent") => {
                 let url = params["request"]["url"].as_str().unwrap_or_default();
-                if !url.starts_with("file://") && url != "about:blank" {
+                // The bytes of an image that stands in the page are asked of nobody.
+                let is_inside = url.starts_with("data:image/svg+xml,") || url == "about:blank";
+                if !url.starts_with("file://") && !is_inside {
                     self.complaints.push(format!("it asked for {url}"));
                 }
             }

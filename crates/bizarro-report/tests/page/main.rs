@@ -4,7 +4,7 @@ mod browser;
 mod sample;
 
 use bizarro_explore::toy::{Board, Player, Scores, Toy};
-use bizarro_record::{Event, RunRecord};
+use bizarro_record::{Event, Nanos, Property, PropertyKind, RunRecord};
 use bizarro_report::page;
 
 use browser::{Browser, SCREEN, Surroundings};
@@ -386,5 +386,43 @@ fn hostile_texts_are_only_shown() {
     browser.picture("hostile-light");
     assert_eq!(browser.eval("window.hit ?? 0"), 0);
     assert_eq!(browser.eval("document.images.length + document.scripts.length"), 2);
+    assert_eq!(browser.complaints, Vec::<String>::new());
+}
+
+/// What a checker drew is an image: its words can be read, and nothing in it is obeyed.
+#[test]
+fn why_a_history_is_wrong_is_drawn_among_the_facts() {
+    let drawing = "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 960 120\" width=\"960\" \
+                   height=\"120\"><script>window.hit = 1</script><rect x=\"20\" y=\"40\" width=\"600\" \
+                   height=\"20\" fill=\"#0969da\"/><text x=\"20\" y=\"30\">#0: read → “é” 100 %</text></svg>";
+    let (baseline, mut run) = (sample::busy(6, None), sample::busy(6, Some(3)));
+    run.properties.push(Property {
+        kind: PropertyKind::AtEnd,
+        name: "the register is one".to_string(),
+        place: "tests/world.rs:7".to_string(),
+        passes: 0,
+        failures: 1,
+        first_failure: Some((Nanos::from_millis(3), 0, "a stale read".to_string())),
+        picture: Some(drawing.to_string()),
+    });
+    let Some(mut browser) = Browser::start("drawing") else { return };
+    for (name, surroundings) in
+        [("light", SCREEN), ("narrow-dark", Surroundings { width: 420, scheme: "dark", ..SCREEN })]
+    {
+        browser.surround(surroundings);
+        browser.open(&page(&sample::run_report(&baseline, &run, &HOSTS)));
+        browser.key("f");
+        let image = "document.querySelector('#run img.why')";
+        assert_eq!(
+            browser.eval(&format!("{image}.decode().then(() => {image}.naturalWidth)")),
+            960
+        );
+        let words = browser.text(&format!("{image}.alt"));
+        assert_eq!(words, "why the register is one is broken: a stale read");
+        let width = format!("{image}.getBoundingClientRect().right <= innerWidth");
+        assert_eq!(browser.eval(&width), true, "{name}");
+        browser.picture(&format!("drawing-{name}"));
+    }
+    assert_eq!(browser.eval("window.hit ?? 0"), 0);
     assert_eq!(browser.complaints, Vec::<String>::new());
 }

@@ -15,7 +15,7 @@ use super::build_id::build_id;
 use super::doctor;
 use super::process::{Afterwards, StartError, WorldProcess};
 use super::protocol::Command;
-use crate::check::{Check, Eventually};
+use crate::check::{Check, Eventually, Watch, watch};
 
 /// A test as its supervisor knows it.
 #[derive(Debug)]
@@ -26,6 +26,8 @@ pub(crate) struct TestCase {
     pub(crate) blueprint: WorldSpec,
     /// What it has to survive.
     pub(crate) model: SystemModel,
+    /// What is watched while a run goes on.
+    pub(crate) watches: Vec<Watch>,
     /// What is looked at when a run is over.
     pub(crate) checks: Vec<Check>,
     /// What has to end in time.
@@ -84,9 +86,15 @@ impl TestCase {
         if matches!(record.ending, Ending::Lost { .. }) {
             return Ok(());
         }
+        let watched = watch(&self.watches, record);
+        if matches!(record.ending, Ending::Broken { .. }) {
+            // Nothing is promised of a run that did not come to its end.
+            record.properties.extend(watched);
+            return Ok(());
+        }
         let checks = self.checks.iter().map(|check| check.judge(record));
         let promises = self.eventually.iter().map(|promise| promise.judge(record));
-        let judged: Vec<_> = checks.chain(promises).collect();
+        let judged: Vec<_> = watched.into_iter().chain(checks).chain(promises).collect();
         record.properties.extend(judged);
         Ok(())
     }

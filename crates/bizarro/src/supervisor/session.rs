@@ -81,6 +81,7 @@ fn conclude(name: &str, describe: fn(&mut World), voice: &mut Voice) -> Conclusi
         name: name.to_string(),
         blueprint,
         model: world.model,
+        watches: world.watches,
         checks: world.checks,
         eventually: world.eventually,
         must_break: world.must_break,

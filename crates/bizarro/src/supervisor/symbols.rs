@@ -52,7 +52,7 @@ impl Symbols {
             Ending::Deadline { tasks } | Ending::Deadlock { tasks } => {
                 tasks.iter_mut().for_each(|task| task.backtrace = self.named(&task.backtrace));
             }
-            Ending::Completed | Ending::Lost { .. } => {}
+            Ending::Completed | Ending::Broken { .. } | Ending::Lost { .. } => {}
         }
     }
 

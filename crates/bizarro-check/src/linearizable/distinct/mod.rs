@@ -107,7 +107,7 @@ impl<'h, M: Model> Known<'h, M> {
 }
 
 /// Where an operation ended and what it answered, as far as that is known at the event `until`.
-fn known<C, R>(operation: &Operation<C, R>, until: u32) -> (Option<u32>, Option<&R>) {
+pub(super) fn known<C, R>(operation: &Operation<C, R>, until: u32) -> (Option<u32>, Option<&R>) {
     let ended = operation.ended.map(|ended| ended.position).filter(|end| *end <= until);
     match (ended, operation.outcome.reply()) {
         (Some(end), Some(reply)) => (Some(end), Some(reply)),
