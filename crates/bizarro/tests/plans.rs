@@ -87,6 +87,9 @@ fn allowed(form: &Form) -> String {
     let incident: Incident = form.example.parse().expect("an example is one");
     let allows = |model: SystemModel| model.allows_trouble(&incident.trouble);
     let widest = SystemModel::default();
+    if !allows(widest) && allows(SystemModel { nodes: Nodes::Byzantine, ..widest }) {
+        return format!("only with {} nodes", Nodes::Byzantine);
+    }
     let mut words: Vec<String> = Vec::new();
     for network in [Network::Reliable, Network::FairLoss] {
         if !allows(SystemModel { network, ..widest }) {
