@@ -8,9 +8,12 @@ use bizarro_record::{HostSpec, Nanos, WorldSpec};
 
 use alloc::boxed::Box;
 
+use crate::clock::{Due, HostClock};
 use crate::fs::locks::Locks;
 use crate::fs::{Cred, Fs, Ino, Realtime, Standard};
 use crate::kernel::Left;
+use crate::kernel::oom::Committed;
+use crate::kernel::time::TimeKeeping;
 use crate::net::Deadly;
 use crate::object::Descriptors;
 use crate::seams::Outside;
@@ -52,7 +55,7 @@ pub const LIMITS: usize = 16;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct IntervalTimer {
     /// When it expires; `None` while it is not armed.
-    pub expires: Option<Nanos>,
+    pub expires: Option<Due>,
     /// After that, how often; zero for once.
     pub interval: Nanos,
     /// Counts settings, so that an old expiry is not taken for a new one.
@@ -79,9 +82,11 @@ pub struct Process {
     /// ITIMER_REAL.
     pub interval: IntervalTimer,
     /// timer_create(2)'s timers, by number.
-    pub posix_timers: Vec<Option<crate::sys::clock::PosixTimer>>,
+    pub posix_timers: Vec<Option<crate::sys::timer::PosixTimer>>,
     /// FIFOs that have an end open, by their inode.
     pub fifos: BTreeMap<Ino, PipeId>,
+    /// What it has mapped to write.
+    pub committed: Committed,
     /// PR_SET_DUMPABLE.
     pub dumpable: bool,
     /// PR_SET_NO_NEW_PRIVS.
@@ -105,6 +110,10 @@ pub struct Host {
     pub id: HostId,
     /// What the test said of it.
     pub spec: HostSpec,
+    /// What its clocks show.
+    pub clock: HostClock,
+    /// What is done to them.
+    pub(crate) time: TimeKeeping,
     /// Its disk; away while a path is being resolved, which looks at the rest of the kernel.
     disk: Option<Box<Fs>>,
     /// The process it runs.
@@ -117,6 +126,12 @@ pub struct Host {
     pub life: Life,
     /// How many times its program has been started.
     pub incarnation: u32,
+    /// Bytes of memory that its process may use.
+    pub memory_limit: u64,
+    /// How many times as long as elsewhere its CPUs take for what a program does, from 1.
+    pub slowdown: u32,
+    /// Until when each of its CPUs is busy, where that is kept.
+    pub(crate) cpus_busy: Vec<Nanos>,
     /// It stands still until then.
     pub paused_until: Option<Nanos>,
     /// Runnable tasks that wait for the end of the pause.
@@ -161,7 +176,7 @@ impl Host {
     /// # Panics
     /// Where a file or a mount of the test cannot be put onto it; the facade has checked them.
     pub fn fresh_disk(world: &WorldSpec, spec: &HostSpec, outside: &mut dyn Outside) -> Fs {
-        let now = Realtime(world.epoch.saturating_add_signed(spec.clock_offset) as i64);
+        let now = Realtime(world.epoch.saturating_add_signed(spec.clock.offset) as i64);
         let standard = Standard {
             hostname: &spec.name,
             address: spec.address,
@@ -185,10 +200,12 @@ impl Host {
         fs
     }
 
-    /// A host with this disk, whose program has not been started yet.
-    pub fn new(id: HostId, spec: &HostSpec, disk: Fs) -> Host {
+    /// A host with this disk in a world that starts at `epoch`, in nanoseconds since 1970, whose program has not been started yet.
+    pub fn new(id: HostId, spec: &HostSpec, epoch: u64, disk: Fs) -> Host {
         Host {
             id,
+            clock: HostClock::new(&spec.clock, epoch),
+            time: TimeKeeping::default(),
             spec: spec.clone(),
             disk: Some(Box::new(disk)),
             process: Process::new(0, Fs::ROOT, Nanos::ZERO),
@@ -196,10 +213,13 @@ impl Host {
             lock_waiters: Vec::new(),
             life: Life::Down,
             incarnation: 0,
+            memory_limit: spec.memory_limit,
+            slowdown: spec.slowdown.max(1),
+            cpus_busy: Vec::new(),
             paused_until: None,
             parked: Vec::new(),
             crash_at: None,
-            watched: false,
+            watched: spec.slowdown > 1,
             counted_calls: None,
             power_lost: None,
             disk_delay: None,
@@ -207,9 +227,10 @@ impl Host {
         }
     }
 
-    /// What its CLOCK_REALTIME shows at virtual time `now`, in nanoseconds since 1970.
-    pub fn realtime(&self, epoch: u64, now: Nanos) -> u64 {
-        (epoch + now.0).saturating_add_signed(self.spec.clock_offset)
+    /// Whether none of its tasks runs: it is paused, or frozen.
+    #[inline]
+    pub fn stands_still(&self) -> bool {
+        self.paused_until.is_some() || self.clock.is_frozen()
     }
 
     /// Who its program is: root, as in most containers.
@@ -237,6 +258,7 @@ impl Process {
             interval: IntervalTimer::default(),
             posix_timers: Vec::new(),
             fifos: BTreeMap::new(),
+            committed: Committed::default(),
             dumpable: true,
             no_new_privileges: false,
             started: now,

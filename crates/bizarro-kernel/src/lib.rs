@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod clock;
 pub mod errno;
 pub mod fingerprint;
 pub mod fs;

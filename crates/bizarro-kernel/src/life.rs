@@ -1,4 +1,4 @@
-//! The life of a host's program: started, ended, crashed, paused.
+//! The life of a host's program: started, ended, crashed.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -23,6 +23,7 @@ impl Kernel {
         owner.incarnation += 1;
         owner.life = Life::Up;
         owner.crash_at = None;
+        owner.cpus_busy.clear();
         owner.process = Process::new(pid, Fs::ROOT, now);
         owner.fs().retain(Fs::ROOT);
         let incarnation = owner.incarnation;
@@ -204,30 +205,6 @@ impl Kernel {
         owner.watched = true;
     }
 
-    /// The whole host stands still so long from now.
-    pub(crate) fn pause_host(&mut self, host: HostId, lasts: Nanos) {
-        let until = self.now + lasts;
-        let owner = &mut self.hosts[usize::from(host.0)];
-        if owner.paused_until.is_some_and(|known| known >= until) {
-            return;
-        }
-        owner.paused_until = Some(until);
-        owner.watched = true;
-        self.net.host_paused(host.0, until);
-        self.observer.event(self.now, host.0, 0, Event::Paused { until });
-        self.timers.push(until, Timer::Resume(host));
-    }
-
-    pub(crate) fn resume_host(&mut self, host: HostId) {
-        let owner = &mut self.hosts[usize::from(host.0)];
-        if owner.paused_until.is_some_and(|until| until > self.now) {
-            return;
-        }
-        owner.paused_until = None;
-        let parked = core::mem::take(&mut owner.parked);
-        self.run_again(parked);
-    }
-
     /// Records what a process wrote, line by line.
     pub(crate) fn output(&mut self, stream: Stream, bytes: &[u8]) {
         let (host, tid) = (self.host_id(), self.task().tid);
@@ -244,7 +221,7 @@ impl Kernel {
         self.hosts[usize::from(host.0)].process.partial_output[which].extend_from_slice(rest);
     }
 
-    fn flush_output(&mut self, host: HostId) {
+    pub(crate) fn flush_output(&mut self, host: HostId) {
         for stream in [Stream::Stdout, Stream::Stderr] {
             let process = &mut self.hosts[usize::from(host.0)].process;
             let partial = core::mem::take(&mut process.partial_output[stream as usize]);
@@ -272,7 +249,10 @@ impl Kernel {
             WaitsFor::Disk => String::from("a slow disk"),
         };
         match task.call.deadline {
-            Some(deadline) => format!("{what}, until {deadline}"),
+            Some(deadline) => {
+                let host = &self.hosts[usize::from(task.host.0)];
+                format!("{what}, until {}", host.clock.when(deadline, self.now))
+            }
             None => what,
         }
     }

@@ -128,6 +128,15 @@ impl Objects {
         if slot.generation == id.generation { slot.object.as_mut() } else { None }
     }
 
+    /// The timerfds of a host.
+    pub fn timers_of(&self, host: HostId) -> impl Iterator<Item = ObjId> + '_ {
+        (0..).zip(&self.slots).filter_map(move |(index, slot)| {
+            let object = slot.object.as_ref()?;
+            let is_its = object.host == host && matches!(object.kind, Kind::Timer(_));
+            is_its.then_some(ObjId { index, generation: slot.generation })
+        })
+    }
+
     /// Closes the description and gives what it was.
     pub fn close(&mut self, id: ObjId) -> Option<Object> {
         let slot = self.slots.get_mut(id.index as usize)?;

@@ -3,8 +3,6 @@
 use alloc::format;
 use alloc::vec::Vec;
 
-use bizarro_record::Nanos;
-
 use crate::errno::Errno;
 use crate::fs::procfs::{
     HostFacts, LimitFacts, ProcFacts, ProcessFacts, SignalFacts, TaskFacts, text,
@@ -13,8 +11,8 @@ use crate::fs::{Proc, ProcEntry, ProcLink, ProcNode};
 use crate::host::{Host, HostId};
 use crate::kernel::Kernel;
 use crate::object::Kind;
+use crate::seams::Outside;
 use crate::signal::{SIG_DFL, SIG_IGN, bit};
-use crate::sys::clock::BOOT;
 use crate::sys::process::RELEASE;
 use crate::task::{Task, TaskState};
 
@@ -22,13 +20,14 @@ use crate::task::{Task, TaskState};
 pub struct ProcView<'a> {
     kernel: &'a Kernel,
     host: HostId,
+    heap: u64,
 }
 
 impl ProcView<'_> {
     /// The view of the task that runs.
-    pub fn new(kernel: &Kernel) -> ProcView<'_> {
+    pub fn new<'a>(kernel: &'a Kernel, outside: &dyn Outside) -> ProcView<'a> {
         let host = kernel.task_by_id(kernel.current).map_or(HostId(0), |task| task.host);
-        ProcView { kernel, host }
+        ProcView { kernel, host, heap: outside.heap(host.0) }
     }
 
     fn host(&self) -> &Host {
@@ -59,7 +58,8 @@ impl ProcView<'_> {
 
     fn host_facts(&self) -> HostFacts {
         let (k, host) = (self.kernel, self.host());
-        let memory = host.spec.memory_limit;
+        let memory = host.memory_limit;
+        let used = self.heap.saturating_add(host.process.committed.total());
         let mut id = [0; 16];
         for (n, byte) in id.iter_mut().enumerate() {
             *byte = (self.host.0 as u8).wrapping_mul(31).wrapping_add(n as u8 * 17) ^ 0x5a;
@@ -70,10 +70,10 @@ impl ProcView<'_> {
             version: "#1 SMP PREEMPT_DYNAMIC Debian 6.1.76-1".into(),
             cpus: host.spec.cpus,
             memory_total: memory,
-            memory_free: memory / 2,
-            uptime: k.now + BOOT,
-            idle: k.now + BOOT,
-            booted_s: (host.realtime(k.epoch, Nanos::ZERO) - BOOT.0) / 1_000_000_000,
+            memory_free: memory.saturating_sub(used),
+            uptime: host.clock.monotonic(k.now),
+            idle: host.clock.monotonic(k.now),
+            booted_s: (host.clock.realtime(k.now) - host.clock.monotonic(k.now)).0 / 1_000_000_000,
             running: 1,
             tasks: host.process.tasks.len() as u32,
             last_pid: host.next_pid - 1,

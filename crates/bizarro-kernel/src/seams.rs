@@ -43,6 +43,10 @@ pub trait Pages {
     ) -> Result<u64, Errno>;
     /// madvise(2), for the advice values that change what the guest reads (MADV_DONTNEED, MADV_FREE) or nothing.
     fn advise(&mut self, host: u16, addr: u64, length: u64, advice: i32) -> Result<(), Errno>;
+    /// Bytes that the C library's `malloc` has taken for the heap of `host`.
+    fn heap(&self, host: u16) -> u64;
+    /// How many it may take.
+    fn limit_heap(&mut self, host: u16, bytes: u64);
     /// brk(2): sets the break where `to` is valid, and gives the break.
     fn brk(&mut self, host: u16, to: u64) -> u64;
     /// Maps `length` bytes of the pages that the host's mappings of the file `file` share, from `offset` on; the rest is as
@@ -184,6 +188,8 @@ pub trait Outside {
     fn look(&mut self, path: &str) -> Result<OutsideNode, Errno>;
     /// The whole content of the real file at `path`.
     fn read(&mut self, path: &str) -> Result<Vec<u8>, Errno>;
+    /// Bytes that the C library's `malloc` has taken for the heap of `host`.
+    fn heap(&self, host: u16) -> u64;
     /// The mappings of the process that makes the current call, by address.
     fn mappings(&mut self) -> Result<Vec<Mapping>, Errno>;
 }

@@ -130,6 +130,8 @@ impl Row {
 pub const FAMILIES: &[(&str, &[Row])] = &[
     ("tasks and futexes", sys::futex::ROWS),
     ("time", sys::clock::ROWS),
+    ("setting clocks", sys::adjtime::ROWS),
+    ("timers", sys::timer::ROWS),
     ("descriptors", sys::fd::ROWS),
     ("epoll", sys::epoll::ROWS),
     ("poll and select", sys::poll::ROWS),

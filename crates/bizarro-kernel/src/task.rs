@@ -2,6 +2,7 @@
 
 use bizarro_record::Nanos;
 
+use crate::clock::Due;
 use crate::host::HostId;
 use crate::object::ObjId;
 use crate::seams::Turn;
@@ -60,7 +61,7 @@ pub struct CallState {
     /// The last attempt waited: a signal ends it.
     pub blocked: bool,
     /// The call gives up then. Set by the first attempt.
-    pub deadline: Option<Nanos>,
+    pub deadline: Option<Due>,
     /// Somebody woke the task on purpose (futex).
     pub woken: bool,
     /// What earlier attempts have already done, in the handler's own unit (bytes written, say).
@@ -73,7 +74,7 @@ pub struct CallState {
     /// It waits for a slow disk until then, and goes on afterwards.
     pub disk_until: Option<Nanos>,
     /// When recvmmsg(2) takes no further message. It ends no wait.
-    pub limit: Option<Nanos>,
+    pub limit: Option<Due>,
     /// Where a sleep's unslept rest goes if a signal ends it; 0 for nowhere.
     pub remainder: u64,
     /// A signal mask that the call replaced for its duration (ppoll, sigsuspend).
@@ -115,6 +116,10 @@ pub struct Task {
     pub calls: u32,
     /// Turns that it had.
     pub turns: u32,
+    /// It gets no turn before this true time.
+    pub held_until: Option<Nanos>,
+    /// It could run but for that, and is in no queue.
+    pub is_held_back: bool,
 }
 
 impl Task {
@@ -137,6 +142,8 @@ impl Task {
             slice: 0,
             calls: 0,
             turns: 0,
+            held_until: None,
+            is_held_back: false,
         }
     }
 

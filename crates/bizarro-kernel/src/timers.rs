@@ -6,9 +6,11 @@ use core::cmp::Reverse;
 use bizarro_record::Nanos;
 
 use crate::host::HostId;
+use crate::kernel::ntp::Ntp;
+use crate::kernel::time::Smear;
 use crate::net::NetEvent;
 use crate::object::ObjId;
-use crate::task::Wait;
+use crate::task::{TaskId, Wait};
 
 /// Something that will happen.
 #[derive(Debug)]
@@ -23,6 +25,15 @@ pub enum Timer {
     Interval(HostId, u32),
     /// A POSIX timer (timer_create(2)) of a host expires: its number and generation.
     Posix(HostId, u32, u32),
+    /// A second of CLOCK_REALTIME begins on a host whose clock has something to do then, if the generation is still
+    /// this one.
+    Second(HostId, u32),
+    /// A host begins or ends to smear a leap second.
+    Smear(HostId, Smear),
+    /// What a host's time daemon does next.
+    Ntp(HostId, Ntp),
+    /// A task that was held back may run.
+    Release(TaskId),
     /// A paused host goes on.
     Resume(HostId),
     /// A crashed host's program starts again.
@@ -33,6 +44,13 @@ pub enum Timer {
     CrashAgain(usize),
     /// An incident that lasted is over.
     Heal(usize),
+}
+
+impl Timer {
+    /// Whether it is part of what clocks do for ever, whoever looks at them: nobody waits for it.
+    fn is_background(&self) -> bool {
+        matches!(self, Timer::Second(..) | Timer::Smear(..) | Timer::Ntp(..))
+    }
 }
 
 struct Entry {
@@ -62,6 +80,8 @@ impl Ord for Entry {
 #[derive(Default)]
 pub struct Timers {
     heap: BinaryHeap<Reverse<Entry>>,
+    /// How many of them go on for ever by themselves.
+    background: usize,
     made: u64,
 }
 
@@ -69,6 +89,7 @@ impl Timers {
     /// Makes `timer` happen at `at`.
     pub fn push(&mut self, at: Nanos, timer: Timer) {
         self.made += 1;
+        self.background += usize::from(timer.is_background());
         self.heap.push(Reverse(Entry { at, order: self.made, timer }));
     }
 
@@ -84,6 +105,14 @@ impl Timers {
         if self.next()? > now {
             return None;
         }
-        self.heap.pop().map(|Reverse(entry)| entry.timer)
+        let Reverse(Entry { timer, .. }) = self.heap.pop()?;
+        self.background -= usize::from(timer.is_background());
+        Some(timer)
+    }
+
+    /// Whether nothing will happen that a program could wait for.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.heap.len() == self.background
     }
 }

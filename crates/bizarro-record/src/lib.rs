@@ -1,7 +1,7 @@
 //! What a run of Bizarro is made of, as data.
 //!
 //! This crate owns the vocabulary that the kernel, the runtime, the explorer and the reports share:
-//! the description of a world ([`world`]), the plan of a run ([`plan`]), the request/reply exchanges
+//! the description of a world ([`world`], [`clock`]), the plan of a run ([`plan`]), the request/reply exchanges
 //! seen in it ([`exchange`]) and how they look between groups of hosts ([`groups`]), what happened ([`event`]) and how it ended ([`record`]).
 //!
 //! It must not know who simulates, who explores or who draws: there is no behaviour here beyond
@@ -10,6 +10,7 @@
 
 extern crate alloc;
 
+pub mod clock;
 pub mod event;
 pub mod exchange;
 pub mod groups;
@@ -20,6 +21,7 @@ pub mod serve;
 pub mod time;
 pub mod world;
 
+pub use clock::{ClockSpec, DRIFT_MAX, LeapHandling, LeapSecond, NtpSpec, OutOfMemory};
 pub use event::{Event, Stamped, Stream};
 pub use exchange::{Exchange, ExchangeId, Step};
 pub use groups::Level;

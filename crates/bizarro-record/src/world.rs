@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
+use crate::clock::{ClockSpec, OutOfMemory};
 use crate::time::Nanos;
 
 /// What a host's program is for.
@@ -46,10 +47,14 @@ pub struct HostSpec {
     pub address: Ipv4Addr,
     /// CPUs that `sched_getaffinity(2)` reports.
     pub cpus: u32,
-    /// What its CLOCK_REALTIME is ahead of (or, negative, behind) the true time, in nanoseconds.
-    pub clock_offset: i64,
+    /// How many times as long as elsewhere its CPUs take for what a program does, from 1.
+    pub slowdown: u32,
+    /// Its clock.
+    pub clock: ClockSpec,
     /// Bytes of memory its processes may use.
     pub memory_limit: u64,
+    /// What happens to a process that wants more.
+    pub out_of_memory: OutOfMemory,
     /// What the program is for.
     pub role: Role,
     /// Name of the group that it belongs to, where the test puts it into one.

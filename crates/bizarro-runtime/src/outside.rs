@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use bizarro_kernel::errno::Errno;
 use bizarro_kernel::seams::{Mapping, Outside, OutsideNode, PROGRAM};
 
-use crate::{objects, raw};
+use crate::{guest_heap, objects, raw};
 
 /// Reads the real file system.
 pub struct RealFiles;
@@ -138,6 +138,10 @@ impl Outside for RealFiles {
         }
         content.truncate(done);
         Ok(content)
+    }
+
+    fn heap(&self, host: u16) -> u64 {
+        guest_heap::used(usize::from(host) + 1)
     }
 
     fn mappings(&mut self) -> Result<Vec<Mapping>, Errno> {

@@ -401,6 +401,14 @@ impl Pages for Windows {
         }
     }
 
+    fn heap(&self, host: u16) -> u64 {
+        guest_heap::used(usize::from(host) + 1)
+    }
+
+    fn limit_heap(&mut self, host: u16, bytes: u64) {
+        guest_heap::set_limit(usize::from(host) + 1, bytes);
+    }
+
     fn brk(&mut self, host: u16, to: u64) -> u64 {
         let (window, base) = self.window(host);
         let offset = to.wrapping_sub(base);

@@ -7,6 +7,7 @@ use std::panic::Location;
 
 use bizarro_record::{LinkSpec, Role, WorldSpec};
 
+use crate::clock::check_time_servers;
 use crate::group::{assign_groups, check_groups};
 use crate::host::HostDraft;
 use crate::incident::check_incidents;
@@ -30,6 +31,7 @@ impl World {
         check_names(&self.hosts, &mut mistakes);
         check_programs(&self.spec.test, &self.hosts, &mut mistakes);
         check_links(&self.hosts, &self.links, &mut mistakes);
+        check_time_servers(&self.hosts, &mut mistakes);
         check_groups(&self.hosts, &self.groups, wrong_with_name, &mut mistakes);
         let addresses = assign_addresses(&self.hosts, &mut mistakes);
         if !mistakes.is_empty() {

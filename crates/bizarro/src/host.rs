@@ -4,9 +4,8 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::panic::Location;
 use std::process::Termination;
-use std::time::Duration;
 
-use bizarro_record::{Declared, HostSpec, Mount, Nanos, Role};
+use bizarro_record::{ClockSpec, Declared, HostSpec, Mount, Role};
 
 use crate::mistake::Mistake;
 use crate::program::run_program;
@@ -51,8 +50,10 @@ impl HostDraft {
             name: name.to_string(),
             address: Ipv4Addr::UNSPECIFIED,
             cpus: 2,
-            clock_offset: 0,
+            slowdown: 1,
+            clock: ClockSpec::default(),
             memory_limit: MEMORY_LIMIT,
+            out_of_memory: Default::default(),
             role: Role::Program,
             group: None,
             declared: Declared::Nothing,
@@ -92,11 +93,11 @@ impl<'w> Host<'w> {
         self.world.hosts.last_mut().expect("a Host is made only after its draft")
     }
 
-    fn spec(&mut self) -> &mut HostSpec {
+    pub(crate) fn spec(&mut self) -> &mut HostSpec {
         &mut self.draft().spec
     }
 
-    fn mistake(&mut self, mistake: Mistake) {
+    pub(crate) fn mistake(&mut self, mistake: Mistake) {
         self.world.mistakes.push(mistake);
     }
 
@@ -147,18 +148,6 @@ impl<'w> Host<'w> {
     /// itself, or an allocator of its own does (mimalloc, jemalloc), is not counted.
     pub fn memory(mut self, bytes: u64) -> Self {
         self.spec().memory_limit = bytes;
-        self
-    }
-
-    /// Its clock shows a time that is this much later than the true one (CLOCK_REALTIME only).
-    pub fn clock_ahead(mut self, by: Duration) -> Self {
-        self.spec().clock_offset = signed(by);
-        self
-    }
-
-    /// Its clock shows a time that is this much earlier than the true one (CLOCK_REALTIME only).
-    pub fn clock_behind(mut self, by: Duration) -> Self {
-        self.spec().clock_offset = -signed(by);
         self
     }
 
@@ -266,10 +255,6 @@ impl<'w> Host<'w> {
         self.draft().program = Some(Box::new(move || run_program(&program)));
         self
     }
-}
-
-fn signed(span: Duration) -> i64 {
-    i64::try_from(Nanos::from(span).0).unwrap_or(i64::MAX)
 }
 
 fn is_usable(address: Ipv4Addr) -> bool {

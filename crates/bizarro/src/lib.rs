@@ -92,6 +92,8 @@ mod blueprint;
 #[cfg(feature = "supervisor")]
 mod check;
 #[cfg(feature = "supervisor")]
+mod clock;
+#[cfg(feature = "supervisor")]
 mod explore;
 mod group;
 #[cfg(all(feature = "supervisor", worlds))]
@@ -133,7 +135,7 @@ pub use bizarro_check;
 pub use {
     bizarro_fault::{Network, Nodes, Timing},
     bizarro_macros::test,
-    bizarro_record::{Ending, Event, Exchange, Injection, Nanos, Plan, RunRecord},
+    bizarro_record::{Ending, Event, Exchange, Injection, LeapHandling, Nanos, Plan, RunRecord},
     explore::Explore,
     host::Host,
     incident::Incidents,
@@ -147,7 +149,9 @@ pub use {
 /// [`unreachable!`](crate::unreachable) is not among it: it would hide the standard one.
 pub mod prelude {
     #[cfg(feature = "supervisor")]
-    pub use crate::{Explore, Host, Link, Network, Nodes, OpView, Run, Timing, World};
+    pub use crate::{
+        Explore, Host, LeapHandling, Link, Network, Nodes, OpView, Run, Timing, World,
+    };
     pub use crate::{History, Op, always, reachable, sometimes};
     use std::time::Duration;
 

@@ -89,11 +89,16 @@ impl Kernel {
         if running.tid == 0 {
             return None;
         }
-        if self.hosts[usize::from(host.0)].watched && self.watched_call(host) {
-            if self.current_is_gone() {
-                return Some(Flow::Gone);
+        if self.hosts[usize::from(host.0)].watched {
+            if self.watched_call(host) {
+                if self.current_is_gone() {
+                    return Some(Flow::Gone);
+                }
+                return self.give_way();
             }
-            return self.give_way();
+            if self.hosts[usize::from(host.0)].slowdown > 1 && self.occupies_cpu(host) {
+                return Some(Flow::Again);
+            }
         }
         let queue = Waiting { queue: &self.run_queue, tasks: &self.tasks };
         if slice_over || self.now > self.deadline || self.decider.preempt(running, &queue) {
@@ -145,7 +150,8 @@ impl Kernel {
         task.slice = 0;
         let wait = Wait { task: task.id, ticket: task.ticket };
         if let Some(deadline) = task.call.deadline {
-            self.timers.push(deadline, Timer::Wake(wait));
+            let at = self.when(deadline);
+            self.timers.push(at, Timer::Wake(wait));
         }
         Flow::Again
     }
@@ -176,7 +182,7 @@ impl Kernel {
         }
         if let (Some(deadline), true) = (call.deadline, call.remainder != 0) {
             // Where the rest cannot be written, the sleep was interrupted all the same.
-            let _ = memory.write_timespec(call.remainder, deadline - self.now);
+            let _ = memory.write_timespec(call.remainder, self.left(deadline));
         }
         let value = if has_begun { call.progress } else { (-i64::from(Errno::EINTR.0)) as u64 };
         self.end_call(memory, table::find(number), number, args, value)

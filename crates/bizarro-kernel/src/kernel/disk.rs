@@ -16,7 +16,7 @@ impl Kernel {
 
     /// The current host's CLOCK_REALTIME.
     pub(crate) fn realtime(&self) -> Realtime {
-        Realtime(self.host().realtime(self.epoch, self.now) as i64)
+        Realtime(self.host().clock.realtime(self.now).0 as i64)
     }
 
     /// Calls a function of the current host's file system that resolves paths.
@@ -28,7 +28,7 @@ impl Kernel {
         fs.tell_time(self.now);
         let before = fs.writes();
         let result = {
-            let view = ProcView::new(self);
+            let view = ProcView::new(self, &*outside);
             f(&mut fs, &mut Caller { by, proc: &view, outside: &mut *outside })
         };
         let written = fs.writes() != before;
@@ -85,12 +85,12 @@ impl Kernel {
 
     /// What an absolute path of a host leads to, for the kernel's own use.
     pub(crate) fn resolve_on(&mut self, host: HostId, path: &[u8]) -> Option<Ino> {
-        let now = Realtime(self.hosts[usize::from(host.0)].realtime(self.epoch, self.now) as i64);
+        let now = Realtime(self.hosts[usize::from(host.0)].clock.realtime(self.now).0 as i64);
         let mut outside = self.outside.take().expect("only one call resolves at a time");
         let mut fs = self.hosts[usize::from(host.0)].take_disk();
         let by = By { cred: Cred::ROOT, umask: 0, now };
         let found = {
-            let view = ProcView::new(self);
+            let view = ProcView::new(self, &*outside);
             let mut caller = Caller { by, proc: &view, outside: &mut *outside };
             fs.resolve(&mut caller, At::new(Fs::ROOT, path), Lookup::FOLLOW)
         };

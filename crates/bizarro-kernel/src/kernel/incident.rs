@@ -133,10 +133,12 @@ impl Kernel {
             self.begin(incident, host);
         }
         let owner = &mut self.hosts[index];
+        let stands_still = owner.stands_still();
         owner.watched = owner.crash_at.is_some()
             || owner.counted_calls.is_some()
-            || owner.paused_until.is_some();
-        owner.paused_until.is_some() || self.current_is_gone()
+            || owner.slowdown > 1
+            || stands_still;
+        stands_still || self.current_is_gone() || self.task().held_until.is_some()
     }
 
     /// A program has come to what it calls so.

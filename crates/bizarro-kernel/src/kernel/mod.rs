@@ -7,11 +7,18 @@ mod disk;
 mod disk_faults;
 mod incident;
 mod network;
+pub(crate) mod ntp;
+pub mod oom;
 mod schedule;
+mod standstill;
 mod tasks;
+pub(crate) mod time;
 mod wait;
 
 pub use disk_faults::Left;
+
+#[cfg(test)]
+mod tests;
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -177,10 +184,11 @@ impl Kernel {
                 if decider.may_take_power() {
                     disk.keep_platter();
                 }
-                Host::new(HostId(index), host, disk)
+                Host::new(HostId(index), host, spec.epoch, disk)
             })
             .collect();
-        let commands = hosts.iter().map(|host| Command::Start(host.id)).collect();
+        let commands: VecDeque<Command> =
+            hosts.iter().map(|host| Command::Start(host.id)).collect();
         let mut kernel = Kernel {
             now: Nanos::ZERO,
             epoch: spec.epoch,
@@ -216,6 +224,7 @@ impl Kernel {
             lingering: Vec::new(),
         };
         kernel.look_out();
+        kernel.start_time_daemons(spec);
         kernel
     }
 

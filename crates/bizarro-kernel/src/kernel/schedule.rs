@@ -32,7 +32,7 @@ impl Kernel {
                 self.stats.switches += 1;
                 return Next::Task(task);
             }
-            match self.timers.next() {
+            match self.timers.next().filter(|_| !self.timers.is_idle()) {
                 // Nothing happens after the deadline: tasks are seen as they wait at it.
                 Some(at) if at > self.deadline => self.now = self.deadline + Nanos(1),
                 Some(at) => self.now = at.max(self.now),
@@ -58,25 +58,32 @@ impl Kernel {
             let Some(host) = self.task_by_id(task).map(|task| usize::from(task.host.0)) else {
                 continue;
             };
-            if self.hosts[host].paused_until.is_some() {
+            if self.hosts[host].stands_still() {
                 self.hosts[host].parked.push(task);
+                continue;
+            }
+            if self.task_by_id(task).is_some_and(|task| task.held_until.is_some())
+                && self.hold_back(task)
+            {
                 continue;
             }
             return Some(task);
         }
     }
 
-    fn fire(&mut self, timer: Timer) {
+    pub(super) fn fire(&mut self, timer: Timer) {
         match timer {
-            Timer::Wake(wait) => {
-                self.wake(wait);
-            }
+            Timer::Wake(wait) => self.time_is_up(wait),
             Timer::Net(event) => self.with_net(|net, cx| net.fire(cx, event)),
             Timer::TimerFd(object, generation) => self.timerfd_expired(object, generation),
             Timer::Interval(host, generation) => self.interval_expired(host, generation),
             Timer::Posix(host, number, generation) => {
                 self.posix_timer_expired(host, number, generation);
             }
+            Timer::Second(host, generation) => self.second_begins(host, generation),
+            Timer::Smear(host, smear) => self.smear(host, smear),
+            Timer::Ntp(host, ntp) => self.ntp(host, ntp),
+            Timer::Release(task) => self.release_held(task),
             Timer::Resume(host) => self.resume_host(host),
             Timer::Incident(index, host) => self.begin(index, host),
             Timer::CrashAgain(index) => self.crash_again(index),

@@ -17,13 +17,13 @@ impl Kernel {
 
     /// Makes the current call give up `span` after its first attempt.
     pub fn give_up_after(&mut self, span: Nanos) {
-        let deadline = self.now + span;
+        let deadline = self.due_after(span);
         self.task_mut().call.deadline.get_or_insert(deadline);
     }
 
     /// Whether the current call's time is up.
     pub fn timed_out(&self) -> bool {
-        self.task().call.deadline.is_some_and(|deadline| self.now >= deadline)
+        self.task().call.deadline.is_some_and(|deadline| self.is_due(deadline))
     }
 
     /// Wakes a task, if it still waits for this. Says whether it did.

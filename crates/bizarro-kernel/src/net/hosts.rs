@@ -2,6 +2,7 @@
 
 use bizarro_record::Nanos;
 
+use super::link::Fate;
 use super::socket::{Proto, SockId, Socket};
 use super::{Cx, Net};
 
@@ -38,6 +39,19 @@ impl Net {
         gone.names.clear();
         gone.is_off = true;
         self.tcp_peers_of(cx, host);
+    }
+
+    /// Sends the question of a time daemon, or the answer to one, from one host to another: when it arrives, `None`
+    /// where it does not.
+    pub fn probe(&mut self, cx: &mut Cx<'_>, from: u16, to: u16) -> Option<Nanos> {
+        const LENGTH: usize = 48;
+        if cx.decider.removed(from, to).is_some() || cx.decider.removed(to, from).is_some() {
+            return None;
+        }
+        match self.carry(cx, from, to, LENGTH) {
+            Fate::Arrives(at) => Some(at),
+            Fate::Lost => None,
+        }
     }
 
     /// The host has power again. Connections of before are met with an RST.

@@ -2,20 +2,21 @@
 
 use bizarro_record::Nanos;
 
+use crate::clock::Due;
 use crate::errno::{Errno, Stop, SysResult};
 use crate::kernel::Kernel;
 use crate::object::{Kind, ObjId};
 use crate::seams::GuestMemory;
+use crate::sys::timer::expirations;
 use crate::table::Arg::{Fd, Hex, Int, Ptr};
-use crate::table::{Args, Row, Support, row};
+use crate::table::{Args, Row, row};
 use crate::timers::Timer;
 
 pub(crate) const ROWS: &[Row] = &[
     row(libc::SYS_eventfd, "eventfd", &[Int], eventfd),
     row(libc::SYS_eventfd2, "eventfd2", &[Int, Hex], eventfd2),
     row(libc::SYS_timerfd_create, "timerfd_create", &[Int, Hex], timerfd_create),
-    row(libc::SYS_timerfd_settime, "timerfd_settime", &[Fd, Hex, Ptr, Ptr], timerfd_settime)
-        .support(Support::Partial("TFD_TIMER_CANCEL_ON_SET has no effect: clocks are not set yet")),
+    row(libc::SYS_timerfd_settime, "timerfd_settime", &[Fd, Hex, Ptr, Ptr], timerfd_settime),
     row(libc::SYS_timerfd_gettime, "timerfd_gettime", &[Fd, Ptr], timerfd_gettime),
 ];
 
@@ -67,9 +68,11 @@ impl EventFd {
 pub struct TimerFd {
     clock: i32,
     expirations: u64,
-    expires: Option<Nanos>,
+    pub(crate) expires: Option<Due>,
     interval: Nanos,
-    generation: u32,
+    pub(crate) generation: u32,
+    /// TFD_TIMER_CANCEL_ON_SET: whether the clock has been set since the last read.
+    cancel: Option<bool>,
 }
 
 impl TimerFd {
@@ -126,6 +129,10 @@ impl Kernel {
             return Err(Errno::EINVAL.into());
         }
         match self.timerfd_mut(id) {
+            Some(timer) if timer.cancel == Some(true) => {
+                (timer.cancel, timer.expirations) = (Some(false), 0);
+                Err(Errno::ECANCELED.into())
+            }
             Some(timer) if timer.expirations > 0 => Ok(core::mem::take(&mut timer.expirations)),
             _ => Err(self.wait_unless_nonblocking(id)),
         }
@@ -133,17 +140,29 @@ impl Kernel {
 
     pub(crate) fn timerfd_expired(&mut self, id: ObjId, generation: u32) {
         let now = self.now;
+        let Some(object) = self.objects.get_mut(id) else { return };
+        let clock = &self.hosts[usize::from(object.host.0)].clock;
+        let Kind::Timer(timer) = &mut object.kind else { return };
+        let Some(expires) = timer.expires.filter(|_| timer.generation == generation) else {
+            return;
+        };
+        let Some((count, next)) = expirations(clock, now, expires, timer.interval) else { return };
+        timer.expirations += count;
+        timer.expires = next;
+        if let Some(next) = next {
+            self.timers.push(clock.when(next, now), Timer::TimerFd(id, generation));
+        }
+        self.notify(id);
+    }
+
+    /// The clock was set: who asked for it is told (TFD_TIMER_CANCEL_ON_SET). The timer stays armed.
+    pub(crate) fn cancel_timerfd(&mut self, id: ObjId) {
         let Some(timer) = self.timerfd_mut(id) else { return };
-        if timer.generation != generation || timer.expires.is_none() {
+        if timer.cancel.is_none() {
             return;
         }
+        timer.cancel = Some(true);
         timer.expirations += 1;
-        timer.expires = None;
-        if timer.interval > Nanos::ZERO {
-            let next = now + timer.interval;
-            timer.expires = Some(next);
-            self.timers.push(next, Timer::TimerFd(id, generation));
-        }
         self.notify(id);
     }
 }
@@ -184,6 +203,7 @@ fn timerfd_create(k: &mut Kernel, _: &mut dyn GuestMemory, a: &Args) -> SysResul
         expires: None,
         interval: Nanos::ZERO,
         generation: 0,
+        cancel: None,
     };
     let status = libc::O_RDWR | flags & libc::O_NONBLOCK;
     Ok(k.open_descriptor(Kind::Timer(timer), status, flags)? as u64)
@@ -199,13 +219,13 @@ fn timerfd(k: &Kernel, fd: i32) -> Result<(ObjId, TimerFd), Errno> {
 }
 
 fn write_state(
+    k: &Kernel,
     memory: &mut dyn GuestMemory,
     addr: u64,
     timer: &TimerFd,
-    now: Nanos,
 ) -> Result<(), Errno> {
     memory.write_timespec(addr, timer.interval)?;
-    memory.write_timespec(addr + 16, timer.expires.map_or(Nanos::ZERO, |at| at - now))
+    memory.write_timespec(addr + 16, timer.expires.map_or(Nanos::ZERO, |at| k.left(at)))
 }
 
 fn timerfd_settime(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
@@ -217,27 +237,33 @@ fn timerfd_settime(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> Sy
     let first = memory.read_timespec(a.addr(2) + 16)?;
     let (id, old) = timerfd(k, a.fd(0))?;
     if a.addr(3) != 0 {
-        write_state(memory, a.addr(3), &old, k.now)?;
+        write_state(k, memory, a.addr(3), &old)?;
     }
     let expires = if first == Nanos::ZERO {
         None
     } else if a.int(1) & libc::TFD_TIMER_ABSTIME != 0 {
-        Some(k.when(old.clock, first)?)
+        Some(k.due_at(old.clock, first)?)
     } else {
-        Some(k.now + first)
+        Some(k.due_after(first))
     };
     let generation = old.generation + 1;
+    // LINUX: only an absolute timer of CLOCK_REALTIME can be cancelled, timerfd_create(2).
+    let can_cancel = a.int(1) & known == known
+        && matches!(old.clock, libc::CLOCK_REALTIME | libc::CLOCK_REALTIME_ALARM);
+    let was_set = can_cancel && old.cancel == Some(true) && expires.is_some();
+    let cancel = can_cancel.then_some(old.cancel == Some(true) && !was_set);
     if let Some(timer) = k.timerfd_mut(id) {
-        *timer = TimerFd { expirations: 0, expires, interval, generation, ..old };
+        *timer = TimerFd { expirations: 0, expires, interval, generation, cancel, ..old };
     }
-    if let Some(at) = expires {
-        k.timers.push(at, Timer::TimerFd(id, generation));
+    if let Some(due) = expires {
+        k.timers.push(k.when(due), Timer::TimerFd(id, generation));
     }
-    Ok(0)
+    // LINUX: the timer is armed all the same.
+    if was_set { Err(Errno::ECANCELED.into()) } else { Ok(0) }
 }
 
 fn timerfd_gettime(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     let (_, timer) = timerfd(k, a.fd(0))?;
-    write_state(memory, a.addr(1), &timer, k.now)?;
+    write_state(k, memory, a.addr(1), &timer)?;
     Ok(0)
 }

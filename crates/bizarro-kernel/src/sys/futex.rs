@@ -252,19 +252,19 @@ fn wait_deadline(
     memory: &mut dyn GuestMemory,
     op: i32,
     timeout: u64,
-) -> Result<bizarro_record::Nanos, Errno> {
+) -> Result<crate::clock::Due, Errno> {
     let time = memory.read_timespec(timeout)?;
     let relative =
         op & !(libc::FUTEX_PRIVATE_FLAG | libc::FUTEX_CLOCK_REALTIME) == libc::FUTEX_WAIT;
     if relative {
-        return Ok(k.now + time);
+        return Ok(k.due_after(time));
     }
     let clock = if op & libc::FUTEX_CLOCK_REALTIME != 0 {
         libc::CLOCK_REALTIME
     } else {
         libc::CLOCK_MONOTONIC
     };
-    k.when(clock, time)
+    k.due_at(clock, time)
 }
 
 fn requeue(

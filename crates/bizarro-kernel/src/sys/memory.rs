@@ -47,6 +47,8 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 const PAGE: u64 = 4096;
+/// A break that is further away than this is none that anybody has room for.
+const BREAK_MAX: u64 = 1 << 30;
 /// Highest address that a program may map at.
 const TOP: u64 = 0x7fff_ffff_f000;
 
@@ -87,11 +89,25 @@ fn mmap(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
         let map = SharedMap { length, ino, offset, access };
         return Ok(k.share(memory, at, prot, map)?);
     }
+    let reserves = flags & (libc::MAP_NORESERVE | libc::MAP_STACK) != 0;
+    let counts = anonymous && prot & libc::PROT_WRITE != 0 && !reserves;
+    if counts {
+        let had = if fixed { k.host().process.committed.overlap(addr, length) } else { 0 };
+        k.charge(memory, length - had)?;
+    }
     if let Some(at) = at {
         k.unshare(memory, at, length);
     }
     let Some(file) = file else {
-        return Ok(memory.pages().map(host, at, length, prot)?);
+        let address = memory.pages().map(host, at, length, prot)?;
+        let committed = &mut k.host_mut().process.committed;
+        if counts {
+            committed.insert(address, length);
+        } else if fixed {
+            committed.remove(address, length);
+        }
+        k.share_memory(memory);
+        return Ok(address);
     };
     // The file's bytes are copied: it may change later, which private mappings need not show (mmap(2)).
     k.collect_open(memory, file);
@@ -131,6 +147,8 @@ fn munmap(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     let length = pages(a.word(1))?;
     k.unshare(memory, a.addr(0), length);
     memory.pages().unmap(k.host_id().0, a.addr(0), length)?;
+    k.host_mut().process.committed.remove(a.addr(0), length);
+    k.share_memory(memory);
     Ok(0)
 }
 
@@ -168,8 +186,18 @@ fn mremap(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     if let Moving::To(to) = moving {
         k.unshare(memory, to, new);
     }
+    let had = k.host().process.committed.overlap(a.addr(0), old);
+    if had > 0 {
+        k.charge(memory, new.saturating_sub(old))?;
+    }
     let address = memory.pages().remap(k.host_id().0, a.addr(0), old, new, moving)?;
     k.shared_map_moved(memory, (a.addr(0), old), (address, new));
+    if had > 0 {
+        let committed = &mut k.host_mut().process.committed;
+        committed.remove(a.addr(0), old);
+        committed.insert(address, new);
+        k.share_memory(memory);
+    }
     Ok(address)
 }
 
@@ -190,7 +218,22 @@ fn madvise(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult 
 }
 
 fn brk(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    Ok(memory.pages().brk(k.host_id().0, a.addr(0)))
+    let host = k.host_id().0;
+    let before = memory.pages().brk(host, 0);
+    let (end, new_end) = (pages(before)?, pages(a.addr(0))?);
+    let more = new_end.saturating_sub(end);
+    // LINUX: a break that cannot be had is not an error: the old one is given, brk(2).
+    if more > 0 && more <= BREAK_MAX && k.charge(memory, more).is_err() {
+        return Ok(before);
+    }
+    let after = memory.pages().brk(host, a.addr(0));
+    let committed = &mut k.host_mut().process.committed;
+    match (pages(before)?, pages(after)?) {
+        (old, new) if new > old => committed.insert(old, new - old),
+        (old, new) => committed.remove(new, old - new),
+    }
+    k.share_memory(memory);
+    Ok(after)
 }
 
 fn msync(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {

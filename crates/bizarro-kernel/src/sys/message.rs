@@ -2,8 +2,6 @@
 
 use alloc::vec::Vec;
 
-use bizarro_record::Nanos;
-
 use crate::errno::{Errno, Stop, SysResult};
 use crate::kernel::Kernel;
 use crate::memory::IoVec;
@@ -161,7 +159,7 @@ impl Kernel {
     fn show_host_time(&self, control: &mut [Control]) {
         for message in control {
             if let Control::Timestamp(at) | Control::TimestampNs(at) = message {
-                *at = Nanos(self.host().realtime(self.epoch, *at));
+                *at = self.host().clock.realtime_then(*at);
             }
         }
     }
@@ -191,7 +189,7 @@ fn sendmmsg(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult
 fn recvmmsg(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     let count = u64::from((a.int(2) as u32).min(MESSAGES_MAX));
     if a.addr(4) != 0 && k.task().call.limit.is_none() {
-        let limit = k.now + memory.read_timespec(a.addr(4))?;
+        let limit = k.due_after(memory.read_timespec(a.addr(4))?);
         k.task_mut().call.limit = Some(limit);
     }
     // DIVERGENCE: with several messages, MSG_WAITALL does not make each of a stream's reads whole.
@@ -211,12 +209,12 @@ fn recvmmsg(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult
         let call = &mut k.task_mut().call;
         (call.progress, call.deadline) = (n, None);
         // LINUX: the timeout is looked at after each message only, so it ends no wait (recvmmsg(2), "Bugs").
-        if k.task().call.limit.is_some_and(|limit| k.now >= limit) {
+        if k.task().call.limit.is_some_and(|limit| k.is_due(limit)) {
             break;
         }
     }
     if let Some(limit) = k.task().call.limit {
-        memory.write_timespec(a.addr(4), limit.saturating_sub(k.now))?;
+        memory.write_timespec(a.addr(4), k.left(limit))?;
     }
     Ok(n)
 }

@@ -2,6 +2,7 @@
 //!
 //! Each begins with `ROWS`, the family's part of the table of system calls (see [`crate::table`]).
 
+pub mod adjtime;
 pub mod clock;
 pub mod epoll;
 pub mod event;
@@ -21,3 +22,4 @@ pub mod process;
 pub mod signals;
 pub mod socket;
 pub mod splice;
+pub mod timer;

@@ -73,7 +73,7 @@ fn ppoll(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
 /// where POSIX wants it hidden, select(2), "C library/kernel differences".
 fn write_time_left(k: &Kernel, memory: &mut dyn GuestMemory, timeout: Option<Nanos>, addr: u64) {
     let Some(timeout) = timeout else { return };
-    let left = k.task().call.deadline.map_or(timeout, |deadline| deadline.saturating_sub(k.now));
+    let left = k.task().call.deadline.map_or(timeout, |deadline| k.left(deadline));
     // LINUX: a time in read-only memory is left as it is.
     let _ = memory.write_timespec(addr, left);
 }
@@ -120,7 +120,7 @@ fn select(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
     let ready = select_for(k, memory, a, timeout)?;
     // LINUX: select(2) writes the time that was left.
     if let (Some(_), Some(deadline)) = (timeout, k.task().call.deadline) {
-        memory.write_timeval(a.addr(4), deadline - k.now)?;
+        memory.write_timeval(a.addr(4), k.left(deadline))?;
     }
     Ok(ready)
 }

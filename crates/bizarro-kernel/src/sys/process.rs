@@ -7,7 +7,6 @@ use crate::errno::{Errno, Stop, SysResult};
 use crate::kernel::Kernel;
 use crate::seams::GuestMemory;
 use crate::signal;
-use crate::sys::clock::BOOT;
 use crate::table::Arg::{Hex, Int, Ptr, Size};
 use crate::table::{Args, Row, Support, row};
 use crate::task::TaskId;
@@ -141,9 +140,9 @@ fn uname(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
 }
 
 fn sysinfo(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
-    let limit = k.host().spec.memory_limit;
+    let (limit, left) = (k.host().memory_limit, k.memory_left(memory));
     let mut bytes = [0; 112];
-    let words = [(k.now + BOOT).0 / 1_000_000_000, 0, 0, 0, limit, limit / 2];
+    let words = [k.host().clock.monotonic(k.now).0 / 1_000_000_000, 0, 0, 0, limit, left];
     for (n, word) in words.into_iter().enumerate() {
         bytes[n * 8..n * 8 + 8].copy_from_slice(&word.to_le_bytes());
     }

@@ -232,7 +232,7 @@ fn world(spec: &WorldSpec) -> World {
         group: host.group.clone(),
         non_critical: host.declared == Declared::NonCritical,
         cpus: host.cpus,
-        clock_offset: host.clock_offset,
+        clock_offset: host.clock.offset,
         arguments: host.arguments.clone(),
         environment: host.env.clone(),
     };

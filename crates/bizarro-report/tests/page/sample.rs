@@ -10,8 +10,8 @@ use bizarro_explore::{
 };
 use bizarro_record::event::OpOutcome;
 use bizarro_record::{
-    Declared, Effect, Event, Exchange, ExchangeId, HostSpec, Injection, LinkSpec, Nanos, Plan,
-    Role, RunRecord, Stamped, Step, Stream, WorldSpec,
+    ClockSpec, Declared, Effect, Event, Exchange, ExchangeId, HostSpec, Injection, LinkSpec, Nanos,
+    Plan, Role, RunRecord, Stamped, Step, Stream, WorldSpec,
 };
 use bizarro_report::Exit;
 use bizarro_report::report::{Explored, Report, Subject, report};
@@ -26,8 +26,10 @@ fn world(names: &[&str]) -> WorldSpec {
             name: name.to_string(),
             address: [10, 0, 0, index as u8 + 1].into(),
             cpus: 2,
-            clock_offset: index as i64 * 1_500_000_000,
+            slowdown: 1,
+            clock: ClockSpec { offset: index as i64 * 1_500_000_000, ..ClockSpec::default() },
             memory_limit: 1 << 30,
+            out_of_memory: Default::default(),
             group: None,
             declared: match *name {
                 "scores" => Declared::NonCritical,

@@ -79,8 +79,20 @@ static mut LIMITS: [usize; ARENAS] = [SIZE; ARENAS];
 
 /// Limits what a slot may allocate, in bytes.
 pub fn set_limit(slot: usize, bytes: u64) {
-    // SAFETY: one kernel thread; a plain word.
-    unsafe { LIMITS[slot] = usize::try_from(bytes).unwrap_or(SIZE).min(SIZE) };
+    let limit = usize::try_from(bytes).unwrap_or(SIZE).min(SIZE);
+    // SAFETY: one kernel thread; plain words, of an arena that is mapped when it is ready.
+    unsafe {
+        LIMITS[slot] = limit;
+        if READY[slot] {
+            (*((BASE + slot * SIZE) as *mut Arena)).limit = limit;
+        }
+    }
+}
+
+/// Bytes that a slot has taken: whole spans, in use or kept for small blocks.
+pub fn used(slot: usize) -> u64 {
+    // SAFETY: as above.
+    unsafe { if READY[slot] { (*((BASE + slot * SIZE) as *const Arena)).used as u64 } else { 0 } }
 }
 
 /// What the outside has allocated: start and length.

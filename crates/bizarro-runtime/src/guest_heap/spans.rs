@@ -28,6 +28,7 @@ pub(super) unsafe fn take_spans(arena: *mut Arena, len: usize, align: usize) -> 
     // SAFETY: as for `blocks::allocate`.
     unsafe {
         if (*arena).used + len > (*arena).limit {
+            crate::world::out_of_memory(len);
             set_errno(libc::ENOMEM);
             return 0;
         }

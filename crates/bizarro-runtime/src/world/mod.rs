@@ -101,16 +101,25 @@ pub fn inside<R>(f: impl FnOnce(&mut World) -> R) -> R {
     result
 }
 
+/// The heap of the current host has no room for this many bytes. Comes back where the allocation is to fail.
+#[cold]
+pub fn out_of_memory(wanted: usize) {
+    if is_armed() && inside(|world| world.kernel.out_of_memory(wanted as u64)) {
+        set_in_kernel(true);
+        leave_for_good();
+    }
+}
+
 /// How many calls guests have made: for the watchdog.
 pub fn calls() -> u64 {
     world().map_or(0, |world| world.kernel.stats.syscalls)
 }
 
-/// What `rdtsc` shows; reading it takes a little virtual time.
+/// What `rdtsc` shows: the oscillator of the current task's host. Reading it takes a little virtual time.
 pub fn timestamp() -> u64 {
     let kernel = &mut the_world().kernel;
     kernel.now += bizarro_record::Nanos(20);
-    kernel.now.0 + bizarro_kernel::sys::clock::BOOT.0
+    kernel.host().clock.raw(kernel.now).0
 }
 
 // ---- A call of a guest.

@@ -16,7 +16,7 @@ pub(super) fn start_host(host: HostId) {
     let world = the_world();
     let spec = &world.request.world.hosts[usize::from(host.0)];
     let entry = spec.entry;
-    guest_heap::set_limit(slot(host), spec.memory_limit);
+    guest_heap::set_limit(slot(host), world.kernel.hosts[usize::from(host.0)].memory_limit);
     world.kernel.start_process(host);
     if entry == 0 {
         return;

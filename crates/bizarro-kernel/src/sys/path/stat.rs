@@ -85,7 +85,7 @@ impl Kernel {
             // LINUX: the inode that all of these share has no type.
             Kind::Event(_) | Kind::Timer(_) | Kind::Signal(_) | Kind::Epoll(_) => (0o600, (0, 15)),
         };
-        let made = Realtime(self.host().realtime(self.epoch, bizarro_record::Nanos::ZERO) as i64);
+        let made = Realtime(self.host().clock.realtime_then(bizarro_record::Nanos::ZERO).0 as i64);
         Ok(Stat {
             dev,
             ino: self.inode_number(id, &object.kind),
