@@ -10,7 +10,6 @@
 
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::string::String;
 
 use bizarro_record::{Event, OutOfMemory};
 
@@ -119,7 +118,8 @@ impl Kernel {
         let text = format!("out of memory: {wanted} bytes more than {limit} are wanted");
         self.emit(Event::Note { text });
         self.flush_output(id);
-        self.emit(Event::Killed { signal: libc::SIGKILL, backtrace: String::new() });
+        // The machine did this, not the program: it is no crash of its own making.
+        self.emit(Event::Crashed);
         self.hosts[usize::from(id.0)].life = Life::Down;
         self.destroy_process(id);
         self.timers.push(self.now + RESTART_AFTER, Timer::Restart(id));
