@@ -23,6 +23,7 @@ enum Purpose {
     Jitter = 5,
     Fault = 6,
     Survivor = 7,
+    Lifetime = 8,
 }
 
 /// How many faults are drawn in a run. After them the world is left alone, so that it can be asked whether it
@@ -48,6 +49,7 @@ pub struct PlanDecider {
     jitter: (u64, SplitMix64),
     drawn: Option<Drawn>,
     survivor: SplitMix64,
+    lifetime: SplitMix64,
     incidents: Vec<Incident>,
     injections: Vec<Planned>,
     /// Faults that may be added.
@@ -222,6 +224,7 @@ impl PlanDecider {
             jitter: (plan.jitter.0, stream(Purpose::Jitter)),
             drawn: plan.faults.as_ref().map(drawn),
             survivor: stream(Purpose::Survivor),
+            lifetime: stream(Purpose::Lifetime),
             incidents: plan.incidents.clone(),
             injections: plan.injections.iter().map(|fault| Planned::new(fault, &members)).collect(),
             expected: Vec::new(),
@@ -326,6 +329,10 @@ impl Decider for PlanDecider {
 
     fn incidents(&self) -> Vec<Incident> {
         self.incidents.clone()
+    }
+
+    fn lifetime(&mut self, most: u32) -> u32 {
+        self.lifetime.within(1, most.into()) as u32
     }
 
     fn survivor(&mut self, below: u64) -> u64 {

@@ -8,13 +8,13 @@
 //! |---|---|
 //! | reset, refused, unreachable, lost, partition, truncated, empty | the network is fair-loss or arbitrary: a message or its end may be missing |
 //! | bit-flip, garbage, older, error-body | the network is arbitrary, or a node is Byzantine: a message may say what nobody meant |
-//! | late, pause | timing is partially synchronous or asynchronous: there are moments without a bound |
-//! | crash, crash@N, crash-loop, power-off | nodes are crash-recovery or Byzantine: the effect starts the process again |
-//! | disk-full, io-error, disk-fails, disk-reads-fail, disk-read-only | everywhere: the models say nothing of a disk that honestly reports an error |
+//! | late, pause, freeze, pause-task, slow-cpu, clock-step, clock-drift, coarse-clock, leap-second | timing is partially synchronous or asynchronous: there are moments, and errors of clocks, without a bound |
+//! | crash, crash@N, crash-loop, crash-at-calls, power-off | nodes are crash-recovery or Byzantine: the effect starts the process again |
+//! | disk-full, io-error, disk-fails, disk-reads-fail, disk-read-only, memory-limit | everywhere: the models say nothing of a machine that honestly reports an error |
 //! | disk-slow | as pause |
 //! | bit-rot, misplaced-write, disk-lost | nodes are Byzantine: a node that recovers has stable storage (Cachin, Guerraoui, Rodrigues 2011, 2.2), and this one has not |
 
-use bizarro_record::{DiskTrouble, Effect, Trouble};
+use bizarro_record::{DiskTrouble, Effect, MachineFault, Trouble};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -92,10 +92,16 @@ impl SystemModel {
     pub fn allows_trouble(self, trouble: &Trouble) -> bool {
         match trouble {
             Trouble::Crash { .. } | Trouble::PowerOff { .. } => self.nodes != Nodes::CrashStop,
-            Trouble::CrashLoop { .. } => self.nodes != Nodes::CrashStop,
-            Trouble::Pause { .. } | Trouble::Disk { trouble: DiskTrouble::Slow(_), .. } => {
-                self.timing != Timing::Synchronous
+            Trouble::Machine { fault: MachineFault::CrashAtCalls(_), .. } => {
+                self.nodes != Nodes::CrashStop
             }
+            Trouble::Machine { fault: MachineFault::MemoryLimit(_), .. } => true,
+            Trouble::Pause { .. }
+            | Trouble::Clock { .. }
+            | Trouble::LeapSecond(_)
+            | Trouble::Disk { trouble: DiskTrouble::Slow(_), .. }
+            | Trouble::Machine { .. } => self.timing != Timing::Synchronous,
+            Trouble::CrashLoop { .. } => self.nodes != Nodes::CrashStop,
             Trouble::Disk { trouble, .. } => match trouble {
                 DiskTrouble::Full(_)
                 | DiskTrouble::Fails(_)

@@ -126,6 +126,10 @@ pub struct Host {
     pub life: Life,
     /// How many times its program has been started.
     pub incarnation: u32,
+    /// Its process is killed at one of its first system calls, up to this one, as often as it is started.
+    pub(crate) crash_at_calls: Option<u32>,
+    /// The task that was held without being named.
+    pub(crate) held_task: Option<u32>,
     /// Bytes of memory that its process may use.
     pub memory_limit: u64,
     /// How many times as long as elsewhere its CPUs take for what a program does, from 1.
@@ -213,6 +217,8 @@ impl Host {
             lock_waiters: Vec::new(),
             life: Life::Down,
             incarnation: 0,
+            crash_at_calls: None,
+            held_task: None,
             memory_limit: spec.memory_limit,
             slowdown: spec.slowdown.max(1),
             cpus_busy: Vec::new(),

@@ -34,6 +34,7 @@ impl Kernel {
         let stdin = self.open_null(host);
         self.give_descriptor(host, 0, stdin);
         self.observer.event(now, host.0, 0, Event::Started { incarnation });
+        self.live_shortly(host);
     }
 
     fn give_descriptor(&mut self, host: HostId, fd: i32, object: ObjId) {
@@ -199,7 +200,7 @@ impl Kernel {
         }
     }
 
-    fn crash_at(&mut self, host: HostId, call: u32, deadly: Deadly) {
+    pub(crate) fn crash_at(&mut self, host: HostId, call: u32, deadly: Deadly) {
         let owner = &mut self.hosts[usize::from(host.0)];
         owner.crash_at = Some((call, deadly));
         owner.watched = true;
@@ -221,7 +222,7 @@ impl Kernel {
         self.hosts[usize::from(host.0)].process.partial_output[which].extend_from_slice(rest);
     }
 
-    pub(crate) fn flush_output(&mut self, host: HostId) {
+    fn flush_output(&mut self, host: HostId) {
         for stream in [Stream::Stdout, Stream::Stderr] {
             let process = &mut self.hosts[usize::from(host.0)].process;
             let partial = core::mem::take(&mut process.partial_output[stream as usize]);

@@ -145,6 +145,8 @@ pub trait Decider {
     fn may_take_power(&self) -> bool;
     /// What goes wrong with hosts, beside what the test itself says. The answer is always the same.
     fn incidents(&self) -> Vec<Incident>;
+    /// After how many system calls, from 1 to `most`, a process is killed that is not to live for long.
+    fn lifetime(&mut self, most: u32) -> u32;
     /// A value below `below`, for what survives.
     fn survivor(&mut self, below: u64) -> u64;
     /// Where the schedule has left the fair one so far, in order; `None` where there were too many to keep.

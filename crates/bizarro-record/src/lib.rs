@@ -27,7 +27,7 @@ pub use exchange::{Exchange, ExchangeId, Step};
 pub use groups::Level;
 pub use packet::Packet;
 pub use plan::{
-    Deviation, DiskTrouble, Effect, End, FORMS, Fault, Form, HEALED_AFTER, IT, Incident, Injection,
+    ClockFault, MachineFault, Deviation, DiskTrouble, Effect, End, FORMS, Fault, Form, HEALED_AFTER, IT, Incident, Injection,
     Lasting, Milestone, Moment, Plan, RandomFaults, Removal, Schedule, SpecError, Survivors,
     TaskName, Times, Trouble,
 };

@@ -101,6 +101,7 @@ impl Kernel {
         let change = self.hosts[index].disk().writes() + 1;
         self.observer.event(self.now, host.0, 0, Event::PowerFailed { change });
         self.hosts[index].life = Life::Down;
+        self.hosts[index].clock.rebooted(self.now);
         // Nobody reads any more what it was about to print.
         self.hosts[index].process.partial_output = Default::default();
         self.with_net(|net, cx| net.host_powered_off(cx, host.0));

@@ -260,6 +260,15 @@ impl Kernel {
                 let hosts = self.hosts_called(host);
                 hosts.into_iter().any(|host| self.can_begin_on_disk(host, trouble))
             }
+            Trouble::Machine { host, fault } => {
+                let mut hosts = self.hosts_called(host).into_iter();
+                hosts.any(|host| self.machine_can(host, *fault))
+            }
+            Trouble::Clock { host, fault } => {
+                let mut hosts = self.hosts_called(host).into_iter();
+                hosts.any(|host| self.clock_can(host, *fault))
+            }
+            Trouble::LeapSecond(_) => true,
         }
     }
 
@@ -287,6 +296,17 @@ impl Kernel {
                     self.begin_on_disk(host, trouble);
                 }
             }
+            Trouble::Clock { host, fault } => {
+                for host in self.hosts_called(host) {
+                    self.begin_clock_fault(host, *fault, lasts);
+                }
+            }
+            Trouble::LeapSecond(leap) => self.leap_second(*leap),
+            Trouble::Machine { host, fault } => {
+                for host in self.hosts_called(host) {
+                    self.begin_machine_fault(host, *fault);
+                }
+            }
         }
     }
 
@@ -299,12 +319,22 @@ impl Kernel {
                 }
             }
             // It went on by itself: those that talk to it knew beforehand when it would.
-            Trouble::Pause { .. } => {}
+            Trouble::Pause { .. } | Trouble::LeapSecond(_) => {}
             // Whoever was killed last starts again as after any crash.
             Trouble::CrashLoop { .. } => {}
             Trouble::Disk { host, trouble } => {
                 for host in self.hosts_called(host) {
                     self.end_on_disk(host, trouble);
+                }
+            }
+            Trouble::Clock { host, fault } => {
+                for host in self.hosts_called(host) {
+                    self.end_clock_fault(host, *fault);
+                }
+            }
+            Trouble::Machine { host, fault } => {
+                for host in self.hosts_called(host) {
+                    self.end_machine_fault(host, *fault);
                 }
             }
         }

@@ -3,9 +3,11 @@
 //! [`Kernel::call`] and [`Kernel::schedule`] are where the runtime comes in.
 
 mod call;
+mod clock_fault;
 mod disk;
 mod disk_faults;
 mod incident;
+mod machine_fault;
 mod network;
 pub(crate) mod ntp;
 pub mod oom;
@@ -92,6 +94,8 @@ pub enum Command {
     Start(HostId),
     /// Free the memory of this host's process: all of its tasks have gone.
     TearDown(HostId),
+    /// The heap of this host's process may grow to so many bytes.
+    LimitHeap(HostId, u64),
     /// The run is over.
     End(Ending),
 }

@@ -14,10 +14,9 @@ use alloc::format;
 use bizarro_record::{Event, OutOfMemory};
 
 use crate::errno::{Errno, Stop};
-use crate::host::{HostId, Life};
-use crate::kernel::{Kernel, RESTART_AFTER};
+use crate::host::HostId;
+use crate::kernel::{Command, Kernel, RESTART_AFTER};
 use crate::seams::GuestMemory;
-use crate::timers::Timer;
 
 /// What a process has mapped to write: ranges that do not overlap, start and length.
 #[derive(Clone, Debug, Default)]
@@ -99,11 +98,11 @@ impl Kernel {
     }
 
     /// The memory of a host is now this many bytes. What its process has already is not taken away from it.
-    pub fn limit_memory(&mut self, memory: &mut dyn GuestMemory, host: HostId, bytes: u64) {
+    pub fn limit_memory(&mut self, host: HostId, bytes: u64) {
         let owner = &mut self.hosts[usize::from(host.0)];
         owner.memory_limit = bytes;
         let limit = bytes.saturating_sub(owner.process.committed.total());
-        memory.pages().limit_heap(host.0, limit);
+        self.command(Command::LimitHeap(host, limit));
     }
 
     /// The current process wants this many bytes, which there are not: where the test said so, it is killed and started
@@ -117,12 +116,8 @@ impl Kernel {
         let (id, limit) = (host.id, host.memory_limit);
         let text = format!("out of memory: {wanted} bytes more than {limit} are wanted");
         self.emit(Event::Note { text });
-        self.flush_output(id);
-        // The machine did this, not the program: it is no crash of its own making.
-        self.emit(Event::Crashed);
-        self.hosts[usize::from(id.0)].life = Life::Down;
-        self.destroy_process(id);
-        self.timers.push(self.now + RESTART_AFTER, Timer::Restart(id));
+        // The machine does this, not the program: it is no crash of the program's own making.
+        self.crash_host(id, Some(RESTART_AFTER));
         true
     }
 }

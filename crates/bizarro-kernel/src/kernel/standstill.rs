@@ -83,7 +83,7 @@ impl Kernel {
         self.release_held(id);
     }
 
-    fn task_of(&self, host: HostId, tid: u32) -> Option<TaskId> {
+    pub(super) fn task_of(&self, host: HostId, tid: u32) -> Option<TaskId> {
         let tasks = &self.hosts[usize::from(host.0)].process.tasks;
         tasks.iter().copied().find(|id| self.task_by_id(*id).is_some_and(|task| task.tid == tid))
     }

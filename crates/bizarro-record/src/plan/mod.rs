@@ -44,7 +44,7 @@ pub use effect::Effect;
 pub use incident::{IT, Incident};
 pub use moment::{End, Milestone, Moment};
 pub use removal::Removal;
-pub use trouble::{DiskTrouble, FORMS, Form, Survivors, Times, Trouble};
+pub use trouble::{ClockFault, DiskTrouble, MachineFault, FORMS, Form, Survivors, Times, Trouble};
 
 /// A text that is not what a spec looks like.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -316,7 +316,7 @@ impl fmt::Display for Written {
     }
 }
 
-fn span(text: &str) -> Option<Nanos> {
+pub(crate) fn span(text: &str) -> Option<Nanos> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (count, unit) = text.split_at(digits);
     let (_, nanos) = UNITS.into_iter().chain(LONG_UNITS).find(|(name, _)| *name == unit)?;

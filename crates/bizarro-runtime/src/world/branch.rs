@@ -152,6 +152,10 @@ impl Decider for Branching {
         self.plan.incidents()
     }
 
+    fn lifetime(&mut self, most: u32) -> u32 {
+        self.plan.lifetime(most)
+    }
+
     fn survivor(&mut self, below: u64) -> u64 {
         self.plan.survivor(below)
     }

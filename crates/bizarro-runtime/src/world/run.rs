@@ -14,14 +14,14 @@ use super::branch::{Branching, is_branch};
 use super::ending::{finish, write_ending};
 use super::start::{free_memory, start_host, tear_down};
 use super::{
-    ARMED, HOOKS, WORLD, World, context, is_armed, set_in_kernel, switch_to_task, the_world,
+    ARMED, HOOKS, WORLD, World, context, is_armed, set_in_kernel, slot, switch_to_task, the_world,
 };
 use crate::guest::Guest;
 use crate::outside::RealFiles;
 use crate::recorder::{Forward, Handle, Recorder};
 use crate::runner::Supervisor;
 use crate::switch::{self, Context};
-use crate::{foreign, image, raw, trap, vdso, watchdog};
+use crate::{foreign, guest_heap, image, raw, trap, vdso, watchdog};
 
 /// Waits for a child of the real kernel; gives its wait status.
 pub fn wait_for(pid: usize) -> i32 {
@@ -200,6 +200,7 @@ fn run_tasks() -> Ending {
             match command {
                 Command::Start(host) => start_host(host),
                 Command::TearDown(host) => tear_down(host),
+                Command::LimitHeap(host, bytes) => guest_heap::set_limit(slot(host), bytes),
                 Command::End(ending) => return ending,
             }
         }

@@ -65,6 +65,9 @@ impl Decider for Plain {
     fn incidents(&self) -> Vec<Incident> {
         self.incidents.clone()
     }
+    fn lifetime(&mut self, most: u32) -> u32 {
+        most
+    }
     fn survivor(&mut self, _: u64) -> u64 {
         0
     }

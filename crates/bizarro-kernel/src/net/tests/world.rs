@@ -49,6 +49,9 @@ impl Decider for Draws {
     fn incidents(&self) -> Vec<bizarro_record::Incident> {
         Vec::new()
     }
+    fn lifetime(&mut self, most: u32) -> u32 {
+        most
+    }
     fn survivor(&mut self, _: u64) -> u64 {
         0
     }

@@ -3,8 +3,10 @@
 //! A kind is a variant of [`Trouble`], a line of [`FORMS`], and what the kernel does when it begins and when it ends
 //! (`bizarro-kernel`, `kernel/incident.rs`).
 
+mod clock;
 mod disk;
 mod host;
+mod machine;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -13,10 +15,13 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use super::{End, SpecError, Written};
+use crate::clock::LeapSecond;
 use crate::time::Nanos;
 
+pub use clock::ClockFault;
 pub use disk::{DiskTrouble, Times};
 pub use host::Survivors;
+pub use machine::MachineFault;
 
 /// Something that goes wrong, and where.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Serialize, Deserialize)]
@@ -55,6 +60,22 @@ pub enum Trouble {
         /// What.
         trouble: DiskTrouble,
     },
+    /// The host's clock is wrong.
+    Clock {
+        /// Name of the host.
+        host: String,
+        /// How.
+        fault: ClockFault,
+    },
+    /// The day of UTC ends with a leap second, for all hosts.
+    LeapSecond(LeapSecond),
+    /// The host is slow, a thread of it stands still, it lacks memory, or its program crashes again and again.
+    Machine {
+        /// Name of the host.
+        host: String,
+        /// How.
+        fault: MachineFault,
+    },
 }
 
 /// How a kind of trouble is written, for documentation and for errors.
@@ -86,6 +107,15 @@ pub const FORMS: &[Form] = &[
     disk::DISK_FORMS[5],
     disk::DISK_FORMS[6],
     disk::DISK_FORMS[7],
+    clock::STEP,
+    clock::DRIFT,
+    clock::FREEZE,
+    clock::COARSE,
+    clock::LEAP_SECOND,
+    machine::SLOW_CPU,
+    machine::PAUSE_TASK,
+    machine::MEMORY_LIMIT,
+    machine::CRASH_AT_CALLS,
 ];
 
 impl Trouble {
@@ -96,7 +126,10 @@ impl Trouble {
             | Trouble::PowerOff { host, .. }
             | Trouble::Pause { host }
             | Trouble::CrashLoop { host, .. }
-            | Trouble::Disk { host, .. } => Vec::from([host.as_str()]),
+            | Trouble::Disk { host, .. }
+            | Trouble::Clock { host, .. }
+            | Trouble::Machine { host, .. } => Vec::from([host.as_str()]),
+            Trouble::LeapSecond(_) => Vec::new(),
         }
     }
 
@@ -108,7 +141,10 @@ impl Trouble {
             | Trouble::PowerOff { host, .. }
             | Trouble::Pause { host }
             | Trouble::CrashLoop { host, .. }
-            | Trouble::Disk { host, .. } => *host = rename(host),
+            | Trouble::Disk { host, .. }
+            | Trouble::Clock { host, .. }
+            | Trouble::Machine { host, .. } => *host = rename(host),
+            Trouble::LeapSecond(_) => {}
         }
         renamed
     }
@@ -121,6 +157,9 @@ impl Trouble {
             Trouble::Pause { .. } => Some(host::PAUSE_LASTS),
             Trouble::CrashLoop { .. } => Some(host::CRASH_LOOP_LASTS),
             Trouble::Disk { trouble, .. } => trouble.lasts(),
+            Trouble::Clock { fault: ClockFault::Freeze, .. } => Some(clock::FREEZE_LASTS),
+            Trouble::Clock { .. } | Trouble::LeapSecond(_) => None,
+            Trouble::Machine { fault, .. } => fault.lasts(),
         }
     }
 
@@ -128,9 +167,12 @@ impl Trouble {
     pub fn ends_process(&self) -> bool {
         match self {
             Trouble::Crash { .. } | Trouble::CrashLoop { .. } => true,
-            Trouble::PowerOff { .. } | Trouble::Pause { .. } | Trouble::Disk { .. } => {
-                self.takes_power()
-            }
+            Trouble::Machine { fault, .. } => matches!(fault, MachineFault::CrashAtCalls(_)),
+            Trouble::PowerOff { .. }
+            | Trouble::Pause { .. }
+            | Trouble::Clock { .. }
+            | Trouble::LeapSecond(_)
+            | Trouble::Disk { .. } => self.takes_power(),
         }
     }
 
@@ -142,8 +184,12 @@ impl Trouble {
     /// What is expected instead, where this kind cannot end so.
     pub(super) fn objection(&self, end: Option<&End>) -> Option<&'static str> {
         match (self, end) {
-            (Trouble::Pause { .. }, Some(End::Milestone(_))) => {
-                Some("`for TIME`: a host that stands still is called back by a clock")
+            (
+                Trouble::Pause { .. } | Trouble::Clock { fault: ClockFault::Freeze, .. },
+                Some(End::Milestone(_)),
+            ) => Some("`for TIME`: a host that stands still is called back by a clock"),
+            (Trouble::LeapSecond(_), Some(_)) => {
+                Some("neither `for` nor `until`: what a day has in seconds stays so")
             }
             _ => None,
         }
@@ -157,6 +203,9 @@ impl Trouble {
             Trouble::Pause { .. } => host::PAUSE.word,
             Trouble::CrashLoop { .. } => host::CRASH_LOOP.word,
             Trouble::Disk { trouble, .. } => trouble.word(),
+            Trouble::Clock { fault, .. } => fault.form().word,
+            Trouble::LeapSecond(_) => clock::LEAP_SECOND.word,
+            Trouble::Machine { fault, .. } => fault.form().word,
         }
     }
 }
@@ -169,6 +218,9 @@ impl fmt::Display for Trouble {
             Trouble::PowerOff { host, survivors } => write!(f, " {host}{survivors}"),
             Trouble::CrashLoop { host, lives } => write!(f, " {host} {}", Written(*lives)),
             Trouble::Disk { host, trouble } => write!(f, " {host}{trouble}"),
+            Trouble::Clock { host, fault } => write!(f, " {host}{fault}"),
+            Trouble::LeapSecond(second) => write!(f, " {second}"),
+            Trouble::Machine { host, fault } => write!(f, " {host}{fault}"),
         }
     }
 }
@@ -189,6 +241,15 @@ impl FromStr for Trouble {
             (word, arguments) if disk::DISK_FORMS.iter().any(|form| form.word == word) => {
                 disk::disk(word, arguments)
             }
+            ("leap-second", [second]) => second.parse().ok().map(Trouble::LeapSecond),
+            (word, [host, rest @ ..]) => {
+                let host = host.to_string();
+                match (ClockFault::read(word, rest), MachineFault::read(word, rest)) {
+                    (Some(fault), _) => Some(Trouble::Clock { host, fault }),
+                    (_, Some(fault)) => Some(Trouble::Machine { host, fault }),
+                    _ => None,
+                }
+            }
             _ => None,
         };
         let trouble = trouble.filter(|trouble| trouble.hosts().iter().all(|host| is_host(host)));
@@ -199,4 +260,71 @@ impl FromStr for Trouble {
 /// Whether this could be the name of a host or group.
 fn is_host(name: &str) -> bool {
     !name.is_empty() && !name.contains([';', ':', '#', '>', '='])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Incident;
+    use alloc::format;
+
+    #[test]
+    fn the_example_of_each_kind_is_read_and_is_of_that_kind() {
+        for form in FORMS {
+            let incident: Incident = form.example.parse().unwrap();
+            assert_eq!(incident.trouble.word(), form.word);
+            let written = format!("{incident}");
+            assert_eq!(written.parse::<Incident>().unwrap(), incident, "{written}");
+            let is_for_ever = form.lasts == "to the end of the run";
+            assert_eq!(incident.trouble.lasts().is_none(), is_for_ever, "{}", form.word);
+        }
+    }
+
+    #[track_caller]
+    fn round_trips(text: &str) {
+        assert_eq!(format!("{}", text.parse::<Trouble>().unwrap()), text);
+    }
+
+    #[test]
+    fn troubles_are_read_as_they_are_written() {
+        round_trips("clock-step db -1500ms");
+        round_trips("clock-step db +3600s");
+        round_trips("clock-drift db -1500ppb");
+        round_trips("clock-drift db +100000ppm");
+        round_trips("coarse-clock db 1s");
+        round_trips("leap-second delete");
+        round_trips("pause-task db");
+        round_trips("pause-task db 101");
+        round_trips("memory-limit db 1GiB");
+        round_trips("memory-limit db 1025KiB");
+        round_trips("memory-limit db 7B");
+        round_trips("crash-at-calls db 1");
+        round_trips("slow-cpu db 2");
+    }
+
+    #[track_caller]
+    fn refused(text: &str, expected: &str) {
+        let error = text.parse::<Trouble>().unwrap_err();
+        assert!(error.expected.starts_with(expected), "{error}");
+    }
+
+    #[test]
+    fn what_cannot_happen_is_refused() {
+        refused("clock-step db 30s", "clock-step HOST");
+        refused("clock-step db +0s", "clock-step HOST");
+        refused("clock-step db +99999999999s", "clock-step HOST");
+        refused("clock-drift db +100001ppm", "clock-drift HOST");
+        refused("clock-drift db +5", "clock-drift HOST");
+        refused("freeze db 5s", "freeze HOST");
+        refused("coarse-clock db 2s", "coarse-clock HOST");
+        refused("coarse-clock db 0ms", "coarse-clock HOST");
+        refused("leap-second db", "leap-second insert");
+        refused("slow-cpu db 1", "slow-cpu HOST");
+        refused("pause-task db x", "pause-task HOST");
+        refused("memory-limit db 5", "memory-limit HOST");
+        refused("crash-at-calls db 0", "crash-at-calls HOST");
+        refused("clock-leap db", "a trouble");
+        let error = "at 1s for 2s: leap-second insert".parse::<Incident>().unwrap_err();
+        assert!(error.expected.starts_with("neither"), "{error}");
+    }
 }
