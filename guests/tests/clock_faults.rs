@@ -231,7 +231,7 @@ fn a_thread_that_stands_still_is_missed_only_by_who_looks_at_its_work() {
     let name = "a_thread_that_stands_still_is_missed_only_by_who_looks_at_its_work";
     assert_eq!(lines(&run(name, health, "baseline"), "service"), ["10 10"]);
     let struck = run(name, health, "at 4s for 12s: pause-task service 101");
-    assert_eq!((began(&struck), lines(&struck, "service")), (1, vec!["10 6"]));
+    assert_eq!((began(&struck), lines(&struck, "service")), (1, vec!["10 7"]));
     // The thread that is about to make a call can be named by it.
     let struck = run(name, health, "at call service #60 for 12s: pause-task @it");
     assert_eq!(began(&struck), 1);
@@ -256,7 +256,7 @@ fn questions(world: &mut World) {
         }
     });
     world.host("naive").workload(|| ask(millis(100)));
-    world.host("careful").workload(|| ask(secs(10)));
+    world.host("careful").workload(|| ask(secs(60)));
 }
 
 #[test]
@@ -264,8 +264,8 @@ fn a_slow_cpu_answers_only_those_who_wait() {
     let name = "a_slow_cpu_answers_only_those_who_wait";
     let usual = run(name, questions, "baseline");
     assert_eq!((lines(&usual, "naive"), lines(&usual, "careful")), (vec!["10"], vec!["10"]));
-    // Each call takes 100 ms.
-    let struck = run(name, questions, "at 15ms for 1h: slow-cpu server 500000");
+    // Each call takes a second.
+    let struck = run(name, questions, "at 5ms for 1h: slow-cpu server 5000000");
     let naive: u32 = lines(&struck, "naive")[0].parse().unwrap();
     assert!(naive < 3, "{naive}");
     assert_eq!(lines(&struck, "careful"), ["10"]);
