@@ -5,6 +5,7 @@
 
 mod cells;
 mod programs;
+mod restarts;
 
 use std::time::{Duration, Instant};
 
@@ -100,6 +101,7 @@ fn main() {
             ],
         },
     ];
+    let mut restarts = Lab::open("bench::restarts", restarts::ten_thousand);
     let mut arguments = std::env::args().skip(1);
     let rounds = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(5);
     let wanted = arguments.next().unwrap_or_default();
@@ -109,6 +111,9 @@ fn main() {
     );
     for workload in workloads.iter_mut().filter(|workload| workload.name.contains(&wanted)) {
         println!("{}", measure(workload, rounds));
+    }
+    if "restarts".contains(&wanted) {
+        println!("restarts of a service of axum: {}", restarts::measure(&mut restarts));
     }
     println!("{:<34} {:>14} {:>14}", "", "from the start", "forked");
     for matrix in matrices.iter_mut().filter(|matrix| matrix.name.contains(&wanted)) {
