@@ -105,7 +105,7 @@ pub(crate) fn measure(lab: &mut Lab) -> String {
             }
             seen
         });
-        let plan = format!("at 1s for {SECONDS}s: crash-loop service {CALLS}");
+        let plan = format!("at 1s for {SECONDS}s: crash-at-calls service {CALLS}");
         let record = lab.run(&plan.parse().expect("a plan")).expect("a run");
         done.store(true, Ordering::Relaxed);
         (record, watch.join().expect("nothing panics there"))

@@ -108,7 +108,7 @@ impl SharedMaps {
 impl Kernel {
     fn by_on(&self, host: HostId) -> By {
         let owner = &self.hosts[usize::from(host.0)];
-        let now = Realtime(owner.realtime(self.epoch, self.now) as i64);
+        let now = Realtime(owner.clock.realtime(self.now).0 as i64);
         By { cred: owner.cred(), umask: owner.process.umask, now }
     }
 

@@ -27,9 +27,9 @@ pub use exchange::{Exchange, ExchangeId, Step};
 pub use groups::Level;
 pub use packet::Packet;
 pub use plan::{
-    ClockFault, MachineFault, Deviation, DiskTrouble, Effect, End, FORMS, Fault, Form, HEALED_AFTER, IT, Incident, Injection,
-    Lasting, Milestone, Moment, Plan, RandomFaults, Removal, Schedule, SpecError, Survivors,
-    TaskName, Times, Trouble,
+    ClockFault, Deviation, DiskTrouble, Effect, End, FORMS, Fault, Form, HEALED_AFTER, IT,
+    Incident, Injection, Lasting, MachineFault, Milestone, Moment, Plan, RandomFaults, Removal,
+    Schedule, SpecError, Survivors, TaskName, Times, Trouble,
 };
 pub use record::{Ending, FORMAT, Property, PropertyKind, RunRecord, Stats};
 pub use serve::{Command, DIED_IDLE, Done, GoOn, ServeRequest, Trace};

@@ -62,7 +62,7 @@ fn crashes(record: &RunRecord) -> usize {
 fn nothing_is_left_of_a_life_that_ends_at_any_system_call() {
     let mut lab =
         Lab::open("restarts::nothing_is_left_of_a_life_that_ends_at_any_system_call", describe);
-    let plan = "seed=5; at 1s for 380s: crash-loop service 500".parse().unwrap();
+    let plan = "seed=5; at 1s for 380s: crash-at-calls service 500".parse().unwrap();
     let [one, other] = std::array::from_fn(|_| lab.run(&plan).unwrap());
     assert_eq!(one.fingerprint, other.fingerprint);
     assert_eq!(one.ending, Ending::Completed);

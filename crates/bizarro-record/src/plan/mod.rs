@@ -44,7 +44,7 @@ pub use effect::Effect;
 pub use incident::{IT, Incident};
 pub use moment::{End, Milestone, Moment};
 pub use removal::Removal;
-pub use trouble::{ClockFault, DiskTrouble, MachineFault, FORMS, Form, Survivors, Times, Trouble};
+pub use trouble::{ClockFault, DiskTrouble, FORMS, Form, MachineFault, Survivors, Times, Trouble};
 
 /// A text that is not what a spec looks like.
 #[derive(Clone, PartialEq, Eq, Debug)]

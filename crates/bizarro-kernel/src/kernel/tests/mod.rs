@@ -65,6 +65,9 @@ impl Decider for Plain {
     fn incidents(&self) -> Vec<Incident> {
         self.incidents.clone()
     }
+    fn may_take_power(&self) -> bool {
+        false
+    }
     fn lifetime(&mut self, most: u32) -> u32 {
         most
     }
@@ -160,6 +163,27 @@ impl Pages for Memory {
         HEAP
     }
     fn limit_heap(&mut self, _: u16, _: u64) {}
+    // No test here shares pages with a file.
+    fn map_shared(
+        &mut self,
+        _: u16,
+        _: Option<u64>,
+        _: u64,
+        _: i32,
+        _: u64,
+        _: u64,
+    ) -> Result<u64, Errno> {
+        Err(Errno::ENOMEM)
+    }
+    fn resize_shared(&mut self, _: u16, _: u64, _: u64) -> Result<(), Errno> {
+        Err(Errno::ENOMEM)
+    }
+    fn shared_data(&self, _: u16, _: u64, _: u64) -> Option<core::ops::Range<u64>> {
+        None
+    }
+    fn read_shared(&self, _: u16, _: u64, _: u64, _: &mut [u8]) {}
+    fn write_shared(&mut self, _: u16, _: u64, _: u64, _: &[u8]) {}
+    fn forget_shared(&mut self, _: u16, _: u64) {}
 }
 
 pub(super) const BUFFER: u64 = 64;

@@ -45,7 +45,7 @@ pub(super) const DRIFT: Form = Form {
 pub(super) const FREEZE: Form = Form {
     word: "freeze",
     form: "freeze HOST, such as `freeze db`",
-    example: "after \"elected\" #2 for 1m: freeze @it",
+    example: "after \"elected\" #2 for 60s: freeze @it",
     meaning: "a virtual machine that its monitor stops: the host stands still, and so do all its clocks, so that CLOCK_REALTIME is behind afterwards",
     lasts: "15 s",
 };

@@ -30,7 +30,7 @@ const SIZES: [(&str, u64); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 <
 pub(super) const SLOW_CPU: Form = Form {
     word: "slow-cpu",
     form: "slow-cpu HOST TIMES, from 2, such as `slow-cpu db 1000`",
-    example: "at 3s for 1m: slow-cpu db 1000",
+    example: "at 3s for 60s: slow-cpu db 1000",
     meaning: "each system call takes so many times as long as elsewhere, and where more threads want to run than the host has CPUs they wait for each other: a CPU that others steal",
     lasts: "15 s",
 };
@@ -38,7 +38,7 @@ pub(super) const SLOW_CPU: Form = Form {
 pub(super) const PAUSE_TASK: Form = Form {
     word: "pause-task",
     form: "pause-task HOST [TID], such as `pause-task db 101`",
-    example: "at call db #1234 for 1m: pause-task @it",
+    example: "at call db #1234 for 60s: pause-task @it",
     meaning: "one thread stands still while the others of its process go on: a page fault, or a thread that the scheduler forgets. Without a number it is the one that is about to make the call, else the first",
     lasts: "15 s",
 };
@@ -46,7 +46,7 @@ pub(super) const PAUSE_TASK: Form = Form {
 pub(super) const MEMORY_LIMIT: Form = Form {
     word: "memory-limit",
     form: "memory-limit HOST SIZE in B, KiB, MiB or GiB, such as `memory-limit db 64MiB`",
-    example: "at 3s for 1m: memory-limit db 64MiB",
+    example: "at 3s for 60s: memory-limit db 64MiB",
     meaning: "it has so little memory; what a process has it keeps, and more is refused, or the process is killed, as the test said. At its end it has what it had",
     lasts: "to the end of the run",
 };
@@ -54,7 +54,7 @@ pub(super) const MEMORY_LIMIT: Form = Form {
 pub(super) const CRASH_AT_CALLS: Form = Form {
     word: "crash-at-calls",
     form: "crash-at-calls HOST CALLS, such as `crash-at-calls db 500`",
-    example: "at 3s for 10m: crash-at-calls db 500",
+    example: "at 3s for 600s: crash-at-calls db 500",
     meaning: "its process is killed, and started again 1 s later, again and again: each time at a system call that is drawn from its first so many",
     lasts: "60 s",
 };
