@@ -14,7 +14,7 @@ fn the_matrix_of_the_naive_player() {
 
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
              M each move is applied at most once  P no panic
-             48 cells · 294 runs · 3.1 s · 288 different · 26 known without a run · 15 cells violated, in 3 kinds
+             48 cells · 306 runs · 3.1 s · 300 different · 26 known without a run · 15 cells violated, in 3 kinds
              longest recovery 60.00 s · at most 5.00 s after the fault was over · 18 faults without recovery · widest blast radius 1
              of 2 hosts, 6 of 6 exchanges
 
@@ -25,7 +25,7 @@ fn the_matrix_of_the_naive_player() {
              1  M  player's 1st POST /move to board: the connection was reset before the reply left; player asked again, attempt 2
                    (4 times instead of 3).
                    each move is applied at most once: move 1 was applied twice
-                   1 fault · recovery 101.0 ms · ended 100.5 ms later · blast radius: 1 of 2 hosts, 1 of 6 exchanges · 42 runs alike
+                   1 fault · recovery 101.0 ms · ended 100.5 ms later · blast radius: 1 of 2 hosts, 1 of 6 exchanges · 48 runs alike
                    cargo bizarro replay pacman::toy 'player>board POST /move #1 post-reply=reset'
 
              2  P  player's 1st POST /move to board: one bit of the reply was flipped; player asked for nothing more.
@@ -60,7 +60,7 @@ fn a_narrow_terminal_gets_numbers_for_steps() {
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
              D no deadlock  G the game ends
              M each move is applied at most once  P no panic
-             48 cells · 282 runs · 3.1 s · 276 different · 38 known without a run · 24 cells violated, in 5 kinds
+             48 cells · 294 runs · 3.1 s · 288 different · 38 known without a run · 24 cells violated, in 5 kinds
              longest recovery 60.00 s · at most 101.6 ms after the fault was
              over · 30 faults without recovery · widest blast radius 1 of 2
              hosts, 6 of 6 exchanges
@@ -85,7 +85,7 @@ fn a_narrow_terminal_gets_numbers_for_steps() {
                    each move is applied at most once: move 1 was applied
                    twice
                    1 fault · recovery 101.0 ms · ended 100.5 ms later ·
-                   blast radius: 1 of 2 hosts, 1 of 6 exchanges · 36 runs
+                   blast radius: 1 of 2 hosts, 1 of 6 exchanges · 42 runs
                    alike
                    cargo bizarro replay pacman::toy 'player>board POST /move #1 post-reply=reset'
 
@@ -129,7 +129,7 @@ fn the_matrix_of_the_careful_player_is_short() {
              player → board   GET /findAll ×3  ✓        ✓          ✓           ✓         ✓       ✓          ✓           ✓
 
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
-             48 cells · 312 runs · 3.1 s · 306 different · 8 known without a run · no cell violated
+             48 cells · 324 runs · 3.1 s · 318 different · 8 known without a run · no cell violated
              longest recovery 60.00 s · at most 5.00 s after the fault was over · widest blast radius 1 of 2 hosts, 3 of 6 exchanges
 
              Dependencies: what becomes of the test where one is missing from the start to the end
@@ -176,10 +176,10 @@ fn what_was_never_seen_is_said() {
              6 deliver reply  7 validate reply  8 update client
 
              ✓ held   ✗ violated   · cannot happen here   ? inconclusive
-             16 cells · 100 runs · 3.1 s · 98 different · 8 known without a run · no cell violated
+             16 cells · 104 runs · 3.1 s · 102 different · 8 known without a run · no cell violated
              longest recovery 60.00 s · at most 5.00 s after the fault was over · widest blast radius 1 of 2
              hosts, 1 of 2 exchanges
-             never seen in 95 runs: a ghost is met
+             never seen in 99 runs: a ghost is met
 
              Dependencies: what becomes of the test where one is missing from the start to the end
              player → board  ✗ critical      breaks: the game ends; the workload ends
@@ -220,8 +220,8 @@ fn lines_for_whole_explorations() {
     check(
         text,
         expect![[r#"
-            pacman::toy: held   48 cells · 312 runs · 3.1 s · 306 different · 8 known without a run · no cell violated
-            pacman::toy: violated   48 cells · 294 runs · 3.1 s · 288 different · 26 known without a run · 15 cells violated, in 3 kinds
+            pacman::toy: held   48 cells · 324 runs · 3.1 s · 318 different · 8 known without a run · no cell violated
+            pacman::toy: violated   48 cells · 306 runs · 3.1 s · 300 different · 26 known without a run · 15 cells violated, in 3 kinds
             pacman::toy: inconclusive   0 cells · 2 runs · 3.1 s · no cell was tried, for the baseline has to be right first
             pacman::toy: held   20 seeds · 20 different runs · 0.4 s · all held
             pacman::toy: inconclusive   20 seeds · 20 different runs · 0.4 s · 20 runs inconclusive

@@ -107,6 +107,11 @@ impl Keeper {
     /// Those of the file system. The progress saved before is then still there, or this one is.
     pub fn save(&self, progress: &Progress) -> io::Result<()> {
         fs::create_dir_all(&self.dir)?;
+        // The directory's own name has to be durable before a file in it counts (fsync(2)).
+        let parent = self.dir.parent().filter(|parent| !parent.as_os_str().is_empty());
+        if let Some(parent) = parent.filter(|_| !self.dir.join(FILE).exists()) {
+            File::open(parent)?.sync_all()?;
+        }
         let json = serde_json::to_string(progress)?;
         let aside = self.dir.join(format!("{FILE}.new"));
         let mut file = File::create(&aside)?;
