@@ -3,6 +3,8 @@
 //! those that have it in their name. The peak is that of the whole process, history included, so it is right
 //! for the first one only.
 
+mod common;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +15,7 @@ use bizarro_check::transactions::{
     Level, ListAccess, ListHistory, Options, RegisterHistory, Report, Unwritten, Verdict,
     list_append, rw_register,
 };
+use common::peak_mib;
 
 /// Accesses of one transaction at most, lists in use at one time, and elements of a list at most.
 const ACCESSES: u64 = 4;
@@ -71,14 +74,6 @@ fn run(name: &str, mut body: impl FnMut() -> Report) {
         report.bytes_peak as f64 / f64::from(1 << 20),
         peak_mib(),
     );
-}
-
-/// The most memory that this process has held: proc(5), `VmHWM`.
-fn peak_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
-    kib.unwrap_or(f64::NAN) / 1024.0
 }
 
 /// What a database that does one transaction at a time shows to some processes. Where it is damaged, one

@@ -2,6 +2,8 @@
 //! held. `cargo bench -p bizarro-check --bench weak` runs all of them; a word on the command line selects
 //! those that have it in their name.
 
+mod common;
+
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -10,6 +12,7 @@ use bizarro_check::history::Builder;
 use bizarro_check::model::Access;
 use bizarro_check::transactions::weak::{GUARANTEES, Options, Verdict, check};
 use bizarro_check::transactions::{RegisterHistory, Unwritten};
+use common::peak_mib;
 
 const SESSIONS: u64 = 1_001;
 const KEYS: u64 = 1_000;
@@ -43,14 +46,6 @@ fn main() {
             );
         }
     }
-}
-
-/// The most memory that this process has held: proc(5), `VmHWM`.
-fn peak_mib() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<f64>().ok());
-    kib.unwrap_or(f64::NAN) / 1024.0
 }
 
 /// A store in which everybody sees all that was written until a while ago, and what he wrote himself.

@@ -1,5 +1,14 @@
-//! What verdicts rest on, in a form that a small program can check: [`verify`], [`Transactions`] and
-//! [`verify_weak`] share no code with the checkers.
+//! What verdicts rest on, in a form that a small program can check. Nothing here shares code with the checkers, and
+//! each verifier is one file of less than 300 lines that says at its top what it trusts:
+//!
+//! | verifier | evidence |
+//! |---|---|
+//! | [`verify`] | orders of operations on objects with a model, and cores that have none: linearizability and sequential consistency |
+//! | [`Transactions`] | serial orders, and cycles with their names |
+//! | [`verify_weak`] | orders and cycles of session guarantees, read committed, read atomic and causal consistency |
+//!
+//! What [`domain`](crate::domain) finds are a few operations that are wrong by themselves; the tests keep only these,
+//! and look at them pair by pair.
 
 mod transactions;
 mod verify;

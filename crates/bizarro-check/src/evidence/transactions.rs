@@ -1,4 +1,8 @@
 //! Checks serial orders and cycles of transactions in the plainest way there is.
+//!
+//! What is trusted: the history, and what the evidence calls a dependency. Each dependency is looked up in the history
+//! itself, and a cycle gets its name here from the kinds of its dependencies. What is wrong with a single read is not
+//! checked here: its places name the accesses.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,5 +1,8 @@
 //! Checks what is said of session guarantees, read committed, read atomic and causal consistency, by their
 //! definitions.
+//!
+//! What is trusted: the history. Who wrote what a read saw, what a guarantee makes visible, and what is wrong with a
+//! single read are told from it anew, by looking at everything.
 
 use std::collections::BTreeSet;
 

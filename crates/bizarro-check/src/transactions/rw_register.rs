@@ -7,10 +7,10 @@ use super::anomaly::{Anomaly, Basis, Dependency, Phenomenon, Place, Proof};
 use super::graph::{Edges, Graph, kind};
 use super::level::{Family, Level};
 use super::schedule::Schedule;
-use super::writes::{Write, Writes};
+use super::writes::{Overwritten, Saw, Writes};
 use super::{Disagreement, Interpretation, Unordered, versions};
 use crate::budget::{Exhausted, Ledger};
-use crate::history::{History, Outcome};
+use crate::history::History;
 use crate::model::Access;
 
 /// Transactions: what they accessed, and what the reads among that saw. A read may say nothing.
@@ -143,27 +143,20 @@ impl<'h, V: Eq + Hash> RwRegister<'h, V> {
     }
 
     fn saw(&mut self, place: Place, key: u32, value: &V, initial: &V, unwritten: Unwritten) {
-        if value == initial {
-            self.reads.push(Read { key, version: INITIAL, place, updates: false });
-            return;
-        }
-        let Some(version) = self.written.find(key, value) else {
-            if unwritten == Unwritten::Anomaly {
-                self.anomaly(Phenomenon::UnwrittenRead, &[place]);
+        let version = match self.written.saw(place, key, value, initial) {
+            Saw::Initial => INITIAL,
+            Saw::Version(version, overwritten) => {
+                if let Overwritten::Yes(write) = overwritten {
+                    self.anomaly(Phenomenon::IntermediateRead, &[write, place]);
+                }
+                let write = self.written.all[version as usize].place;
+                self.took_effect[write.operation as usize] = true;
+                version
             }
-            return;
+            Saw::Wrong(phenomenon, write) => return self.anomaly(phenomenon, &[write, place]),
+            Saw::Unwritten if unwritten == Unwritten::Foreign => return,
+            Saw::Unwritten => return self.anomaly(Phenomenon::UnwrittenRead, &[place]),
         };
-        let Write { place: write, overwritten, .. } = self.written.all[version as usize];
-        if self.history.operations()[write.operation as usize].outcome == Outcome::Fail {
-            return self.anomaly(Phenomenon::AbortedRead, &[write, place]);
-        }
-        if write.operation == place.operation {
-            return self.anomaly(Phenomenon::Internal, &[write, place]);
-        }
-        if overwritten {
-            self.anomaly(Phenomenon::IntermediateRead, &[write, place]);
-        }
-        self.took_effect[write.operation as usize] = true;
         self.reads.push(Read { key, version, place, updates: false });
     }
 

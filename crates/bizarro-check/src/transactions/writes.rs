@@ -2,8 +2,9 @@
 
 use std::hash::Hash;
 
-use super::anomaly::Place;
+use super::anomaly::{Phenomenon, Place};
 use super::{Disagreement, RegisterHistory};
+use crate::history::Outcome;
 use crate::intern::{Index, Interner, hash_of};
 use crate::model::Access;
 
@@ -22,6 +23,26 @@ pub(super) struct Writes<'h, V> {
     /// By transaction.
     pub(super) all: Vec<Write>,
     index: Index,
+}
+
+/// What a read is of, where its transaction has not accessed the register before.
+pub(super) enum Saw {
+    /// What was there first.
+    Initial,
+    /// This version; and whether its transaction wrote the register again after it.
+    Version(u32, Overwritten),
+    /// Nothing that anybody wrote.
+    Unwritten,
+    /// Something that cannot be read there: what it is called, and the write.
+    Wrong(Phenomenon, Place),
+}
+
+/// Whether a transaction writes a register again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Overwritten {
+    No,
+    /// By a write later in the transaction; this is the earlier one.
+    Yes(Place),
 }
 
 impl<'h, V: Eq + Hash> Writes<'h, V> {
@@ -60,6 +81,25 @@ impl<'h, V: Eq + Hash> Writes<'h, V> {
             let write = &self.all[number as usize];
             write.key == key && self.value(write.place) == Some(value)
         })
+    }
+
+    /// What a read with this answer is of.
+    pub(super) fn saw(&self, read: Place, key: u32, value: &V, initial: &V) -> Saw {
+        if value == initial {
+            return Saw::Initial;
+        }
+        let Some(version) = self.find(key, value) else { return Saw::Unwritten };
+        let Write { place: write, overwritten, .. } = self.all[version as usize];
+        if self.history.operations()[write.operation as usize].outcome == Outcome::Fail {
+            Saw::Wrong(Phenomenon::AbortedRead, write)
+        } else if write.operation == read.operation {
+            Saw::Wrong(Phenomenon::Internal, write)
+        } else {
+            Saw::Version(
+                version,
+                if overwritten { Overwritten::Yes(write) } else { Overwritten::No },
+            )
+        }
     }
 
     fn value(&self, place: Place) -> Option<&'h V> {

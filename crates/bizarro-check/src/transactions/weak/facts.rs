@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::hash::Hash;
 
 use super::Violation;
-use crate::history::{Outcome, Process};
+use crate::history::Process;
 use crate::model::Access;
 use crate::transactions::anomaly::{Phenomenon, Place};
 use crate::transactions::graph::{Edges, kind};
 use crate::transactions::rw_register::INITIAL;
-use crate::transactions::writes::{Write, Writes};
+use crate::transactions::writes::{Overwritten, Saw, Write, Writes};
 use crate::transactions::{Disagreement, LISTED_MAX, RegisterHistory, Unwritten};
 
 /// Not in any session.
@@ -116,26 +116,19 @@ impl<'h, V: Eq + Hash> Facts<'h, V> {
     }
 
     fn saw(&mut self, place: Place, key: u32, value: &V, initial: &V, unwritten: Unwritten) {
-        if value == initial {
-            return self.reads.push(Read { key, place, from: INITIAL });
-        }
-        let Some(version) = self.written.find(key, value) else {
-            if unwritten == Unwritten::Anomaly {
-                self.wrong(Phenomenon::UnwrittenRead, &[place]);
+        let from = match self.written.saw(place, key, value, initial) {
+            Saw::Initial => INITIAL,
+            Saw::Version(version, overwritten) => {
+                if let Overwritten::Yes(write) = overwritten {
+                    self.wrong(Phenomenon::IntermediateRead, &[write, place]);
+                }
+                self.written.all[version as usize].place.operation
             }
-            return;
+            Saw::Wrong(phenomenon, write) => return self.wrong(phenomenon, &[write, place]),
+            Saw::Unwritten if unwritten == Unwritten::Foreign => return,
+            Saw::Unwritten => return self.wrong(Phenomenon::UnwrittenRead, &[place]),
         };
-        let Write { place: write, overwritten, .. } = self.written.all[version as usize];
-        if self.history.operations()[write.operation as usize].outcome == Outcome::Fail {
-            return self.wrong(Phenomenon::AbortedRead, &[write, place]);
-        }
-        if write.operation == place.operation {
-            return self.wrong(Phenomenon::Internal, &[write, place]);
-        }
-        if overwritten {
-            self.wrong(Phenomenon::IntermediateRead, &[write, place]);
-        }
-        self.reads.push(Read { key, place, from: write.operation });
+        self.reads.push(Read { key, place, from });
     }
 
     fn wrong(&mut self, phenomenon: Phenomenon, places: &[Place]) {
