@@ -23,6 +23,7 @@ enum Purpose {
     Jitter = 5,
     Fault = 6,
     Survivor = 7,
+    Disturbance = 20,
 }
 
 /// How many faults are drawn in a run. After them the world is left alone, so that it can be asked whether it
@@ -49,6 +50,7 @@ pub struct PlanDecider {
     drawn: Option<Drawn>,
     survivor: SplitMix64,
     incidents: Vec<Incident>,
+    disturbance: SplitMix64,
     injections: Vec<Planned>,
     /// Faults that may be added.
     expected: Vec<Planned>,
@@ -221,6 +223,7 @@ impl PlanDecider {
             drawn: plan.faults.as_ref().map(drawn),
             survivor: stream(Purpose::Survivor),
             incidents: plan.incidents.clone(),
+            disturbance: stream(Purpose::Disturbance),
             injections: plan.injections.iter().map(|fault| Planned::new(fault, &members)).collect(),
             expected: Vec::new(),
             removals: plan.removals.clone(),
@@ -318,6 +321,10 @@ impl Decider for PlanDecider {
 
     fn incidents(&self) -> Vec<Incident> {
         self.incidents.clone()
+    }
+
+    fn disturbance(&mut self, low: u64, high: u64) -> u64 {
+        self.disturbance.within(low, high)
     }
 
     fn survivor(&mut self, below: u64) -> u64 {

@@ -10,9 +10,13 @@
 //! | bit-flip, garbage, older, error-body | the network is arbitrary, or a node is Byzantine: a message may say what nobody meant |
 //! | late, pause | timing is partially synchronous or asynchronous: there are moments without a bound |
 //! | crash, crash@N, power-off | nodes are crash-recovery or Byzantine: the effect starts the process again |
+//! | partition, flap, loss, duplicate, refuse, reset, unreachable of a way | the network is fair-loss or arbitrary: messages may be lost and repeated |
+//! | delay, jitter, reorder, stall, limp of a way, burst | timing is partially synchronous or asynchronous: there are no bounds of latency, or of what is asked |
+//! | corrupt, eavesdrop, tamper, replay, inject on a way | the network is arbitrary: there is an adversary |
+//! | lie, traitor | a node is Byzantine |
 //! | disk-full, io-error | everywhere: the models say nothing of a disk that honestly reports an error |
 
-use bizarro_record::{Effect, Trouble};
+use bizarro_record::{Effect, LinkTrouble, Trouble};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -91,6 +95,31 @@ impl SystemModel {
         match trouble {
             Trouble::Crash { .. } | Trouble::PowerOff { .. } => self.nodes != Nodes::CrashStop,
             Trouble::Pause { .. } => self.timing != Timing::Synchronous,
+            Trouble::Link { trouble, .. } => self.allows_on_link(*trouble),
+            Trouble::Lie { .. } | Trouble::Traitor { .. } => self.nodes == Nodes::Byzantine,
+            Trouble::Burst { .. } => self.timing != Timing::Synchronous,
+        }
+    }
+
+    fn allows_on_link(self, trouble: LinkTrouble) -> bool {
+        match trouble {
+            LinkTrouble::Partition
+            | LinkTrouble::Flap { .. }
+            | LinkTrouble::Loss { .. }
+            | LinkTrouble::Duplicate { .. }
+            | LinkTrouble::Refuse
+            | LinkTrouble::Reset
+            | LinkTrouble::Unreachable => self.network != Network::Reliable,
+            LinkTrouble::Delay { .. }
+            | LinkTrouble::Jitter { .. }
+            | LinkTrouble::Reorder { .. }
+            | LinkTrouble::Stall
+            | LinkTrouble::Limp { .. } => self.timing != Timing::Synchronous,
+            LinkTrouble::Corrupt { .. }
+            | LinkTrouble::Eavesdrop
+            | LinkTrouble::Tamper { .. }
+            | LinkTrouble::Replay { .. }
+            | LinkTrouble::Inject { .. } => self.network == Network::Arbitrary,
         }
     }
 }

@@ -18,6 +18,7 @@ pub mod plan;
 pub mod record;
 pub mod serve;
 pub mod time;
+mod topology;
 pub mod world;
 
 pub use event::{Event, Stamped, Stream};
@@ -25,13 +26,14 @@ pub use exchange::{Exchange, ExchangeId, Step};
 pub use groups::Level;
 pub use packet::Packet;
 pub use plan::{
-    Deviation, Effect, End, FORMS, Fault, Form, HEALED_AFTER, IT, Incident, Injection, Lasting,
-    Milestone, Moment, Plan, RandomFaults, Removal, Schedule, SpecError, Survivors, TaskName,
-    Trouble,
+    ANYBODY, Deviation, Effect, End, FORMS, Fault, Form, HEALED_AFTER, IT, Incident, Injection,
+    Lasting, Lie, LinkTrouble, Milestone, Moment, Plan, RandomFaults, Removal, Schedule, SpecError,
+    Survivors, TaskName, Trouble, Way,
 };
 pub use record::{Ending, FORMAT, Property, PropertyKind, RunRecord, Stats};
 pub use serve::{Command, DIED_IDLE, Done, GoOn, ServeRequest, Trace};
 pub use time::Nanos;
+pub use topology::{SwitchSpec, ZoneSpec};
 pub use world::{
     Assertion, Declared, Hooks, HostSpec, LinkSpec, Messages, Mount, Role, RunRequest, WorldSpec,
 };

@@ -116,11 +116,15 @@ mod program;
 mod run;
 #[cfg(feature = "supervisor")]
 pub mod supervisor;
+mod traitor;
 #[cfg(feature = "supervisor")]
 mod world;
+#[cfg(feature = "supervisor")]
+mod zone;
 
 pub use history::{History, Op};
 pub use milestone::milestone;
+pub use traitor::traitor;
 
 #[cfg(all(feature = "supervisor", worlds))]
 pub use lab::Lab;
@@ -140,6 +144,7 @@ pub use {
     link::{Latency, Link},
     run::{OpView, Run},
     world::World,
+    zone::Switch,
 };
 
 /// What a test file wants: `use bizarro::prelude::*;`.
@@ -147,7 +152,7 @@ pub use {
 /// [`unreachable!`](crate::unreachable) is not among it: it would hide the standard one.
 pub mod prelude {
     #[cfg(feature = "supervisor")]
-    pub use crate::{Explore, Host, Link, Network, Nodes, OpView, Run, Timing, World};
+    pub use crate::{Explore, Host, Link, Network, Nodes, OpView, Run, Switch, Timing, World};
     pub use crate::{History, Op, always, reachable, sometimes};
     use std::time::Duration;
 

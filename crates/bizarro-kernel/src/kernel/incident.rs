@@ -249,6 +249,11 @@ impl Kernel {
                 let hosts = self.hosts_called(host);
                 hosts.iter().any(|host| self.hosts[usize::from(host.0)].life == Life::Up)
             }
+            // It is felt when somebody sends something.
+            Trouble::Link { .. }
+            | Trouble::Lie { .. }
+            | Trouble::Traitor { .. }
+            | Trouble::Burst { .. } => true,
         }
     }
 
@@ -270,6 +275,12 @@ impl Kernel {
                     self.pause_host(host, lasts.unwrap_or_default());
                 }
             }
+            Trouble::Link { way, trouble } => {
+                self.with_net(|net, cx| net.begin_condition(cx, way, *trouble));
+            }
+            Trouble::Lie { way, lie, one_in } => self.net.begin_lie(way, *lie, *one_in),
+            Trouble::Traitor { host } => self.net.begin_treason(host),
+            Trouble::Burst { way, copies } => self.net.begin_burst(way, *copies),
         }
     }
 
@@ -283,6 +294,12 @@ impl Kernel {
             }
             // It went on by itself: those that talk to it knew beforehand when it would.
             Trouble::Pause { .. } => {}
+            Trouble::Link { way, trouble } => {
+                self.with_net(|net, cx| net.end_condition(cx, way, *trouble));
+            }
+            Trouble::Lie { way, lie, one_in } => self.net.end_lie(way, *lie, *one_in),
+            Trouble::Traitor { host } => self.net.end_treason(host),
+            Trouble::Burst { way, copies } => self.net.end_burst(way, *copies),
         }
     }
 

@@ -84,7 +84,14 @@ impl Net {
                 Wall::Refused => Some(Errno::ECONNREFUSED),
             })
             .collect();
+        if let Some(errno) = self.conditions_refusal(client, server) {
+            return Some(errno);
+        }
         // Who cannot get there is not refused there.
         told.iter().copied().find(|errno| *errno == Errno::EHOSTUNREACH).or(told.first().copied())
+    }
+
+    fn conditions_refusal(&self, client: u16, server: u16) -> Option<Errno> {
+        if self.conditions.is_calm() { None } else { self.conditions.refusal(client, server) }
     }
 }

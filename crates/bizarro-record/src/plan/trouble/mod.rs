@@ -3,7 +3,11 @@
 //! A kind is a variant of [`Trouble`], a line of [`FORMS`], and what the kernel does when it begins and when it ends
 //! (`bizarro-kernel`, `kernel/incident.rs`).
 
+mod forms;
 mod host;
+mod link;
+mod traffic;
+mod way;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -15,6 +19,9 @@ use super::{End, SpecError};
 use crate::time::Nanos;
 
 pub use host::Survivors;
+pub use link::LinkTrouble;
+pub use traffic::Lie;
+pub use way::{ANYBODY, Way};
 
 /// Something that goes wrong, and where.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Serialize, Deserialize)]
@@ -39,6 +46,34 @@ pub enum Trouble {
         /// Name of the host.
         host: String,
     },
+    /// Something is wrong with the way between hosts.
+    Link {
+        /// Which way.
+        way: Way,
+        /// What.
+        trouble: LinkTrouble,
+    },
+    /// A host is Byzantine: it lies in what it sends.
+    Lie {
+        /// Who lies to whom.
+        way: Way,
+        /// In which manner.
+        lie: Lie,
+        /// One message in this many, from 1.
+        one_in: u32,
+    },
+    /// A host is Byzantine: its program is told so, and lies by itself.
+    Traitor {
+        /// Name of the host.
+        host: String,
+    },
+    /// A client asks too much: copies of each of its requests follow it.
+    Burst {
+        /// Who asks whom.
+        way: Way,
+        /// Copies of each request, from 1.
+        copies: u32,
+    },
 }
 
 /// How a kind of trouble is written, for documentation and for errors.
@@ -57,14 +92,42 @@ pub struct Form {
 }
 
 /// Every kind of trouble.
-pub const FORMS: &[Form] = &[host::CRASH, host::POWER_OFF, host::PAUSE];
+pub const FORMS: &[Form] = &[
+    host::CRASH,
+    host::POWER_OFF,
+    host::PAUSE,
+    forms::PARTITION,
+    forms::FLAP,
+    forms::LOSS,
+    forms::DELAY,
+    forms::JITTER,
+    forms::DUPLICATE,
+    forms::REORDER,
+    forms::STALL,
+    forms::LIMP,
+    forms::CORRUPT,
+    forms::REFUSE,
+    forms::RESET,
+    forms::UNREACHABLE,
+    forms::EAVESDROP,
+    forms::TAMPER,
+    forms::REPLAY,
+    forms::INJECT,
+    forms::LIE,
+    forms::TRAITOR,
+    forms::BURST,
+];
 
 impl Trouble {
     /// The names of the hosts and groups that it is about; [`IT`](super::IT) may be one.
     pub fn hosts(&self) -> Vec<&str> {
         match self {
-            Trouble::Crash { host } | Trouble::PowerOff { host, .. } | Trouble::Pause { host } => {
-                Vec::from([host.as_str()])
+            Trouble::Crash { host }
+            | Trouble::PowerOff { host, .. }
+            | Trouble::Pause { host }
+            | Trouble::Traitor { host } => Vec::from([host.as_str()]),
+            Trouble::Link { way, .. } | Trouble::Lie { way, .. } | Trouble::Burst { way, .. } => {
+                way.hosts()
             }
         }
     }
@@ -73,8 +136,12 @@ impl Trouble {
     pub fn renamed(&self, rename: impl Fn(&str) -> String) -> Trouble {
         let mut renamed = self.clone();
         match &mut renamed {
-            Trouble::Crash { host } | Trouble::PowerOff { host, .. } | Trouble::Pause { host } => {
-                *host = rename(host)
+            Trouble::Crash { host }
+            | Trouble::PowerOff { host, .. }
+            | Trouble::Pause { host }
+            | Trouble::Traitor { host } => *host = rename(host),
+            Trouble::Link { way, .. } | Trouble::Lie { way, .. } | Trouble::Burst { way, .. } => {
+                way.rename(rename);
             }
         }
         renamed
@@ -86,6 +153,9 @@ impl Trouble {
             Trouble::Crash { .. } => Some(host::CRASH_LASTS),
             Trouble::PowerOff { .. } => Some(host::POWER_OFF_LASTS),
             Trouble::Pause { .. } => Some(host::PAUSE_LASTS),
+            Trouble::Link { trouble, .. } => trouble.lasts(),
+            Trouble::Lie { .. } | Trouble::Traitor { .. } => None,
+            Trouble::Burst { .. } => Some(traffic::BURST_LASTS),
         }
     }
 
@@ -110,6 +180,10 @@ impl Trouble {
             Trouble::Crash { .. } => host::CRASH.word,
             Trouble::PowerOff { .. } => host::POWER_OFF.word,
             Trouble::Pause { .. } => host::PAUSE.word,
+            Trouble::Link { trouble, .. } => trouble.word(),
+            Trouble::Lie { .. } => forms::LIE.word,
+            Trouble::Traitor { .. } => forms::TRAITOR.word,
+            Trouble::Burst { .. } => forms::BURST.word,
         }
     }
 }
@@ -118,7 +192,12 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.word())?;
         match self {
-            Trouble::Crash { host } | Trouble::Pause { host } => write!(f, " {host}"),
+            Trouble::Crash { host } | Trouble::Pause { host } | Trouble::Traitor { host } => {
+                write!(f, " {host}")
+            }
+            Trouble::Link { way, trouble } => link::OnWay(way, *trouble).fmt(f),
+            Trouble::Lie { way, lie, one_in } => write!(f, " {way} {lie} 1/{one_in}"),
+            Trouble::Burst { way, copies } => write!(f, " {way} {copies}"),
             Trouble::PowerOff { host, survivors } => write!(f, " {host}{survivors}"),
         }
     }
@@ -136,7 +215,10 @@ impl FromStr for Trouble {
             ("crash", [host]) => Some(Trouble::Crash { host: host.to_string() }),
             ("pause", [host]) => Some(Trouble::Pause { host: host.to_string() }),
             ("power-off", arguments) => host::power_off(arguments),
-            _ => None,
+            ("traitor", [host]) => Some(Trouble::Traitor { host: host.to_string() }),
+            ("lie", arguments) => traffic::lie(arguments),
+            ("burst", arguments) => traffic::burst(arguments),
+            (word, arguments) => link::read(word, arguments),
         };
         let trouble = trouble.filter(|trouble| trouble.hosts().iter().all(|host| is_host(host)));
         trouble.ok_or_else(|| SpecError::new(s, form.form))
@@ -145,5 +227,5 @@ impl FromStr for Trouble {
 
 /// Whether this could be the name of a host or group.
 fn is_host(name: &str) -> bool {
-    !name.is_empty() && !name.contains([';', ':', '#', '>', '='])
+    !name.is_empty() && !name.contains([';', ':', '#', '<', '>', '='])
 }
