@@ -2,7 +2,8 @@
 
 use bizarro_fault::{SplitMix64, SystemModel};
 use bizarro_record::{
-    End, ExchangeId, Incident, Moment, Nanos, RunRecord, Step, Survivors, Trouble,
+    ANYBODY, End, ExchangeId, Incident, Lie, LinkTrouble, Moment, Nanos, RunRecord, Step,
+    Survivors, Trouble, Way,
 };
 
 /// What incidents are drawn from.
@@ -24,7 +25,7 @@ pub(super) struct Troubles {
 type Kind = fn(&mut SplitMix64, &str) -> Trouble;
 
 /// Every kind that a swarm draws.
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 23] = [
     |_, host| Trouble::Crash { host: host.to_string() },
     |draws, host| {
         let survivors = [Survivors::Nothing, Survivors::Some, Survivors::All];
@@ -32,7 +33,96 @@ const KINDS: [Kind; 3] = [
         Trouble::PowerOff { host: host.to_string(), survivors }
     },
     |_, host| Trouble::Pause { host: host.to_string() },
+    |draws, host| link(draws, host, LinkTrouble::Partition),
+    |draws, host| {
+        let period = Nanos::from_millis(1 << draws.within(4, 14));
+        link(draws, host, LinkTrouble::Flap { period })
+    },
+    |draws, host| {
+        let one_in = one_in(draws);
+        link(draws, host, LinkTrouble::Loss { one_in })
+    },
+    |draws, host| {
+        let by = span(draws);
+        link(draws, host, LinkTrouble::Delay { by })
+    },
+    |draws, host| {
+        let up_to = span(draws);
+        link(draws, host, LinkTrouble::Jitter { up_to })
+    },
+    |draws, host| {
+        let one_in = one_in(draws);
+        link(draws, host, LinkTrouble::Duplicate { one_in })
+    },
+    |draws, host| {
+        let (one_in, by) = (one_in(draws), span(draws));
+        link(draws, host, LinkTrouble::Reorder { one_in, by })
+    },
+    |draws, host| link(draws, host, LinkTrouble::Stall),
+    |draws, host| {
+        let bandwidth = 1000 << draws.within(0, 10);
+        link(draws, host, LinkTrouble::Limp { bandwidth })
+    },
+    |draws, host| {
+        let one_in = one_in(draws);
+        link(draws, host, LinkTrouble::Corrupt { one_in })
+    },
+    |_, host| Trouble::Link { way: to(host), trouble: LinkTrouble::Refuse },
+    |draws, host| link(draws, host, LinkTrouble::Reset),
+    |draws, host| link(draws, host, LinkTrouble::Unreachable),
+    |draws, host| {
+        let one_in = one_in(draws);
+        link(draws, host, LinkTrouble::Tamper { one_in })
+    },
+    |draws, host| {
+        let one_in = one_in(draws);
+        link(draws, host, LinkTrouble::Replay { one_in })
+    },
+    |draws, host| {
+        let one_in = one_in(draws);
+        link(draws, host, LinkTrouble::Inject { one_in })
+    },
+    |draws, host| {
+        let (way, one_in) = (from(host), one_in(draws));
+        Trouble::Lie { way, lie: Lie::ALL[draws.within(0, 1) as usize], one_in }
+    },
+    |draws, host| {
+        let (way, one_in) = (from(host), one_in(draws));
+        Trouble::Lie { way, lie: Lie::ALL[draws.within(2, 3) as usize], one_in }
+    },
+    |draws, host| Trouble::Burst { way: from(host), copies: 1 << draws.within(0, 6) },
+    |draws, host| Trouble::Burst { way: to(host), copies: 1 << draws.within(0, 6) },
 ];
+
+/// What a host sends to all others.
+fn from(host: &str) -> Way {
+    Way { from: host.to_string(), to: ANYBODY.to_string(), is_both: false }
+}
+
+/// What all others send to a host.
+fn to(host: &str) -> Way {
+    Way { from: ANYBODY.to_string(), to: host.to_string(), is_both: false }
+}
+
+/// On what a host sends, or on what it receives, or, in half of the cases, on both.
+fn link(draws: &mut SplitMix64, host: &str, trouble: LinkTrouble) -> Trouble {
+    let way = match draws.within(0, 3) {
+        0 => from(host),
+        1 => to(host),
+        _ => Way { is_both: true, ..from(host) },
+    };
+    Trouble::Link { way, trouble }
+}
+
+/// One in 1, 2, 4, … or 64.
+fn one_in(draws: &mut SplitMix64) -> u32 {
+    1 << draws.within(0, 6)
+}
+
+/// 1 ms, 2 ms, 4 ms, … or 4 s.
+fn span(draws: &mut SplitMix64) -> Nanos {
+    Nanos::from_millis(1 << draws.within(0, 12))
+}
 
 /// Incidents of one run at the most.
 const COUNT_MAX: u64 = 3;
@@ -68,7 +158,9 @@ impl Troubles {
         let moment = self.moment(draws, host);
         // As long as its kind lasts by itself, or 1 ms, 2 ms, 4 ms, … or 65 s.
         let lasting = Nanos::from_millis(1 << draws.within(0, 16));
-        let end = draws.chance(500_000).then_some(End::After(lasting));
+        // What would stay to the end of the run ends, so that the world can be asked whether it recovers.
+        let ends = draws.chance(500_000) || trouble.lasts().is_none();
+        let end = ends.then_some(End::After(lasting));
         Incident { moment, end, trouble }
     }
 
