@@ -4,7 +4,7 @@ use std::panic::Location;
 use std::time::Duration;
 
 use bizarro_fault::SystemModel;
-use bizarro_record::{End, IT, Incident, Milestone, Moment, Nanos, Trouble, WorldSpec};
+use bizarro_record::{End, IT, Incident, Milestone, Moment, Nanos, WorldSpec};
 
 use crate::mistake::Mistake;
 use crate::world::World;
@@ -182,14 +182,9 @@ pub(crate) fn unknown_in(incident: &Incident, spec: &WorldSpec) -> Option<String
     let of_trouble = || {
         let is_it = |name: &str| name == IT && incident.knows_it();
         // What is one of the network may be of a zone.
-        let is_of_network = matches!(
-            incident.trouble,
-            Trouble::Link { .. }
-                | Trouble::Lie { .. }
-                | Trouble::Traitor { .. }
-                | Trouble::Burst { .. }
-        );
-        let is_zone = |name: &str| is_of_network && spec.zones.iter().any(|zone| zone.name == name);
+        let is_zone = |name: &str| {
+            incident.trouble.is_felt() && spec.zones.iter().any(|zone| zone.name == name)
+        };
         let known = |name: &str| is_host(name) || is_group(name) || is_zone(name) || is_it(name);
         incident.trouble.hosts().into_iter().find(|name| !known(name))
     };

@@ -70,7 +70,12 @@ impl Net {
     }
 
     /// What a client is told that asks for a connection, or sends a datagram: `ECONNREFUSED` or `EHOSTUNREACH`.
-    pub(super) fn refusal(&self, cx: &Cx<'_>, client: u16, server: u16) -> Option<Errno> {
+    pub(super) fn refusal(&mut self, cx: &mut Cx<'_>, client: u16, server: u16) -> Option<Errno> {
+        if !self.conditions.is_calm()
+            && let Some(errno) = self.conditions.refusal(cx, client, server)
+        {
+            return Some(errno);
+        }
         let of_pair = |barrier: &&Barrier| {
             barrier.stands(cx.now) && (barrier.client, barrier.server) == (client, server)
         };
@@ -84,14 +89,7 @@ impl Net {
                 Wall::Refused => Some(Errno::ECONNREFUSED),
             })
             .collect();
-        if let Some(errno) = self.conditions_refusal(client, server) {
-            return Some(errno);
-        }
         // Who cannot get there is not refused there.
         told.iter().copied().find(|errno| *errno == Errno::EHOSTUNREACH).or(told.first().copied())
-    }
-
-    fn conditions_refusal(&self, client: u16, server: u16) -> Option<Errno> {
-        if self.conditions.is_calm() { None } else { self.conditions.refusal(client, server) }
     }
 }

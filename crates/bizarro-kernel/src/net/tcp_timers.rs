@@ -84,7 +84,7 @@ impl Net {
         // LINUX: what a router said in between is the better reason (sk_err_soft).
         let told = match self.conditions.is_calm() {
             true => None,
-            false => self.conditions.refusal(host, peer_host),
+            false => self.conditions.refusal(cx, host, peer_host),
         };
         let Some((base, tcp)) = self.tcp(id) else { return };
         base.error = Some(told.filter(|told| *told == Errno::EHOSTUNREACH).unwrap_or(error));
@@ -152,6 +152,9 @@ impl Net {
                 self.tcp_answer_rst(cx, id);
             }
             return;
+        }
+        if !self.conditions.is_calm() {
+            self.conditions.feel_silence(cx, host, peer_host);
         }
         if quiet < Nanos::from_secs(idle) {
             // The other end was heard, though it may not hear this one.

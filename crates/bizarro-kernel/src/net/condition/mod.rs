@@ -173,12 +173,39 @@ impl Conditions {
 
     /// What whoever asks `server` is told.
     #[cold]
-    pub(super) fn refusal(&self, client: u16, server: u16) -> Option<Errno> {
-        let told = |errno: Errno, trouble: LinkTrouble| {
-            self.on(client, server).any(|condition| condition.trouble == trouble).then_some(errno)
-        };
-        told(Errno::EHOSTUNREACH, LinkTrouble::Unreachable)
-            .or(told(Errno::ECONNREFUSED, LinkTrouble::Refuse))
+    pub(super) fn refusal(&mut self, cx: &mut Cx<'_>, client: u16, server: u16) -> Option<Errno> {
+        let mut told = None;
+        for condition in self.list.iter_mut().filter(|c| c.ends.is_way(client, server)) {
+            let errno = match condition.trouble {
+                LinkTrouble::Unreachable => Errno::EHOSTUNREACH,
+                LinkTrouble::Refuse => Errno::ECONNREFUSED,
+                _ => continue,
+            };
+            condition.feel(cx, client, server);
+            // Who cannot get there is not refused there.
+            if told != Some(Errno::EHOSTUNREACH) {
+                told = Some(errno);
+            }
+        }
+        told
+    }
+
+    /// Who waits for a sign of life from `other` gets none.
+    #[cold]
+    pub(super) fn feel_silence(&mut self, cx: &mut Cx<'_>, one: u16, other: u16) {
+        for condition in self.list.iter_mut().filter(|c| c.ends.is_between(one, other)) {
+            let is_silent = match condition.trouble {
+                LinkTrouble::Partition
+                | LinkTrouble::Unreachable
+                | LinkTrouble::Stall
+                | LinkTrouble::Loss { one_in: 1 } => true,
+                LinkTrouble::Flap { .. } => condition.is_down,
+                _ => false,
+            };
+            if is_silent {
+                condition.feel(cx, one, other);
+            }
+        }
     }
 
     /// Whether a box on the way resets connections.
@@ -294,7 +321,13 @@ impl Net {
         });
         match trouble {
             LinkTrouble::Flap { .. } => self.flap(cx, number),
-            LinkTrouble::Reset => self.tcp_reset_between(cx, &ends),
+            LinkTrouble::Reset => {
+                if let Some((one, other)) = self.tcp_reset_between(cx, &ends)
+                    && let Some(condition) = self.conditions.list.last_mut()
+                {
+                    condition.feel(cx, one, other);
+                }
+            }
             LinkTrouble::Partition
             | LinkTrouble::Unreachable
             | LinkTrouble::Stall

@@ -58,11 +58,14 @@ impl Net {
         }
     }
 
-    /// A box on the way resets every connection that it knows.
-    pub(super) fn tcp_reset_between(&mut self, cx: &mut Cx<'_>, ends: &Ends) {
+    /// A box on the way resets every connection that it knows. Gives the ends of one of them.
+    pub(super) fn tcp_reset_between(&mut self, cx: &mut Cx<'_>, ends: &Ends) -> Option<(u16, u16)> {
+        let mut found = None;
         for id in self.tcp_between(ends) {
+            found = found.or(self.tcp(id).map(|(base, tcp)| (base.host, tcp.peer_host)));
             self.tcp_rst_arrives(cx, id);
         }
+        found
     }
 
     /// Whether a box on the way resets the connection on which something is being sent.

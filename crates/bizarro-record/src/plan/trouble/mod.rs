@@ -159,6 +159,18 @@ impl Trouble {
         }
     }
 
+    /// Whether it is one of what is sent, so that it strikes when somebody sends something:
+    /// [`Event::Felt`](crate::Event::Felt).
+    pub fn is_felt(&self) -> bool {
+        match self {
+            Trouble::Link { .. }
+            | Trouble::Lie { .. }
+            | Trouble::Traitor { .. }
+            | Trouble::Burst { .. } => true,
+            Trouble::Crash { .. } | Trouble::PowerOff { .. } | Trouble::Pause { .. } => false,
+        }
+    }
+
     /// Whether it ends the process of a host.
     pub fn ends_process(&self) -> bool {
         matches!(self, Trouble::Crash { .. } | Trouble::PowerOff { .. })
