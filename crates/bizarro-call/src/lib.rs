@@ -60,6 +60,8 @@ pub enum Op {
     Serve = 10,
     /// The program has come to something that plans can name. Input: its name, UTF-8. Returns 0.
     Milestone = 11,
+    /// Whether the caller's host is a traitor now. Returns 1 if it is, else 0.
+    Traitor = 13,
 }
 
 impl Op {
@@ -74,6 +76,7 @@ impl Op {
             Op::Now,
             Op::Serve,
             Op::Milestone,
+            Op::Traitor,
         ];
         all.into_iter().find(|op| *op as u32 == n)
     }

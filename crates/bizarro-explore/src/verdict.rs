@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use bizarro_record::record::TaskState;
 use bizarro_record::{
     Ending, Event, Fault, Incident, Injection, Nanos, Property, PropertyKind, Removal, RunRecord,
+    Trouble,
 };
 use serde::{Deserialize, Serialize};
 
@@ -316,9 +317,18 @@ fn missed(record: &RunRecord) -> Vec<Fault> {
     let injections = record.plan.injections.iter().filter(|wanted| !has_struck(record, wanted));
     let removals = record.plan.removals.iter().filter(|wanted| !was_asked_for(record, wanted));
     let removals = removals.cloned().map(Fault::Removal);
-    let began = |wanted: &&Incident| {
+    let has_felt = |wanted: &Trouble| {
         let is_it =
-            |event: &Event| matches!(event, Event::Began { incident, .. } if incident == *wanted);
+            |event: &Event| matches!(event, Event::Felt { trouble, .. } if trouble == wanted);
+        record.events.iter().any(|stamped| is_it(&stamped.event))
+    };
+    let began = |wanted: &&Incident| {
+        let is_it = |event: &Event| match event {
+            Event::Began { incident, trouble } => {
+                incident == *wanted && (!trouble.is_felt() || has_felt(trouble))
+            }
+            _ => false,
+        };
         record.events.iter().any(|stamped| is_it(&stamped.event))
     };
     let incidents = record.plan.incidents.iter().filter(|wanted| !began(wanted));

@@ -24,6 +24,7 @@ enum Purpose {
     Fault = 6,
     Survivor = 7,
     Lifetime = 8,
+    Disturbance = 20,
 }
 
 /// How many faults are drawn in a run. After them the world is left alone, so that it can be asked whether it
@@ -51,6 +52,7 @@ pub struct PlanDecider {
     survivor: SplitMix64,
     lifetime: SplitMix64,
     incidents: Vec<Incident>,
+    disturbance: SplitMix64,
     injections: Vec<Planned>,
     /// Faults that may be added.
     expected: Vec<Planned>,
@@ -226,6 +228,7 @@ impl PlanDecider {
             survivor: stream(Purpose::Survivor),
             lifetime: stream(Purpose::Lifetime),
             incidents: plan.incidents.clone(),
+            disturbance: stream(Purpose::Disturbance),
             injections: plan.injections.iter().map(|fault| Planned::new(fault, &members)).collect(),
             expected: Vec::new(),
             removals: plan.removals.clone(),
@@ -333,6 +336,10 @@ impl Decider for PlanDecider {
 
     fn lifetime(&mut self, most: u32) -> u32 {
         self.lifetime.within(1, most.into()) as u32
+    }
+
+    fn disturbance(&mut self, low: u64, high: u64) -> u64 {
+        self.disturbance.within(low, high)
     }
 
     fn survivor(&mut self, below: u64) -> u64 {

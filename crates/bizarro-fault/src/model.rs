@@ -10,11 +10,15 @@
 //! | bit-flip, garbage, older, error-body | the network is arbitrary, or a node is Byzantine: a message may say what nobody meant |
 //! | late, pause, freeze, pause-task, slow-cpu, clock-step, clock-drift, coarse-clock, leap-second | timing is partially synchronous or asynchronous: there are moments, and errors of clocks, without a bound |
 //! | crash, crash@N, crash-loop, crash-at-calls, power-off | nodes are crash-recovery or Byzantine: the effect starts the process again |
+//! | partition, flap, loss, duplicate, refuse, reset, unreachable of a way | the network is fair-loss or arbitrary: messages may be lost and repeated |
+//! | delay, jitter, reorder, stall, limp of a way, burst | timing is partially synchronous or asynchronous: there are no bounds of latency, or of what is asked |
+//! | corrupt, eavesdrop, tamper, replay, inject on a way | the network is arbitrary: there is an adversary |
+//! | lie, traitor | a node is Byzantine |
 //! | disk-full, io-error, disk-fails, disk-reads-fail, disk-read-only, memory-limit | everywhere: the models say nothing of a machine that honestly reports an error |
 //! | disk-slow | as pause |
 //! | bit-rot, misplaced-write, disk-lost | nodes are Byzantine: a node that recovers has stable storage (Cachin, Guerraoui, Rodrigues 2011, 2.2), and this one has not |
 
-use bizarro_record::{DiskTrouble, Effect, MachineFault, Trouble};
+use bizarro_record::{DiskTrouble, Effect, LinkTrouble, MachineFault, Trouble};
 use core::fmt;
 use serde::{Deserialize, Serialize};
 
@@ -112,6 +116,31 @@ impl SystemModel {
                     self.nodes == Nodes::Byzantine
                 }
             },
+            Trouble::Link { trouble, .. } => self.allows_on_link(*trouble),
+            Trouble::Lie { .. } | Trouble::Traitor { .. } => self.nodes == Nodes::Byzantine,
+            Trouble::Burst { .. } => self.timing != Timing::Synchronous,
+        }
+    }
+
+    fn allows_on_link(self, trouble: LinkTrouble) -> bool {
+        match trouble {
+            LinkTrouble::Partition
+            | LinkTrouble::Flap { .. }
+            | LinkTrouble::Loss { .. }
+            | LinkTrouble::Duplicate { .. }
+            | LinkTrouble::Refuse
+            | LinkTrouble::Reset
+            | LinkTrouble::Unreachable => self.network != Network::Reliable,
+            LinkTrouble::Delay { .. }
+            | LinkTrouble::Jitter { .. }
+            | LinkTrouble::Reorder { .. }
+            | LinkTrouble::Stall
+            | LinkTrouble::Limp { .. } => self.timing != Timing::Synchronous,
+            LinkTrouble::Corrupt { .. }
+            | LinkTrouble::Eavesdrop
+            | LinkTrouble::Tamper { .. }
+            | LinkTrouble::Replay { .. }
+            | LinkTrouble::Inject { .. } => self.network == Network::Arbitrary,
         }
     }
 }

@@ -25,6 +25,12 @@ impl Kernel {
         owner.crash_at = None;
         owner.cpus_busy.clear();
         owner.process = Process::new(pid, Fs::ROOT, now);
+        if owner.spec.entry != 0 {
+            // What the runtime of Rust does before `main` (std, since 2014): the program is a function of Rust, and nothing
+            // runs before it that would.
+            let ignore = &mut owner.process.signals.actions[libc::SIGPIPE as usize];
+            ignore.handler = crate::signal::SIG_IGN;
+        }
         owner.fs().retain(Fs::ROOT);
         let incarnation = owner.incarnation;
         for (fd, stream) in [(1, Stream::Stdout), (2, Stream::Stderr)] {

@@ -149,6 +149,8 @@ pub trait Decider {
     fn lifetime(&mut self, most: u32) -> u32;
     /// A value below `below`, for what survives.
     fn survivor(&mut self, below: u64) -> u64;
+    /// A value in `low..=high` for what trouble on the network does to packets and messages.
+    fn disturbance(&mut self, low: u64, high: u64) -> u64;
     /// Where the schedule has left the fair one so far, in order; `None` where there were too many to keep.
     fn deviations(&self) -> Option<Vec<Deviation>>;
 }

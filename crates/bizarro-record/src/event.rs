@@ -107,6 +107,23 @@ pub enum Event {
         /// What it says.
         name: String,
     },
+    /// Trouble with the network was felt: by a packet, which is said once for each trouble, or by a message that is a lie or
+    /// is asked too often, which is said each time.
+    Felt {
+        /// What is wrong.
+        trouble: Trouble,
+        /// Index of the host that the packet or message is for.
+        to: u16,
+        /// Which message it is: `GET /leader #2 reply`; empty for a packet.
+        label: String,
+    },
+    /// An adversary on the wire read what arrived.
+    Overheard {
+        /// Index of the receiving host.
+        to: u16,
+        /// What it read.
+        bytes: Vec<u8>,
+    },
     /// This host asked, for the first time, a host that the plan takes away from it.
     Removed {
         /// Index of the host that it asked.

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod record;
 pub mod serve;
 pub mod time;
+mod topology;
 pub mod world;
 
 pub use clock::{ClockSpec, DRIFT_MAX, LeapHandling, LeapSecond, NtpSpec, OutOfMemory};
@@ -27,13 +28,14 @@ pub use exchange::{Exchange, ExchangeId, Step};
 pub use groups::Level;
 pub use packet::Packet;
 pub use plan::{
-    ClockFault, Deviation, DiskTrouble, Effect, End, FORMS, Fault, Form, HEALED_AFTER, IT,
-    Incident, Injection, Lasting, MachineFault, Milestone, Moment, Plan, RandomFaults, Removal,
-    Schedule, SpecError, Survivors, TaskName, Times, Trouble,
+    ANYBODY, ClockFault, Deviation, DiskTrouble, Effect, End, FORMS, Fault, Form, HEALED_AFTER, IT,
+    Incident, Injection, Lasting, Lie, LinkTrouble, MachineFault, Milestone, Moment, Plan,
+    RandomFaults, Removal, Schedule, SpecError, Survivors, TaskName, Times, Trouble, Way,
 };
 pub use record::{Ending, FORMAT, Property, PropertyKind, RunRecord, Stats};
 pub use serve::{Command, DIED_IDLE, Done, GoOn, ServeRequest, Trace};
 pub use time::Nanos;
+pub use topology::{SwitchSpec, ZoneSpec};
 pub use world::{
     Assertion, Declared, Hooks, HostSpec, LinkSpec, Messages, Mount, Role, RunRequest, WorldSpec,
 };

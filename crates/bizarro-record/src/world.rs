@@ -110,6 +110,10 @@ pub struct WorldSpec {
     pub hosts: Vec<HostSpec>,
     /// The links; a pair that no link names uses the unnamed one.
     pub links: Vec<LinkSpec>,
+    /// Hosts that are near each other; each is in one zone at most.
+    pub zones: Vec<crate::topology::ZoneSpec>,
+    /// The switches; each host is at one at most, and one that is at none waits for no port.
+    pub switches: Vec<crate::topology::SwitchSpec>,
     /// Virtual time at which a run that has not ended is called stuck.
     pub deadline: Nanos,
     /// Virtual time that each system call costs.
@@ -128,6 +132,8 @@ impl WorldSpec {
             test: String::from(test),
             hosts: Vec::new(),
             links: Vec::new(),
+            zones: Vec::new(),
+            switches: Vec::new(),
             deadline: Nanos::from_secs(600),
             syscall_cost: Nanos(200),
             epoch: 1_767_225_600_000_000_000,

@@ -40,6 +40,17 @@ pub(crate) fn text(event: &Event, hosts: &[String]) -> String {
                 removed(hosts.get(usize::from(*server)).map_or("?", String::as_str), *effect)
             )
         }
+        Event::Felt { trouble, to, label } => {
+            let to = hosts.get(usize::from(*to)).map_or("?", String::as_str);
+            match label.is_empty() {
+                true => format!("fault: {trouble}, felt first on the way to {to}"),
+                false => format!("fault: {trouble}, in {label} to {to}"),
+            }
+        }
+        Event::Overheard { to, bytes } => {
+            let to = hosts.get(usize::from(*to)).map_or("?", String::as_str);
+            format!("overheard on the way to {to}: {}", String::from_utf8_lossy(bytes))
+        }
         Event::Sent { message, to, bytes, label } => {
             let to = hosts.get(usize::from(*to)).map_or("?", String::as_str);
             format!("sends {bytes} bytes to {to}, message {message} {label}").trim_end().to_string()

@@ -82,7 +82,10 @@ fn lines(record: &RunRecord, verdict: &Verdict) -> Vec<Line> {
             | Event::Delivered { .. }
             | Event::Dropped { .. }
             | Event::Packet { .. } => return None,
-            Event::Struck { .. } | Event::Removed { .. } | Event::Began { .. } => Mark::Fault,
+            Event::Struck { .. }
+            | Event::Removed { .. }
+            | Event::Began { .. }
+            | Event::Felt { .. } => Mark::Fault,
             Event::Panicked { .. } | Event::Killed { .. } | Event::Unsupported { .. } => {
                 Mark::Broken
             }

@@ -232,7 +232,7 @@ impl<'a> Trace<'a> {
                 let facts = json!({"s": "g", "args": {"fault": incident.to_string()}});
                 self.add("i", "fault", &said, at, host, 0, facts);
             }
-            Event::Healed { .. } | Event::Removed { .. } => {
+            Event::Healed { .. } | Event::Removed { .. } | Event::Felt { .. } => {
                 self.add("i", "fault", &said, at, host, 0, json!({"s": "g"}))
             }
             Event::Paused { until } => {
@@ -266,6 +266,7 @@ impl<'a> Trace<'a> {
             // What it carries is a message.
             Event::Packet { .. } => {}
             Event::Started { .. }
+            | Event::Overheard { .. }
             | Event::Crashed
             | Event::PowerFailed { .. }
             | Event::Unsupported { .. } => {

@@ -59,6 +59,7 @@ fn ask(world: &mut world::World, op: Op, input: &[u8]) -> Option<isize> {
             world.kernel.milestone(HostId(host), &name);
             note(world, Event::Milestone { name });
         }
+        Op::Traitor => return Some(isize::from(world.kernel.is_traitor(who(world).0))),
         Op::Now => return isize::try_from(world.kernel.now.0).ok(),
     }
     Some(0)

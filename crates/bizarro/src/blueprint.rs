@@ -11,9 +11,10 @@ use crate::clock::check_time_servers;
 use crate::group::{assign_groups, check_groups};
 use crate::host::HostDraft;
 use crate::incident::check_incidents;
-use crate::link::LinkDraft;
+use crate::link::{Between, LinkDraft};
 use crate::mistake::Mistake;
 use crate::world::World;
+use crate::zone::{check_places, links_of};
 
 /// HOST_NAME_MAX of limits.h.
 const HOST_NAME_MAX: usize = 64;
@@ -33,6 +34,7 @@ impl World {
         check_links(&self.hosts, &self.links, &mut mistakes);
         check_time_servers(&self.hosts, &mut mistakes);
         check_groups(&self.hosts, &self.groups, wrong_with_name, &mut mistakes);
+        check_places(self, &mut mistakes);
         let addresses = assign_addresses(&self.hosts, &mut mistakes);
         if !mistakes.is_empty() {
             return Err(mistakes);
@@ -43,7 +45,9 @@ impl World {
             host.address = address;
         }
         assign_groups(&self.groups, &mut spec.hosts);
-        spec.links = self.links.iter().map(|draft| draft.spec.clone()).collect();
+        spec.links = links_of(&self.links, &self.zones);
+        spec.zones = self.zones.iter().map(|draft| draft.spec.clone()).collect();
+        spec.switches = self.switches.iter().map(|draft| draft.spec.clone()).collect();
         check_incidents(&spec, self.model, &self.incidents, &mut mistakes);
         if !mistakes.is_empty() {
             return Err(mistakes);
@@ -114,8 +118,8 @@ fn check_programs(test: &str, hosts: &[HostDraft], mistakes: &mut Vec<Mistake>) 
 
 fn check_links(hosts: &[HostDraft], links: &[LinkDraft], mistakes: &mut Vec<Mistake>) {
     let names: Vec<&str> = hosts.iter().map(HostDraft::name).collect();
-    let mut seen: BTreeMap<Option<(&str, &str)>, &'static Location<'static>> = BTreeMap::new();
-    for LinkDraft { spec, place } in links {
+    let mut seen: BTreeMap<Between, &'static Location<'static>> = BTreeMap::new();
+    for LinkDraft { spec, between, place } in links {
         for end in ends(spec).filter(|end| !names.contains(end)) {
             mistakes.push(Mistake::at(
                 place,
@@ -133,7 +137,7 @@ fn check_links(hosts: &[HostDraft], links: &[LinkDraft], mistakes: &mut Vec<Mist
                 "write two hosts; what a host sends to itself never leaves it",
             ));
         }
-        if let Some(first) = seen.insert(pair, place) {
+        if let Some(first) = seen.insert(ordered(between), place) {
             mistakes.push(Mistake::at(
                 place,
                 format!("this link is described twice; the first time at {first}"),
@@ -145,6 +149,22 @@ fn check_links(hosts: &[HostDraft], links: &[LinkDraft], mistakes: &mut Vec<Mist
 
 fn ends(spec: &LinkSpec) -> impl Iterator<Item = &str> {
     spec.between.iter().flat_map(|(one, other)| [one.as_str(), other.as_str()])
+}
+
+/// Whom it joins, in an order that does not depend on who was named first.
+fn ordered(between: &Between) -> Between {
+    let order = |one: &String, other: &String| (one.min(other).clone(), one.max(other).clone());
+    match between {
+        Between::All => Between::All,
+        Between::Hosts(one, other) => {
+            let (one, other) = order(one, other);
+            Between::Hosts(one, other)
+        }
+        Between::Zones(one, other) => {
+            let (one, other) = order(one, other);
+            Between::Zones(one, other)
+        }
+    }
 }
 
 /// The link's hosts in an order that does not depend on who was named first.
@@ -398,6 +418,38 @@ mod tests {
                   = say everything about a link in one place
             "#]],
         );
+    }
+
+    #[test]
+    fn zones_and_switches_name_hosts_that_exist_each_once() {
+        check(
+            |world| {
+                world.host("a").program(main);
+                world.host("b").workload(main);
+                world.zone("a", &["a"]);
+                world.zone("eu", &["a", "b", "c"]);
+                world.between_zones("eu", "us").latency(millis(40));
+                world.switch("rack", &["a", "a"]).queue(0);
+                world.switch("rack", &[]).bandwidth(0);
+            },
+            expect![""],
+        );
+        let mut world = World::new("bank::test");
+        for name in ["a", "b", "c", "d"] {
+            world.host(name).workload(main);
+        }
+        world.zone("eu", &["a", "b"]);
+        world.zone("us", &["c", "d"]);
+        world.between_zones("eu", "us").latency(millis(40));
+        world.between_zones("eu", "eu").latency(millis(1));
+        world.link("d", "a").latency(millis(7));
+        let spec = world.blueprint().unwrap();
+        let shown = spec.links.iter().map(|link| {
+            let (one, other) = link.between.clone().unwrap_or_default();
+            format!("{one}{other} {}ms", link.latency_min.0 / 1_000_000)
+        });
+        let links: Vec<_> = shown.collect();
+        assert_eq!(links, ["da 7ms", "ac 40ms", "bc 40ms", "bd 40ms", "ab 1ms"]);
     }
 
     #[test]

@@ -181,7 +181,11 @@ pub(crate) fn unknown_in(incident: &Incident, spec: &WorldSpec) -> Option<String
     let unknown = of_moment.find(|name| !is_host(name) && !(groups_too && is_group(name)));
     let of_trouble = || {
         let is_it = |name: &str| name == IT && incident.knows_it();
-        let known = |name: &str| is_host(name) || is_group(name) || is_it(name);
+        // What is one of the network may be of a zone.
+        let is_zone = |name: &str| {
+            incident.trouble.is_felt() && spec.zones.iter().any(|zone| zone.name == name)
+        };
+        let known = |name: &str| is_host(name) || is_group(name) || is_zone(name) || is_it(name);
         incident.trouble.hosts().into_iter().find(|name| !known(name))
     };
     unknown.or_else(of_trouble).map(str::to_string)

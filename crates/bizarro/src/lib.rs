@@ -118,11 +118,15 @@ mod program;
 mod run;
 #[cfg(feature = "supervisor")]
 pub mod supervisor;
+mod traitor;
 #[cfg(feature = "supervisor")]
 mod world;
+#[cfg(feature = "supervisor")]
+mod zone;
 
 pub use history::{History, Op};
 pub use milestone::milestone;
+pub use traitor::traitor;
 
 #[cfg(all(feature = "supervisor", worlds))]
 pub use lab::Lab;
@@ -142,6 +146,7 @@ pub use {
     link::{Latency, Link},
     run::{OpView, Run},
     world::World,
+    zone::Switch,
 };
 
 /// What a test file wants: `use bizarro::prelude::*;`.
@@ -150,7 +155,7 @@ pub use {
 pub mod prelude {
     #[cfg(feature = "supervisor")]
     pub use crate::{
-        Explore, Host, LeapHandling, Link, Network, Nodes, OpView, Run, Timing, World,
+        Explore, Host, LeapHandling, Link, Network, Nodes, OpView, Run, Switch, Timing, World,
     };
     pub use crate::{History, Op, always, reachable, sometimes};
     use std::time::Duration;

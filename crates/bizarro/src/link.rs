@@ -15,19 +15,33 @@ pub struct Link<'w> {
     world: &'w mut World,
 }
 
+/// Whom a link joins.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) enum Between {
+    /// Every two hosts that no other link joins.
+    All,
+    /// Two hosts.
+    Hosts(String, String),
+    /// Each host of the one zone and each of the other.
+    Zones(String, String),
+}
+
 /// What has been said of a link.
 #[derive(Debug)]
 pub(crate) struct LinkDraft {
+    /// Its hosts are those of `between`.
     pub(crate) spec: LinkSpec,
+    pub(crate) between: Between,
     pub(crate) place: &'static Location<'static>,
 }
 
 impl LinkDraft {
-    pub(crate) fn new(
-        between: Option<(String, String)>,
-        place: &'static Location<'static>,
-    ) -> LinkDraft {
-        LinkDraft { spec: LinkSpec { between, ..LinkSpec::default() }, place }
+    pub(crate) fn new(between: Between, place: &'static Location<'static>) -> LinkDraft {
+        let hosts = match &between {
+            Between::Hosts(one, other) => Some((one.clone(), other.clone())),
+            Between::Zones(..) | Between::All => None,
+        };
+        LinkDraft { spec: LinkSpec { between: hosts, ..LinkSpec::default() }, between, place }
     }
 }
 

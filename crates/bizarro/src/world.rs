@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bizarro_check::model::Model;
 use bizarro_check::online::Online;
 use bizarro_fault::{Network, Nodes, SystemModel, Timing};
-use bizarro_record::{Nanos, RunRecord, WorldSpec};
+use bizarro_record::{Nanos, RunRecord, WorldSpec, ZoneSpec};
 use serde::de::DeserializeOwned;
 
 use crate::check::{Check, Eventually, Watch, Wrong};
@@ -20,9 +20,10 @@ use crate::history::History;
 use crate::host::{Host, HostDraft};
 use crate::incident::IncidentDraft;
 use crate::judge;
-use crate::link::{Link, LinkDraft};
+use crate::link::{Between, Link, LinkDraft};
 use crate::mistake::Mistake;
 use crate::run::Run;
+use crate::zone::{Switch, SwitchDraft, ZoneDraft};
 
 /// A world that a test describes: simulated hosts, the network between them, and what has to be true.
 ///
@@ -47,6 +48,8 @@ pub struct World {
     pub(crate) groups: Vec<GroupDraft>,
     pub(crate) incidents: Vec<IncidentDraft>,
     pub(crate) watches: Vec<Watch>,
+    pub(crate) zones: Vec<ZoneDraft>,
+    pub(crate) switches: Vec<SwitchDraft>,
     pub(crate) checks: Vec<Check>,
     pub(crate) eventually: Vec<Eventually>,
     pub(crate) must_break: Vec<String>,
@@ -66,6 +69,8 @@ impl World {
             groups: Vec::new(),
             incidents: Vec::new(),
             watches: Vec::new(),
+            zones: Vec::new(),
+            switches: Vec::new(),
             checks: Vec::new(),
             eventually: Vec::new(),
             must_break: Vec::new(),
@@ -109,7 +114,7 @@ impl World {
     /// How packets travel between the two hosts, both ways. Both may be declared later.
     #[track_caller]
     pub fn link(&mut self, one: &str, other: &str) -> Link<'_> {
-        self.add_link(Some((one.to_string(), other.to_string())), Location::caller())
+        self.add_link(Between::Hosts(one.to_string(), other.to_string()), Location::caller())
     }
 
     /// How packets travel between every two hosts that no [`World::link`] names.
@@ -117,14 +122,56 @@ impl World {
     /// Without it: 0.4 to 0.6 ms one way, no limit of bandwidth, no loss.
     #[track_caller]
     pub fn links(&mut self) -> Link<'_> {
-        self.add_link(None, Location::caller())
+        self.add_link(Between::All, Location::caller())
     }
 
-    fn add_link(
-        &mut self,
-        between: Option<(String, String)>,
-        place: &'static Location<'static>,
-    ) -> Link<'_> {
+    /// Puts hosts into a zone, whose name is that of no host and no group: hosts that are near each other, and are cut
+    /// off together. They may be declared later; each is in one zone at most. [`World::between_zones`] says how far zones
+    /// are from each other, and a plan may name them: `at 3s for 1m: partition eu<>us`.
+    ///
+    /// ```
+    /// # use bizarro::prelude::*;
+    /// # fn describe(world: &mut World) {
+    /// world.zone("eu", &["db-1", "db-2"]);
+    /// world.zone("us", &["db-3"]);
+    /// world.between_zones("eu", "us").latency(millis(40)..=millis(60));
+    /// world.between_zones("eu", "eu").latency(micros(300));
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn zone(&mut self, name: &str, hosts: &[&str]) -> &mut World {
+        let hosts = hosts.iter().map(ToString::to_string).collect();
+        let spec = ZoneSpec { name: name.to_string(), hosts };
+        self.zones.push(ZoneDraft { spec, place: Location::caller() });
+        self
+    }
+
+    /// How packets travel between each host of the one zone and each of the other, both ways, or between every two hosts
+    /// of one zone if it is named twice. What [`World::link`] says of two hosts comes before it.
+    #[track_caller]
+    pub fn between_zones(&mut self, one: &str, other: &str) -> Link<'_> {
+        self.add_link(Between::Zones(one.to_string(), other.to_string()), Location::caller())
+    }
+
+    /// Adds a switch with these hosts at its ports. They may be declared later; each is at one switch at most, and what
+    /// a host at none sends waits for nobody.
+    ///
+    /// What goes to a host leaves the switch through that host's port, one packet after the other: under load packets
+    /// wait there, whoever sent them, and datagrams are lost when the queue is full. A noisy neighbour fills it.
+    ///
+    /// ```
+    /// # use bizarro::prelude::*;
+    /// # fn describe(world: &mut World) {
+    /// world.switch("rack-1", &["db", "web", "batch"]).bandwidth(125_000_000).queue(256 << 10);
+    /// # }
+    /// ```
+    #[track_caller]
+    pub fn switch(&mut self, name: &str, hosts: &[&str]) -> Switch<'_> {
+        self.switches.push(SwitchDraft::new(name, hosts, Location::caller()));
+        Switch::new(self)
+    }
+
+    fn add_link(&mut self, between: Between, place: &'static Location<'static>) -> Link<'_> {
         self.links.push(LinkDraft::new(between, place));
         Link::new(self)
     }

@@ -51,6 +51,12 @@ With every moment but a time, `@it` in a trouble is the host at which the moment
 | `for 15s` | so long after it began |
 | `until \"done\" #10` | when a program has come to this milestone for the tenth time since it began |
 
+## Ways
+
+Trouble with the network is on a way: `a>b` is what a sends to b, `a<>b` both directions. Each side is a host, a group, a
+zone, or `*` for all hosts. `1/N` is one packet or message in N, drawn from the seed. The record says of each trouble where it
+was felt first, and of each message that it was a lie or was repeated.
+
 ## In every run of a test
 
 ```rust

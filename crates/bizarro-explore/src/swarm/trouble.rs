@@ -2,14 +2,17 @@
 
 use bizarro_fault::{SplitMix64, SystemModel};
 use bizarro_record::{
-    End, ExchangeId, FORMS, Incident, Moment, Nanos, RunRecord, Step, Survivors, Trouble,
+    ANYBODY, End, ExchangeId, FORMS, Incident, Lie, LinkTrouble, Moment, Nanos, RunRecord, Step,
+    Survivors, Trouble, Way,
 };
 
 /// What incidents are drawn from.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Troubles {
-    /// One of each kind that the model allows, as its documentation has it.
-    kinds: Vec<Trouble>,
+    /// The places in [`KINDS`] of those that the model allows.
+    kinds: Vec<usize>,
+    /// One of each other kind that it allows, as its documentation has it.
+    others: Vec<Trouble>,
     /// The hosts that can be struck.
     hosts: Vec<String>,
     /// The exchanges of the baseline.
@@ -20,19 +23,127 @@ pub(super) struct Troubles {
     calls: u64,
 }
 
+/// Draws one of its kind for a host.
+type Kind = fn(&mut SplitMix64, &str) -> Trouble;
+
+/// Kinds whose arguments are drawn; the others are drawn as the documentation has them.
+const KINDS: [Kind; 23] = [
+    |_, host| Trouble::Crash { host: host.to_string() },
+    |draws, host| {
+        let survivors = [Survivors::Nothing, Survivors::Some, Survivors::All];
+        let survivors = survivors[draws.within(0, 2) as usize];
+        Trouble::PowerOff { host: host.to_string(), survivors }
+    },
+    |_, host| Trouble::Pause { host: host.to_string() },
+    |draws, host| link(draws, host, LinkTrouble::Partition),
+    |draws, host| {
+        let period = Nanos::from_millis(1 << draws.within(4, 14));
+        link(draws, host, LinkTrouble::Flap { period })
+    },
+    |draws, host| {
+        let one_in = one_in(draws);
+        link(draws, host, LinkTrouble::Loss { one_in })
+    },
+    |draws, host| {
+        let by = span(draws);
+        link(draws, host, LinkTrouble::Delay { by })
+    },
+    |draws, host| {
+        let up_to = span(draws);
+        link(draws, host, LinkTrouble::Jitter { up_to })
+    },
+    |draws, host| {
+        let one_in = one_in(draws);
+        link(draws, host, LinkTrouble::Duplicate { one_in })
+    },
+    |draws, host| {
+        let (one_in, by) = (one_in(draws), span(draws));
+        link(draws, host, LinkTrouble::Reorder { one_in, by })
+    },
+    |draws, host| link(draws, host, LinkTrouble::Stall),
+    |draws, host| {
+        let bandwidth = 1000 << draws.within(0, 10);
+        link(draws, host, LinkTrouble::Limp { bandwidth })
+    },
+    |draws, host| {
+        let one_in = one_in(draws);
+        link(draws, host, LinkTrouble::Corrupt { one_in })
+    },
+    |_, host| Trouble::Link { way: to(host), trouble: LinkTrouble::Refuse },
+    |draws, host| link(draws, host, LinkTrouble::Reset),
+    |draws, host| link(draws, host, LinkTrouble::Unreachable),
+    |draws, host| {
+        let one_in = one_in(draws);
+        link(draws, host, LinkTrouble::Tamper { one_in })
+    },
+    |draws, host| {
+        let one_in = one_in(draws);
+        link(draws, host, LinkTrouble::Replay { one_in })
+    },
+    |draws, host| {
+        let one_in = one_in(draws);
+        link(draws, host, LinkTrouble::Inject { one_in })
+    },
+    |draws, host| {
+        let (way, one_in) = (from(host), one_in(draws));
+        Trouble::Lie { way, lie: Lie::ALL[draws.within(0, 1) as usize], one_in }
+    },
+    |draws, host| {
+        let (way, one_in) = (from(host), one_in(draws));
+        Trouble::Lie { way, lie: Lie::ALL[draws.within(2, 3) as usize], one_in }
+    },
+    |draws, host| Trouble::Burst { way: from(host), copies: 1 << draws.within(0, 6) },
+    |draws, host| Trouble::Burst { way: to(host), copies: 1 << draws.within(0, 6) },
+];
+
+/// What a host sends to all others.
+fn from(host: &str) -> Way {
+    Way { from: host.to_string(), to: ANYBODY.to_string(), is_both: false }
+}
+
+/// What all others send to a host.
+fn to(host: &str) -> Way {
+    Way { from: ANYBODY.to_string(), to: host.to_string(), is_both: false }
+}
+
+/// On what a host sends, or on what it receives, or, in half of the cases, on both.
+fn link(draws: &mut SplitMix64, host: &str, trouble: LinkTrouble) -> Trouble {
+    let way = match draws.within(0, 3) {
+        0 => from(host),
+        1 => to(host),
+        _ => Way { is_both: true, ..from(host) },
+    };
+    Trouble::Link { way, trouble }
+}
+
+/// One in 1, 2, 4, … or 64.
+fn one_in(draws: &mut SplitMix64) -> u32 {
+    1 << draws.within(0, 6)
+}
+
+/// 1 ms, 2 ms, 4 ms, … or 4 s.
+fn span(draws: &mut SplitMix64) -> Nanos {
+    Nanos::from_millis(1 << draws.within(0, 12))
+}
+
 /// Incidents of one run at the most.
 const COUNT_MAX: u64 = 3;
 
 impl Troubles {
     /// All that `model` allows, for runs about as long as `baseline`.
     pub(super) fn of(baseline: &RunRecord, model: SystemModel) -> Troubles {
-        let all = FORMS.iter().map(|form| {
+        let samples: Vec<Trouble> =
+            KINDS.iter().map(|kind| kind(&mut SplitMix64::stream(0, 0), "host")).collect();
+        let others = FORMS.iter().map(|form| {
             let example: Incident = form.example.parse().expect("an example is an incident");
             example.trouble
         });
-        let allowed = all.filter(|trouble| model.allows_trouble(trouble));
+        let is_other = |other: &Trouble| {
+            model.allows_trouble(other) && !samples.iter().any(|kind| kind.word() == other.word())
+        };
         Troubles {
-            kinds: allowed.collect(),
+            kinds: (0..KINDS.len()).filter(|kind| model.allows_trouble(&samples[*kind])).collect(),
+            others: others.filter(is_other).collect(),
             hosts: baseline.hosts.clone(),
             exchanges: baseline.exchanges.iter().map(|exchange| exchange.id.clone()).collect(),
             time: baseline.stats.virtual_time,
@@ -42,7 +153,10 @@ impl Troubles {
 
     /// None in three of four runs; else one to three.
     pub(super) fn draw(&self, draws: &mut SplitMix64) -> Vec<Incident> {
-        if self.kinds.is_empty() || self.hosts.is_empty() || draws.chance(750_000) {
+        if self.kinds.len() + self.others.len() == 0
+            || self.hosts.is_empty()
+            || draws.chance(750_000)
+        {
             return Vec::new();
         }
         let count = draws.within(1, COUNT_MAX);
@@ -52,21 +166,11 @@ impl Troubles {
     fn one(&self, draws: &mut SplitMix64) -> Incident {
         let first = draws.within(0, self.hosts.len() as u64 - 1) as usize;
         let host = self.hosts[first].as_str();
-        let kind = &self.kinds[draws.within(0, self.kinds.len() as u64 - 1) as usize];
-        // The hosts of the example, one after the other, become this one and those behind it.
-        let mut named: Vec<String> = Vec::new();
-        for name in kind.hosts() {
-            if !named.iter().any(|known| known == name) {
-                named.push(name.to_string());
-            }
-        }
-        let behind = |name: &str| named.iter().position(|known| known == name).unwrap_or(0);
-        let mut trouble =
-            kind.renamed(|name| self.hosts[(first + behind(name)) % self.hosts.len()].clone());
-        if let Trouble::PowerOff { survivors, .. } = &mut trouble {
-            let all = [Survivors::Nothing, Survivors::Some, Survivors::All];
-            *survivors = all[draws.within(0, 2) as usize];
-        }
+        let kind = draws.within(0, (self.kinds.len() + self.others.len()) as u64 - 1) as usize;
+        let trouble = match self.kinds.get(kind) {
+            Some(place) => KINDS[*place](draws, host),
+            None => self.others[kind - self.kinds.len()].renamed(|_| host.to_string()),
+        };
         let moment = self.moment(draws, host);
         // As long as its kind lasts by itself, or 1 ms, 2 ms, 4 ms, … or 65 s.
         let lasting = Nanos::from_millis(1 << draws.within(0, 16));

@@ -269,6 +269,11 @@ impl Kernel {
                 hosts.any(|host| self.clock_can(host, *fault))
             }
             Trouble::LeapSecond(_) => true,
+            // It is felt when somebody sends something.
+            Trouble::Link { .. }
+            | Trouble::Lie { .. }
+            | Trouble::Traitor { .. }
+            | Trouble::Burst { .. } => true,
         }
     }
 
@@ -307,6 +312,12 @@ impl Kernel {
                     self.begin_machine_fault(host, *fault);
                 }
             }
+            Trouble::Link { way, trouble } => {
+                self.with_net(|net, cx| net.begin_condition(cx, way, *trouble));
+            }
+            Trouble::Lie { way, lie, one_in } => self.net.begin_lie(way, *lie, *one_in),
+            Trouble::Traitor { host } => self.net.begin_treason(host),
+            Trouble::Burst { way, copies } => self.net.begin_burst(way, *copies),
         }
     }
 
@@ -337,6 +348,12 @@ impl Kernel {
                     self.end_machine_fault(host, *fault);
                 }
             }
+            Trouble::Link { way, trouble } => {
+                self.with_net(|net, cx| net.end_condition(cx, way, *trouble));
+            }
+            Trouble::Lie { way, lie, one_in } => self.net.end_lie(way, *lie, *one_in),
+            Trouble::Traitor { host } => self.net.end_treason(host),
+            Trouble::Burst { way, copies } => self.net.end_burst(way, *copies),
         }
     }
 

@@ -56,6 +56,11 @@ impl Kernel {
         }
     }
 
+    /// Whether the plan makes a traitor of this host now, whose program asks.
+    pub fn is_traitor(&mut self, host: u16) -> bool {
+        self.with_net(|net, cx| net.is_traitor(cx, host))
+    }
+
     /// Remembers which description a socket belongs to.
     pub fn bind_socket(&mut self, socket: SockId, object: ObjId) {
         let index = socket.index();

@@ -70,7 +70,12 @@ impl Net {
     }
 
     /// What a client is told that asks for a connection, or sends a datagram: `ECONNREFUSED` or `EHOSTUNREACH`.
-    pub(super) fn refusal(&self, cx: &Cx<'_>, client: u16, server: u16) -> Option<Errno> {
+    pub(super) fn refusal(&mut self, cx: &mut Cx<'_>, client: u16, server: u16) -> Option<Errno> {
+        if !self.conditions.is_calm()
+            && let Some(errno) = self.conditions.refusal(cx, client, server)
+        {
+            return Some(errno);
+        }
         let of_pair = |barrier: &&Barrier| {
             barrier.stands(cx.now) && (barrier.client, barrier.server) == (client, server)
         };

@@ -33,6 +33,29 @@ pub(super) fn put_error_into(content: Content, status: Option<u16>, reply: &mut 
     is_replaced
 }
 
+/// Where bytes of a message say something, without what frames it: of HTTP/1 in the body or, in a request without one, in
+/// the target; of other protocols everywhere.
+pub(super) fn said_in(message: &[u8]) -> Vec<Range<usize>> {
+    let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+    let mut head = httparse::Request::new(&mut []);
+    let config = httparse::ParserConfig::default();
+    match config.parse_request_with_uninit_headers(&mut head, message, &mut fields) {
+        Ok(httparse::Status::Complete(length)) if length == message.len() => {
+            let target = head.path.unwrap_or_default().as_bytes();
+            let start = head.method.map_or(0, |method| method.len() + 1);
+            return alloc::vec![start..(start + target.len()).min(length)];
+        }
+        Ok(httparse::Status::Complete(length)) => return parts(head.headers, message, length),
+        _ => {}
+    }
+    let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
+    let mut head = httparse::Response::new(&mut []);
+    match config.parse_response_with_uninit_headers(&mut head, message, &mut fields) {
+        Ok(httparse::Status::Complete(length)) => parts(head.headers, message, length),
+        _ => alloc::vec![0..message.len()],
+    }
+}
+
 /// Where the bytes of the body are, without what frames them (RFC 9112, 6 and 7).
 fn bodies(reply: &[u8]) -> Vec<Range<usize>> {
     let mut fields = [const { MaybeUninit::uninit() }; FIELDS_MAX];
@@ -43,11 +66,16 @@ fn bodies(reply: &[u8]) -> Vec<Range<usize>> {
     if head.code.is_none_or(|code| code / 100 != 2) {
         return Vec::new();
     }
-    let is_chunked = head.headers.iter().any(|field| {
+    parts(head.headers, reply, length)
+}
+
+/// The body behind a head of this length, in its parts.
+fn parts(fields: &[httparse::Header<'_>], message: &[u8], head: usize) -> Vec<Range<usize>> {
+    let is_chunked = fields.iter().any(|field| {
         field.name.eq_ignore_ascii_case("transfer-encoding")
             && field.value.to_ascii_lowercase().ends_with(b"chunked")
     });
-    if is_chunked { chunks(reply, length) } else { alloc::vec![length..reply.len()] }
+    if is_chunked { chunks(message, head) } else { alloc::vec![head..message.len()] }
 }
 
 fn chunks(reply: &[u8], mut at: usize) -> Vec<Range<usize>> {

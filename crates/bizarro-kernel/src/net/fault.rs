@@ -35,6 +35,7 @@ use super::addr::Endpoint;
 use super::barrier::Wall;
 use super::body::put_error_into;
 use super::exchange::{Connection, Content, Mark, Piece, Side};
+use super::lie::Told;
 use super::protocol::http2::replace_content;
 use super::socket::{Proto, SockId};
 use super::tcp::{Segment, What};
@@ -50,6 +51,8 @@ pub(super) enum Outcome {
     Pass,
     Lose,
     Delay(Nanos),
+    /// So many copies follow it.
+    Repeat(u32),
 }
 
 /// What a fault does to a message that is about to be sent.
@@ -160,7 +163,16 @@ impl Net {
     ) -> Result<(), Errno> {
         let mark = piece.mark;
         let is_asked = mark.is_first() || mark.has_content();
-        let blow = if is_asked { self.blow(cx, piece, &mut data) } else { Blow::Send };
+        let mut blow = if is_asked { self.blow(cx, piece, &mut data) } else { Blow::Send };
+        if !self.liars.is_empty()
+            && matches!(blow, Blow::Send)
+            && self.lie(cx, piece, &mut data) == Told::Withheld
+        {
+            blow = Blow::Lose;
+        }
+        if !self.bursts.is_empty() {
+            self.repeat_request(cx, id, piece, &data);
+        }
         match blow {
             Blow::Send | Blow::Sever => {}
             Blow::Fail(errno) => {
@@ -205,7 +217,7 @@ impl Net {
             Side::Server => (server, [Step::PostReply, Step::DeliverReply, Step::ValidateReply]),
         };
         let mut blow = Blow::Send;
-        let older = match (mark.side(), held(piece, data)) {
+        let older = match (mark.side(), piece.held(data)) {
             (Side::Client, Some(held)) if cx.decider.keeps_requests() => {
                 self.exchanges.keep_request(mark, held)
             }
@@ -235,7 +247,7 @@ impl Net {
                     self.raise(cx.now, client, server, Wall::Partition, effect.lasts());
                 }
                 (_, Effect::Older) => match &older {
-                    Some(older) if put_older_into(piece, data, older) => {}
+                    Some(older) if piece.replace(data, older) => {}
                     _ => continue,
                 },
                 (_, Effect::ErrorBody) => {
@@ -389,7 +401,17 @@ impl Net {
             return Ok((first.map_or(Mark::NONE, |piece| piece.mark), Outcome::Pass));
         };
         let mark = piece.mark;
-        match self.blow(cx, piece, data) {
+        let mut blow = self.blow(cx, piece, data);
+        if !self.liars.is_empty()
+            && matches!(blow, Blow::Send)
+            && self.lie(cx, piece, data) == Told::Withheld
+        {
+            blow = Blow::Lose;
+        }
+        match blow {
+            Blow::Send | Blow::Sever if side == Side::Client && !self.bursts.is_empty() => {
+                Ok((mark, Outcome::Repeat(self.copies_of_datagram(cx, piece, host, to_host))))
+            }
             Blow::Send | Blow::Sever => Ok((mark, Outcome::Pass)),
             Blow::Fail(Errno::ECONNRESET) => Err(Errno::ECONNREFUSED),
             Blow::Fail(errno) => Err(errno),
@@ -449,25 +471,27 @@ enum Delivered {
     KillsWhenRead,
 }
 
-/// What these bytes hold of a request that may come again in the place of a later one.
-fn held(piece: Piece, data: &[u8]) -> Option<&[u8]> {
-    match piece.content {
-        Content::Whole if piece.mark.is_first() => Some(data),
-        Content::Data { span, .. } if piece.mark.has_content() => data.get(span.start..span.end),
-        _ => None,
-    }
-}
-
-/// Puts what an older request held in the place of what this one holds. Gives whether that could be done.
-fn put_older_into(piece: Piece, data: &mut Vec<u8>, older: &[u8]) -> bool {
-    match piece.content {
-        Content::Whole => {
-            data.clear();
-            data.extend_from_slice(older);
-            true
+impl Piece {
+    /// What these bytes hold of a message that may come again in the place of a later one.
+    pub(super) fn held(self, data: &[u8]) -> Option<&[u8]> {
+        match self.content {
+            Content::Whole if self.mark.is_first() => Some(data),
+            Content::Data { span, .. } if self.mark.has_content() => data.get(span.start..span.end),
+            _ => None,
         }
-        Content::Data { frame: Some(frame), .. } => replace_content(data, frame, older),
-        _ => false,
+    }
+
+    /// Puts what an older message held in the place of what this one holds. Gives whether that could be done.
+    pub(super) fn replace(self, data: &mut Vec<u8>, older: &[u8]) -> bool {
+        match self.content {
+            Content::Whole => {
+                data.clear();
+                data.extend_from_slice(older);
+                true
+            }
+            Content::Data { frame: Some(frame), .. } => replace_content(data, frame, older),
+            _ => false,
+        }
     }
 }
 

@@ -5,9 +5,10 @@
 
 use alloc::vec::Vec;
 
-use bizarro_record::{HostSpec, LinkSpec, Nanos};
+use bizarro_record::{LinkSpec, Nanos, WorldSpec};
 
 use super::Cx;
+use super::switch::Switches;
 
 /// Time from a host to the DNS server or back. Not drawn, so that a name look-up moves nothing else.
 pub(super) const RESOLVER_LATENCY: Nanos = Nanos::from_micros(300);
@@ -42,10 +43,13 @@ pub(super) struct Links {
     /// Until when the direction is busy sending, same index; empty where no link has a bandwidth.
     busy: Vec<Nanos>,
     hosts: usize,
+    /// The ports that packets wait for.
+    pub(super) switches: Switches,
 }
 
 impl Links {
-    pub(super) fn new(hosts: &[HostSpec], specs: &[LinkSpec]) -> Links {
+    pub(super) fn new(world: &WorldSpec) -> Links {
+        let (hosts, specs) = (&world.hosts, &world.links);
         let named = |name: &str| hosts.iter().position(|host| host.name == name);
         let unnamed = LinkSpec::default();
         let fallback = specs.iter().find(|spec| spec.between.is_none()).unwrap_or(&unnamed);
@@ -61,7 +65,8 @@ impl Links {
         }
         let limited = links.iter().any(|link| link.bandwidth > 0);
         let busy = if limited { alloc::vec![Nanos::ZERO; between.len()] } else { Vec::new() };
-        Links { links, between, busy, hosts: hosts.len() }
+        let switches = Switches::new(hosts, &world.switches);
+        Links { links, between, busy, hosts: hosts.len(), switches }
     }
 
     /// Sends `bytes` of payload from one host to another.
@@ -74,6 +79,9 @@ impl Links {
         if let Some(takes) = length.saturating_mul(1_000_000_000).checked_div(link.bandwidth) {
             departs = self.busy[at].max(cx.now) + Nanos(takes);
             self.busy[at] = departs;
+        }
+        if !self.switches.is_empty() {
+            departs = self.switches.pass(departs, from, to, length);
         }
         if link.loss_ppm > 0 {
             let ppm = (packets as u64).saturating_mul(u64::from(link.loss_ppm)).min(1_000_000);

@@ -37,21 +37,26 @@ mod addr;
 mod attempt;
 mod barrier;
 mod body;
+mod burst;
 mod calls;
 mod capture;
+mod condition;
 mod control;
 mod conversation;
 mod dns;
 mod exchange;
 mod fault;
 mod hosts;
+mod lie;
 mod link;
 mod netlink;
 mod options;
 mod port;
 mod protocol;
+mod queue;
 mod socket;
 mod sockopt;
+mod switch;
 mod tcp;
 mod tcp_close;
 mod tcp_connect;
@@ -75,7 +80,10 @@ pub use control::{Control, Cut, Ucred};
 pub use socket::SockId;
 
 use barrier::Barrier;
+use burst::Bursts;
+use condition::Conditions;
 use exchange::Exchanges;
+use lie::Liars;
 use link::Links;
 use port::Ports;
 use socket::{Base, Pool, Proto, Slab, Socket};
@@ -189,6 +197,14 @@ enum Later {
     Datagram(u32),
     /// "Port unreachable" arrives at this socket for what it sent to this endpoint.
     PortUnreachable { sock: SockId, to: Endpoint },
+    /// The flapping link of this number goes down or up.
+    Flap(u32),
+    /// An acknowledgement of all that was delivered arrives at this socket.
+    Acknowledged(SockId),
+    /// A queue on the way of this socket has room again.
+    Room(SockId),
+    /// The copy of a request that this socket asked has waited long enough.
+    CopyEnds(SockId),
 }
 
 /// What the network keeps of a host.
@@ -223,6 +239,12 @@ pub struct Net {
     asked_in_vain: Vec<(u16, u16)>,
     /// Steps of exchanges at which incidents begin.
     watched_steps: Vec<(ExchangeId, Step, usize)>,
+    /// What is wrong with the ways between hosts.
+    conditions: Conditions,
+    /// Hosts that lie.
+    liars: Liars,
+    /// Clients that ask too much.
+    bursts: Bursts,
 }
 
 impl Net {
@@ -240,7 +262,7 @@ impl Net {
             hosts: world.hosts.iter().map(host).collect(),
             names: dns::Names::new(&world.hosts),
             addresses: addr::Addresses::new(world.hosts.iter().map(|h| h.address).collect()),
-            links: Links::new(&world.hosts, &world.links),
+            links: Links::new(world),
             sockets: Slab::default(),
             pool: Pool::default(),
             flying: udp_flight::Flying::default(),
@@ -249,11 +271,17 @@ impl Net {
             barriers: Vec::new(),
             asked_in_vain: Vec::new(),
             watched_steps: Vec::new(),
+            conditions: Conditions::new(world),
+            liars: Liars::default(),
+            bursts: Bursts::default(),
         }
     }
 
     /// Carries out what [`Cx::timers`] asked for. `cx.now` is the time at which it was to happen.
     pub fn fire(&mut self, cx: &mut Cx<'_>, event: NetEvent) {
+        if !self.conditions.is_calm() && self.keep_for_later(cx, event.0) {
+            return;
+        }
         match event.0 {
             Later::Arrive(sock) => self.tcp_arrive(cx, sock),
             Later::Syn(sock) => self.tcp_syn_arrives(cx, sock),
@@ -266,6 +294,10 @@ impl Net {
             Later::KeepAlive { sock, number } => self.tcp_keep_alive_timer(cx, sock, number),
             Later::Datagram(place) => self.datagram_arrives(cx, place),
             Later::PortUnreachable { sock, to } => self.port_unreachable(cx, sock, to),
+            Later::Flap(number) => self.flap(cx, number),
+            Later::Acknowledged(sock) => self.tcp_all_acknowledged(cx, sock),
+            Later::CopyEnds(sock) => self.copy_ends(cx, sock),
+            Later::Room(sock) => self.tcp_finds_room(cx, sock),
         }
     }
 

@@ -133,8 +133,14 @@ impl Net {
             return Err(Errno::EINVAL);
         }
         base.options.set(row.opt, new);
-        let is_dark = matches!(proto, Proto::Tcp(tcp) if tcp.path == Path::Dark);
-        if row.opt == Opt::KeepAlive && is_dark {
+        let far = match proto {
+            Proto::Tcp(tcp) => Some((base.host, tcp.peer_host, tcp.path)),
+            _ => None,
+        };
+        let is_silent = far.is_some_and(|(host, peer, path)| {
+            path == Path::Dark || path == Path::Link && self.conditions.is_dead(host, peer)
+        });
+        if row.opt == Opt::KeepAlive && is_silent {
             self.tcp_arm_keep_alive(cx, id);
         }
         Ok(())

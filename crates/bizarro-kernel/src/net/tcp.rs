@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use bizarro_record::Nanos;
 
 use super::addr::Endpoint;
+use super::condition::Unheard;
 use super::exchange::{Connection, Mark};
 use super::options::{Opt, Options};
 use super::socket::{Base, Proto, RCV_SHUTDOWN, SEND_SHUTDOWN, SHUTDOWN_MASK, SockId};
@@ -154,6 +155,10 @@ pub(super) struct Tcp {
     pub(super) queued: usize,
     /// Of these, bytes that are [`HELD`].
     pub(super) held: usize,
+    /// What the other end has, and this one does not know it.
+    pub(super) unheard: Unheard,
+    /// An [`super::Later::Room`] is on its way.
+    pub(super) is_told_of_room: bool,
     /// An [`super::Later::Arrive`] is on its way.
     pub(super) is_armed: bool,
     /// A send found no space since the last wake.
@@ -215,6 +220,8 @@ impl Tcp {
             flight: VecDeque::new(),
             queued: 0,
             held: 0,
+            unheard: Unheard::default(),
+            is_told_of_room: false,
             is_armed: false,
             no_space: false,
             last_arrival: Nanos::ZERO,
@@ -249,19 +256,25 @@ impl Tcp {
 
     /// Bytes that the sender's buffer still takes.
     pub(super) fn space(&self, options: &Options) -> usize {
-        send_buffer(options, self).saturating_sub(self.queued)
+        send_buffer(options, self).saturating_sub(self.unacknowledged())
     }
 
     /// `sk_stream_is_writeable()`: at least a third of the buffer is free.
     pub(super) fn is_writable(&self, options: &Options) -> bool {
-        is_third_free(send_buffer(options, self), self.queued)
+        is_third_free(send_buffer(options, self), self.unacknowledged())
+    }
+
+    /// Bytes in the sender's buffer.
+    pub(super) fn unacknowledged(&self) -> usize {
+        self.queued + self.unheard.bytes
     }
 
     /// `length` bytes have just left the buffer: whether somebody who saw it full has to hear of it.
     pub(super) fn space_returns(&mut self, options: &Options, length: usize) -> bool {
         let buffer = send_buffer(options, self);
-        let was_full = self.no_space || !is_third_free(buffer, self.queued + length);
-        let returns = was_full && is_third_free(buffer, self.queued);
+        let taken = self.unacknowledged();
+        let was_full = self.no_space || !is_third_free(buffer, taken + length);
+        let returns = was_full && is_third_free(buffer, taken);
         self.no_space &= !returns;
         returns
     }

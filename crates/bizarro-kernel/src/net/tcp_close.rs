@@ -103,6 +103,7 @@ impl Net {
         tcp.flight.truncate(on_the_way);
         tcp.queued = tcp.flight.iter().map(|segment| segment.data.len()).sum();
         tcp.held = 0;
+        tcp.unheard = super::condition::Unheard::default();
         self.tcp_queue(cx, id, Segment::sign(What::Rst));
         if let Some((_, tcp)) = self.tcp(id) {
             // On a dead path the reset is lost, and never sent again.

@@ -291,6 +291,9 @@ impl Net {
         }
         cx.wake(client, CHANGED);
         self.tcp_queue(cx, client, Segment::sign(What::Ack));
+        if !self.bursts.is_empty() {
+            self.copy_connected(cx, client);
+        }
     }
 
     /// The handshake is complete at the server's side.

@@ -6,8 +6,10 @@ use bizarro_record::{Event, Nanos};
 use super::exchange::Mark;
 use super::link::Fate;
 use super::options::Opt;
+use super::queue::Turn;
 use super::socket::{RCV_SHUTDOWN, SockId};
 use super::tcp::{CHANGED, HELD, LOST, Path, Segment, State, What};
+use super::tcp_timers::FIRST_TIMEOUT;
 use super::{Cx, Later, Net, Wake};
 use crate::errno::Errno;
 
@@ -20,7 +22,16 @@ impl Net {
         if self.is_walled_off(cx.now, from, to) {
             return Fate::Lost;
         }
-        self.links.carry(cx, from, to, bytes)
+        if self.conditions.is_calm() {
+            return self.links.carry(cx, from, to, bytes);
+        }
+        match self.conditions.hinder(cx, from, to, bytes) {
+            None => Fate::Lost,
+            Some(later) => match self.links.carry(cx, from, to, bytes) {
+                Fate::Arrives(at) => Fate::Arrives(at + later),
+                Fate::Lost => Fate::Lost,
+            },
+        }
     }
 
     /// Whether `host` cannot take a packet now: `Some(None)` if it is off, else the time at which it can.
@@ -45,7 +56,9 @@ impl Net {
         segment.offset = tcp.sent_bytes;
         tcp.sent_bytes += length as u64;
         let is_data = segment.what == What::Data;
-        let must_wait = tcp.held > 0 || is_data && !self.tcp_has_window(id);
+        let must_wait = tcp.held > 0
+            || is_data
+                && (!self.tcp_has_window(id) || self.tcp_finds_no_room(cx, id, Turn::HadNot));
         let Some((_, tcp)) = self.tcp(id) else { return };
         if must_wait {
             tcp.queued += length;
@@ -104,6 +117,11 @@ impl Net {
                 tcp.last_arrival
             }
         };
+        let is_very_late = segment.is_in_air() && segment.arrives - cx.now > FIRST_TIMEOUT;
+        if is_very_late && !self.conditions.is_calm() {
+            self.tcp_awaits(cx, id);
+        }
+        let Some((_, tcp)) = self.tcp(id) else { return };
         if cx.observer.wants_packets() {
             let (source, destination) = (tcp.local, tcp.remote);
             let arrives = segment.is_in_air().then_some(segment.arrives);
@@ -174,18 +192,29 @@ impl Net {
 
     /// A segment of `from` is at the other end.
     fn tcp_deliver(&mut self, cx: &mut Cx<'_>, from: SockId, segment: Segment) {
+        let is_calm = self.conditions.is_calm();
         let Some((_, tcp)) = self.tcp(from) else { return };
         let (to, to_host) = (tcp.peer, tcp.peer_host);
-        tcp.retransmission.expired = 0;
+        let is_calm = is_calm && !tcp.unheard.is_some();
         if segment.message != 0 {
             cx.show(to_host, Event::Delivered { message: segment.message });
         }
         let (what, length) = (segment.what, segment.data.len());
+        if what == What::Data && !is_calm && self.tcp_meets_reset(cx, from, to) {
+            return;
+        }
         match what {
             What::Rst => return self.tcp_rst_arrives(cx, to),
             What::Ack => self.tcp_established(cx, to),
             What::Data => self.tcp_data_arrives(cx, from, to, segment),
             What::Fin => self.tcp_fin_arrives(cx, from, to, segment.mark),
+        }
+        if !is_calm && self.tcp_is_unheard(cx, from, what, length) {
+            return;
+        }
+        if let Some((_, tcp)) = self.tcp(from) {
+            tcp.retransmission.expired = 0;
+            tcp.retransmission.since = cx.now;
         }
         self.tcp_acknowledged(cx, from, what, length);
     }
@@ -211,12 +240,24 @@ impl Net {
             return self.tcp_answer_rst(cx, from);
         }
         let is_offered = tcp.parent != SockId::NONE;
+        let (host, peer_host) = (base.host, tcp.peer_host);
+        let is_unheard = tcp.unheard.is_some();
+        let more = self.meddled(cx, peer_host, host, &mut segment.data);
+        if is_unheard {
+            // It carries an acknowledgement, too.
+            self.tcp_all_acknowledged(cx, to);
+        }
+        let Some((base, tcp)) = self.tcp(to) else { return };
         let mark = core::mem::replace(&mut segment.mark, Mark::NONE);
         tcp.heard = cx.now;
         tcp.rx_bytes += segment.data.len();
         tcp.received_bytes += segment.data.len() as u64;
         let is_enough = tcp.rx_bytes as i64 >= i64::from(base.options.get(Opt::RcvLowat));
         tcp.rx.push_back(segment);
+        for data in more {
+            tcp.rx_bytes += data.len();
+            tcp.rx.push_back(Segment::new(data, Mark::NONE, What::Data));
+        }
         self.tcp_urgent_arrives(cx, from, to);
         if is_offered {
             self.tcp_established(cx, to);
@@ -226,6 +267,9 @@ impl Net {
         }
         if mark.is_some() {
             self.message_arrived(cx, from, to, mark);
+        }
+        if !self.bursts.is_empty() {
+            self.copy_hears(cx, to);
         }
     }
 
@@ -253,10 +297,19 @@ impl Net {
         } else {
             self.tcp_wake(cx, to, CHANGED);
         }
+        if !self.bursts.is_empty() {
+            self.copy_hears(cx, to);
+        }
     }
 
     /// The other end has what `id` sent.
-    fn tcp_acknowledged(&mut self, cx: &mut Cx<'_>, id: SockId, what: What, length: usize) {
+    pub(super) fn tcp_acknowledged(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: SockId,
+        what: What,
+        length: usize,
+    ) {
         let Some((base, tcp)) = self.tcp(id) else { return };
         if what == What::Data {
             if tcp.space_returns(&base.options, length) && !tcp.is_orphan {
@@ -280,9 +333,21 @@ impl Net {
 
     /// The receiver has read: what the sender held back for its window is sent.
     pub(super) fn tcp_window_opened(&mut self, cx: &mut Cx<'_>, receiver: SockId) {
-        let Some((_, tcp)) = self.tcp(receiver) else { return };
-        let sender = tcp.peer;
-        tcp.peer_holds = false;
+        let Some((base, tcp)) = self.tcp(receiver) else { return };
+        let (sender, host, sender_host) = (tcp.peer, base.host, tcp.peer_host);
+        if !self.conditions.is_calm() && self.conditions.is_silent(host, sender_host) {
+            // The sender does not hear of it. It probes, and will when it can.
+            return;
+        }
+        if let Some((_, tcp)) = self.tcp(receiver) {
+            tcp.peer_holds = false;
+        }
+        self.tcp_send_held(cx, sender, receiver);
+    }
+
+    /// Sends what was held back, as far as the receiver and the way have room.
+    pub(super) fn tcp_send_held(&mut self, cx: &mut Cx<'_>, sender: SockId, receiver: SockId) {
+        let mut turn = Turn::HadNot;
         loop {
             let Some((_, tcp)) = self.tcp(sender) else { return };
             let Some(at) = tcp.flight.iter().position(|s| s.arrives == HELD) else { break };
@@ -290,6 +355,9 @@ impl Net {
                 return;
             }
             let is_data = tcp.flight[at].what == What::Data;
+            if is_data && self.tcp_finds_no_room(cx, sender, turn) {
+                break;
+            }
             if is_data && !self.tcp_has_window(sender) {
                 if let Some((_, tcp)) = self.tcp(receiver) {
                     tcp.peer_holds = true;
@@ -306,6 +374,7 @@ impl Net {
                 self.tcp_free_if_over(sender);
                 continue;
             }
+            turn = Turn::Had;
             self.tcp_transmit(cx, sender, &mut segment);
             if let Some((_, tcp)) = self.tcp(sender) {
                 tcp.flight.insert(at, segment);
@@ -427,5 +496,6 @@ impl super::tcp::Tcp {
         self.flight.clear();
         self.queued = 0;
         self.held = 0;
+        self.unheard = super::condition::Unheard::default();
     }
 }

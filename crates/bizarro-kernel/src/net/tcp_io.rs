@@ -3,6 +3,7 @@
 use super::calls::{Received, Source};
 use super::exchange::Mark;
 use super::options::Opt;
+use super::queue::SHORT_SEGMENT;
 use super::socket::{Base, Pool, RCV_SHUTDOWN, SEND_SHUTDOWN, SockId};
 use super::tcp::{SEGMENT, Segment, State, Tcp, What, receive_window};
 use super::{Cx, Net};
@@ -64,7 +65,8 @@ impl Net {
     fn tcp_segment(&mut self, id: SockId) -> usize {
         let peer = self.tcp(id).map_or(SockId::NONE, |(_, tcp)| tcp.peer);
         let window = self.tcp(peer).map_or(SEGMENT, |(base, _)| receive_window(&base.options));
-        SEGMENT.min((window / 2).max(SMALL))
+        let longest = if self.has_queues() { SHORT_SEGMENT } else { SEGMENT };
+        longest.min((window / 2).max(SMALL))
     }
 
     /// How many bytes the socket takes now (at least one), or what a send says instead.

@@ -4,12 +4,12 @@ use bizarro_record::Nanos;
 
 use super::options::Opt;
 use super::socket::SockId;
-use super::tcp::{LOST, Path, State};
+use super::tcp::{HELD, LOST, Path, State};
 use super::{Cx, Later, Net, Wake};
 use crate::errno::Errno;
 
 /// The first retransmission timeout (`TCP_RTO_MIN`).
-const FIRST_TIMEOUT: Nanos = Nanos::from_millis(200);
+pub(super) const FIRST_TIMEOUT: Nanos = Nanos::from_millis(200);
 /// The longest (`TCP_RTO_MAX`).
 const LONGEST_TIMEOUT: Nanos = Nanos::from_secs(120);
 /// `net.ipv4.tcp_retries2`: with the timeouts above, 924.6 s.
@@ -46,13 +46,16 @@ impl Net {
 
     /// The retransmission timer expires.
     pub(super) fn tcp_retransmit_timer(&mut self, cx: &mut Cx<'_>, id: SockId, number: u32) {
+        let is_calm = self.conditions.is_calm();
         let Some((base, tcp)) = self.tcp(id) else { return };
         let timer = &mut tcp.retransmission;
         if timer.number != number || !timer.is_armed {
             return;
         }
         timer.is_armed = false;
-        if tcp.flight.iter().all(|segment| segment.arrives != LOST) {
+        let is_slow = !is_calm && tcp.flight.front().is_some_and(|s| s.arrives != HELD);
+        let awaits = is_slow || tcp.unheard.is_some();
+        if !awaits && tcp.flight.iter().all(|segment| segment.arrives != LOST) {
             timer.expired = 0;
             return;
         }
@@ -68,12 +71,23 @@ impl Net {
             return self.tcp_time_out(cx, id, Errno::ETIMEDOUT);
         }
         self.tcp_resend(cx, id);
+        if awaits {
+            self.tcp_ask_again(cx, id);
+            self.tcp_awaits(cx, id);
+        }
     }
 
     /// The connection is given up (`tcp_write_err`).
     fn tcp_time_out(&mut self, cx: &mut Cx<'_>, id: SockId, error: Errno) {
         let Some((base, tcp)) = self.tcp(id) else { return };
-        base.error = Some(error);
+        let (host, peer_host) = (base.host, tcp.peer_host);
+        // LINUX: what a router said in between is the better reason (sk_err_soft).
+        let told = match self.conditions.is_calm() {
+            true => None,
+            false => self.conditions.refusal(cx, host, peer_host),
+        };
+        let Some((base, tcp)) = self.tcp(id) else { return };
+        base.error = Some(told.filter(|told| *told == Errno::EHOSTUNREACH).unwrap_or(error));
         tcp.purge();
         self.tcp_wake(cx, id, Wake::ERROR);
         self.tcp_done(cx, id);
@@ -126,13 +140,25 @@ impl Net {
             (base.options.get(Opt::KeepCnt) as u32, base.options.get(Opt::KeepIntvl) as u64);
         let user_timeout = base.options.get(Opt::UserTimeout);
         let (peer, peer_host, is_dark) = (tcp.peer, tcp.peer_host, tcp.path == Path::Dark);
+        let host = base.host;
         let quiet = cx.now - tcp.heard;
-        if !is_dark && !self.hosts[usize::from(peer_host)].is_off {
+        let idle = base.options.get(Opt::KeepIdle) as u64;
+        let is_dead = is_dark
+            || self.hosts[usize::from(peer_host)].is_off
+            || self.conditions.is_dead(host, peer_host);
+        if !is_dead {
             // The path lives again: a probe is answered, with a reset if nobody knows the connection.
             if self.tcp(peer).is_none() {
                 self.tcp_answer_rst(cx, id);
             }
             return;
+        }
+        if !self.conditions.is_calm() {
+            self.conditions.feel_silence(cx, host, peer_host);
+        }
+        if quiet < Nanos::from_secs(idle) {
+            // The other end was heard, though it may not hear this one.
+            return self.tcp_arm_keep_alive(cx, id);
         }
         let Some((_, tcp)) = self.tcp(id) else { return };
         let is_over = match user_timeout {
@@ -140,10 +166,11 @@ impl Net {
             limit => tcp.keep_alive.probes > 0 && quiet >= Nanos::from_millis(limit as u64),
         };
         // LINUX: while data waits for its acknowledgement no probes are sent; the retransmission timer decides.
-        if is_over && tcp.flight.is_empty() {
+        let is_waiting = !tcp.flight.is_empty() || tcp.unheard.is_some();
+        if is_over && !is_waiting {
             return self.tcp_time_out(cx, id, Errno::ETIMEDOUT);
         }
-        if tcp.flight.is_empty() {
+        if !is_waiting {
             tcp.keep_alive.probes += 1;
         }
         cx.later(cx.now + Nanos::from_secs(interval), Later::KeepAlive { sock: id, number });

@@ -6,9 +6,11 @@ use bizarro_record::Event;
 use bizarro_record::packet::Payload;
 
 use super::addr::{Endpoint, RESOLVER};
+use super::exchange::Mark;
 use super::fault::Outcome;
 use super::link::{Fate, RESOLVER_LATENCY};
 use super::options::Opt;
+use super::queue::Room;
 use super::socket::SockId;
 use super::udp::Datagram;
 use super::{Cx, Later, Net};
@@ -21,6 +23,8 @@ struct Flight {
     to_host: u16,
     to: Endpoint,
     message: u64,
+    /// Nobody sent it.
+    is_made_up: bool,
     datagram: Datagram,
 }
 
@@ -39,6 +43,12 @@ impl Flying {
         }
         self.places.push(Some(flight));
         self.places.len() as u32 - 1
+    }
+
+    /// From whom to whom the datagram in this place is on its way.
+    pub(super) fn ends(&self, place: u32) -> Option<(u16, u16)> {
+        let flight = self.places.get(place as usize)?.as_ref()?;
+        Some((flight.from_host, flight.to_host))
     }
 
     fn take(&mut self, place: u32) -> Option<Flight> {
@@ -62,9 +72,13 @@ impl Net {
         let (mark, outcome) =
             self.udp_observed(cx, sender, to_host, datagram.from, to, &mut datagram.data)?;
         datagram.mark = mark;
-        let mut fate = self.carry(cx, from_host, to_host, datagram.data.len());
+        let is_full = self.full_until(cx.now, from_host, to_host, Room::Any).is_some();
+        let mut fate = match is_full {
+            true => Fate::Lost,
+            false => self.carry(cx, from_host, to_host, datagram.data.len()),
+        };
         match outcome {
-            Outcome::Pass => {}
+            Outcome::Pass | Outcome::Repeat(_) => {}
             Outcome::Lose => fate = Fate::Lost,
             Outcome::Delay(by) => {
                 if let Fate::Arrives(at) = &mut fate {
@@ -85,7 +99,16 @@ impl Net {
         }
         match fate {
             Fate::Arrives(at) => {
-                let flight = Flight { sender, from_host, to_host, to, message, datagram };
+                let flight =
+                    Flight { sender, from_host, to_host, to, message, is_made_up: false, datagram };
+                if !self.conditions.is_calm() {
+                    self.udp_fly_twice(cx, &flight);
+                }
+                if let Outcome::Repeat(copies) = outcome {
+                    for _ in 0..copies {
+                        self.udp_fly_again(cx, &flight, flight.datagram.data.clone());
+                    }
+                }
                 let place = self.flying.put(flight);
                 cx.later(at, Later::Datagram(place));
             }
@@ -99,9 +122,27 @@ impl Net {
         Ok(())
     }
 
+    /// Sends a copy of a datagram after it, where something on the way makes one.
+    #[cold]
+    fn udp_fly_twice(&mut self, cx: &mut Cx<'_>, flight: &Flight) {
+        let (from, to) = (flight.from_host, flight.to_host);
+        if self.conditions.doubles(cx, from, to) {
+            self.udp_fly_again(cx, flight, flight.datagram.data.clone());
+        }
+    }
+
+    /// Sends something else, from and to the same places.
+    fn udp_fly_again(&mut self, cx: &mut Cx<'_>, flight: &Flight, data: Vec<u8>) {
+        let fate = self.links.carry(cx, flight.from_host, flight.to_host, data.len());
+        let Fate::Arrives(at) = fate else { return };
+        let datagram = Datagram { data, mark: Mark::NONE, ..flight.datagram };
+        let place = self.flying.put(Flight { message: 0, is_made_up: true, datagram, ..*flight });
+        cx.later(at, Later::Datagram(place));
+    }
+
     /// A datagram is at its host.
     pub(super) fn datagram_arrives(&mut self, cx: &mut Cx<'_>, place: u32) {
-        let Some(flight) = self.flying.take(place) else { return };
+        let Some(mut flight) = self.flying.take(place) else { return };
         match self.away(cx, flight.to_host) {
             Some(None) => {
                 if flight.message != 0 {
@@ -119,6 +160,12 @@ impl Net {
             cx.show(flight.to_host, Event::Delivered { message: flight.message });
         }
         let mark = flight.datagram.mark;
+        if !flight.is_made_up {
+            let (from, to) = (flight.from_host, flight.to_host);
+            for data in self.meddled(cx, from, to, &mut flight.datagram.data) {
+                self.udp_fly_again(cx, &flight, data);
+            }
+        }
         if self.udp_deliver(cx, flight.to_host, flight.to, flight.datagram) {
             if mark.is_some() {
                 self.datagram_delivered(cx, mark);
@@ -153,6 +200,7 @@ impl Net {
                     to_host: other,
                     to,
                     message: 0,
+                    is_made_up: false,
                     datagram: copy,
                 };
                 let place = self.flying.put(flight);
@@ -192,6 +240,7 @@ impl Net {
             to_host: host,
             to,
             message: 0,
+            is_made_up: false,
             datagram,
         };
         let place = self.flying.put(flight);

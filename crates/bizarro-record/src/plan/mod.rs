@@ -44,7 +44,10 @@ pub use effect::Effect;
 pub use incident::{IT, Incident};
 pub use moment::{End, Milestone, Moment};
 pub use removal::Removal;
-pub use trouble::{ClockFault, DiskTrouble, FORMS, Form, MachineFault, Survivors, Times, Trouble};
+pub use trouble::{
+    ANYBODY, ClockFault, DiskTrouble, FORMS, Form, Lie, LinkTrouble, MachineFault, Survivors,
+    Times, Trouble, Way,
+};
 
 /// A text that is not what a spec looks like.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -443,6 +446,15 @@ mod tests {
         round_trips("at 3s for 15s: pause board; at call board #7 for 1ms: crash board");
         round_trips("after \"committed\" #3 +2s until \"read: a\" #10: power-off @it some");
         round_trips("at a>b GET /x for 3s: y #2 post-reply for 2s: crash b");
+        for Form { example, .. } in FORMS {
+            // Those for people may use longer units.
+            let plan: Plan = example.parse().unwrap();
+            round_trips(&plan.to_string());
+        }
+        round_trips(
+            "at 0s: lie a>b mutate 1/1; at 0s: lie a>* withhold 1/2; at 0s: lie a>b replay 1/3",
+        );
+        round_trips("after \"up\" #1 for 2s: partition @it<>*; at 1ms: reorder *>b 1/2 1500us");
         round_trips("a>b GET / #1 update-server=crash@17");
         round_trips(
             "seed=2; a>b removed=refused; b>c removed=partition; a>b x #1 post-reply=reset",
@@ -494,6 +506,26 @@ mod tests {
         refused("at -3s: crash db", "at -3s");
         refused("at 3: crash db", "at 3");
         refused("at 3s", "at 3s");
+        for wrong in [
+            "partition db",
+            "partition a<b",
+            "partition a>",
+            "loss a>b",
+            "loss a>b 1/0",
+            "loss a>b 2/3",
+            "delay a>b 0s",
+            "delay a>b -1s",
+            "limp a>b 0B/s",
+            "limp a>b 10",
+            "refuse a<>b",
+            "lie a<>b mutate 1/2",
+            "lie a>b boast 1/2",
+            "burst a>b 0",
+            "burst a>b 10001",
+            "traitor",
+        ] {
+            refused(&format!("at 3s: {wrong}"), wrong);
+        }
         refused("at 3s for 0s: crash db", "for 0s");
         refused("at 3s for -1s: crash db", "for -1s");
         refused("at 3s: crash", "crash");

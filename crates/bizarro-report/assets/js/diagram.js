@@ -293,6 +293,7 @@ class Diagram {
       case "paused": return ["dot", `stands still for ${span(event.until - event.at)}`, ink.doubt];
       case "struck": return ["bolt", event.text, ink.doubt];
       case "removed": return ["bolt", removedText(this.story, event), ink.doubt];
+      case "felt": return ["bolt", feltText(this.story, event), ink.doubt];
       case "unsupported": return ["cross", `${event.text}: not simulated`, ink.bad];
       case "invoked": return ["dot", `${event.history}: ${event.text}`, isNew ? ink.fresh : ink.accent];
       case "returned": return ["dot", `${event.outcome} ${event.text}`.trim(), event.outcome === "ok" ? (isNew ? ink.fresh : ink.accent) : ink.doubt];

@@ -6,7 +6,7 @@ const ROW = 15;
 const QUIET = 44;
 /** A message falls at least this far, so that it is seen which way time runs. */
 const FALL = 16;
-const LABELLED = new Set(["started", "exited", "killed", "panicked", "crashed", "power-failed", "began", "healed", "milestone", "paused", "stdout", "stderr", "struck", "removed", "sent", "unsupported", "invoked", "returned", "note"]);
+const LABELLED = new Set(["started", "exited", "killed", "panicked", "crashed", "power-failed", "began", "healed", "milestone", "paused", "stdout", "stderr", "struck", "removed", "felt", "sent", "unsupported", "invoked", "returned", "note"]);
 
 /** Positions in pixels from the top, at a zoom of `zoom`. */
 class Layout {

@@ -125,8 +125,8 @@ function exchangeDetail(exchange) {
 }
 
 const BROKEN = new Set(["killed", "panicked", "unsupported"]);
-const STRUCK = new Set(["struck", "removed", "began", "crashed", "power-failed", "paused"]);
-const SORT_OF = { stdout: "log", note: "log", stderr: "err", struck: "fault", removed: "fault", began: "fault", healed: "fault", milestone: "log", sent: "message", delivered: "message", dropped: "message", invoked: "operation", returned: "operation" };
+const STRUCK = new Set(["struck", "removed", "felt", "began", "crashed", "power-failed", "paused"]);
+const SORT_OF = { stdout: "log", note: "log", stderr: "err", struck: "fault", removed: "fault", felt: "fault", overheard: "message", began: "fault", healed: "fault", milestone: "log", sent: "message", delivered: "message", dropped: "message", invoked: "operation", returned: "operation" };
 
 /** The line of an event. Its text is made when it is asked for: of most lines nobody asks. */
 class EventLine {
@@ -168,6 +168,12 @@ function removedText(story, event) {
   return { refused: `${server} refuses every connection`, unreachable: `there is no way to ${server}` }[event.effect] ?? `nothing is heard of ${server}`;
 }
 
+/** Where trouble with the network was felt. */
+function feltText(story, event) {
+  const to = story.hostName(event.to);
+  return event.label ? `${event.trouble}, in ${event.label} to ${to}` : `${event.trouble}, felt first on the way to ${to}`;
+}
+
 function eventText(story, event) {
   switch (event.kind) {
     case "stdout":
@@ -184,6 +190,8 @@ function eventText(story, event) {
     case "paused": return `stands still until ${moment(event.until)}`;
     case "struck": return `fault: ${event.text}`;
     case "removed": return `fault: ${removedText(story, event)}`;
+    case "felt": return `fault: ${feltText(story, event)}`;
+    case "overheard": return `overheard on the way to ${story.hostName(event.to)}: ${event.text}`;
     case "sent": return `sends ${event.label || "data"} to ${story.hostName(event.to)}${event.bytes ? ` (${count(event.bytes, "byte")})` : ""}`;
     case "delivered":
     case "dropped": {

@@ -112,6 +112,22 @@ pub enum What {
         /// What it is told: `refused`, `unreachable`, or nothing at all: `partition`.
         effect: String,
     },
+    /// Trouble with the network was felt: by the first packet of each, or by each message that is a lie or asked too often.
+    Felt {
+        /// As plans have it.
+        trouble: String,
+        /// Index of the host that the packet or message is for.
+        to: u16,
+        /// Which message; empty for a packet.
+        label: String,
+    },
+    /// An adversary on the wire read what was for another host.
+    Overheard {
+        /// Index of that host.
+        to: u16,
+        /// What it read.
+        text: String,
+    },
     /// Bytes left this host.
     Sent {
         /// Number of the message in this run.
@@ -206,6 +222,12 @@ impl What {
             }
             Recorded::Removed { server, effect } => {
                 What::Removed { server: *server, effect: effect.to_string() }
+            }
+            Recorded::Felt { trouble, to, label } => {
+                What::Felt { trouble: trouble.to_string(), to: *to, label: cut(label) }
+            }
+            Recorded::Overheard { to, bytes } => {
+                What::Overheard { to: *to, text: cut(&String::from_utf8_lossy(bytes)) }
             }
             Recorded::Sent { message, to, bytes, label } => {
                 What::Sent { message: *message, to: *to, bytes: *bytes, label: cut(label) }

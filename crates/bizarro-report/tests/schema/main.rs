@@ -62,6 +62,12 @@ fn everything() -> RunRecord {
         Event::Output { stream: Stream::Stderr, line: text.clone() },
         Event::Unsupported { call: text.clone() },
         Event::Removed { server: 1, effect: Effect::Refused },
+        Event::Felt {
+            trouble: "loss a<>b 1/3".parse().expect("a trouble"),
+            to: 1,
+            label: text.clone(),
+        },
+        Event::Overheard { to: 1, bytes: vec![1] },
         Event::Returned { op: 1, outcome: OpOutcome::Fail, value: vec![] },
         Event::Returned { op: 2, outcome: OpOutcome::Unknown, value: vec![] },
         Event::Note { text: text.clone() },

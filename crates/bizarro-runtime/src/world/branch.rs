@@ -156,6 +156,10 @@ impl Decider for Branching {
         self.plan.lifetime(most)
     }
 
+    fn disturbance(&mut self, low: u64, high: u64) -> u64 {
+        self.plan.disturbance(low, high)
+    }
+
     fn survivor(&mut self, below: u64) -> u64 {
         self.plan.survivor(below)
     }

@@ -68,6 +68,9 @@ impl Decider for Plain {
     fn may_take_power(&self) -> bool {
         false
     }
+    fn disturbance(&mut self, low: u64, _: u64) -> u64 {
+        low
+    }
     fn lifetime(&mut self, most: u32) -> u32 {
         most
     }

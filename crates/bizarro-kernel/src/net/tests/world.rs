@@ -12,7 +12,7 @@ use core::time::Duration;
 use bizarro_record::packet::Payload;
 use bizarro_record::{
     Deviation, Effect, Event, Exchange, ExchangeId, HostSpec, Injection, LinkSpec, Nanos, Packet,
-    Role, Step, WorldSpec,
+    Role, Step, SwitchSpec, WorldSpec,
 };
 
 use crate::errno::Errno;
@@ -51,6 +51,9 @@ impl Decider for Draws {
     }
     fn lifetime(&mut self, most: u32) -> u32 {
         most
+    }
+    fn disturbance(&mut self, low: u64, high: u64) -> u64 {
+        self.within(low, high)
     }
     fn survivor(&mut self, _: u64) -> u64 {
         0
@@ -126,6 +129,7 @@ impl Observer for Watcher {
             Event::Sent { message, to, bytes, label } => {
                 format!("sent {message} to {to}: {bytes} bytes `{label}`")
             }
+            Event::Felt { trouble, to, label } => format!("felt {trouble} to {to} `{label}`"),
             Event::Delivered { message } => format!("delivered {message}"),
             Event::Dropped { message } => format!("dropped {message}"),
             other => format!("{other:?}"),
@@ -211,7 +215,17 @@ impl World {
     }
 
     pub(super) fn with_link(link: LinkSpec) -> World {
+        World::of(link, &[])
+    }
+
+    /// A world with these switches.
+    pub(super) fn with_switches(switches: &[SwitchSpec]) -> World {
+        World::of(link_of(Nanos::from_millis(1)), switches)
+    }
+
+    fn of(link: LinkSpec, switches: &[SwitchSpec]) -> World {
         let mut spec = WorldSpec::new("test");
+        spec.switches = switches.to_vec();
         spec.hosts = alloc::vec![host("a", 1), host("b", 2), host("c", 3)];
         spec.links = alloc::vec![link];
         World {

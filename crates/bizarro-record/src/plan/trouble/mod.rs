@@ -5,8 +5,12 @@
 
 mod clock;
 mod disk;
+mod forms;
 mod host;
+mod link;
 mod machine;
+mod traffic;
+mod way;
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -21,7 +25,10 @@ use crate::time::Nanos;
 pub use clock::ClockFault;
 pub use disk::{DiskTrouble, Times};
 pub use host::Survivors;
+pub use link::LinkTrouble;
 pub use machine::MachineFault;
+pub use traffic::Lie;
+pub use way::{ANYBODY, Way};
 
 /// Something that goes wrong, and where.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Serialize, Deserialize)]
@@ -76,6 +83,34 @@ pub enum Trouble {
         /// How.
         fault: MachineFault,
     },
+    /// Something is wrong with the way between hosts.
+    Link {
+        /// Which way.
+        way: Way,
+        /// What.
+        trouble: LinkTrouble,
+    },
+    /// A host is Byzantine: it lies in what it sends.
+    Lie {
+        /// Who lies to whom.
+        way: Way,
+        /// In which manner.
+        lie: Lie,
+        /// One message in this many, from 1.
+        one_in: u32,
+    },
+    /// A host is Byzantine: its program is told so, and lies by itself.
+    Traitor {
+        /// Name of the host.
+        host: String,
+    },
+    /// A client asks too much: copies of each of its requests follow it.
+    Burst {
+        /// Who asks whom.
+        way: Way,
+        /// Copies of each request, from 1.
+        copies: u32,
+    },
 }
 
 /// How a kind of trouble is written, for documentation and for errors.
@@ -116,6 +151,26 @@ pub const FORMS: &[Form] = &[
     machine::PAUSE_TASK,
     machine::MEMORY_LIMIT,
     machine::CRASH_AT_CALLS,
+    forms::PARTITION,
+    forms::FLAP,
+    forms::LOSS,
+    forms::DELAY,
+    forms::JITTER,
+    forms::DUPLICATE,
+    forms::REORDER,
+    forms::STALL,
+    forms::LIMP,
+    forms::CORRUPT,
+    forms::REFUSE,
+    forms::RESET,
+    forms::UNREACHABLE,
+    forms::EAVESDROP,
+    forms::TAMPER,
+    forms::REPLAY,
+    forms::INJECT,
+    forms::LIE,
+    forms::TRAITOR,
+    forms::BURST,
 ];
 
 impl Trouble {
@@ -128,8 +183,12 @@ impl Trouble {
             | Trouble::CrashLoop { host, .. }
             | Trouble::Disk { host, .. }
             | Trouble::Clock { host, .. }
-            | Trouble::Machine { host, .. } => Vec::from([host.as_str()]),
+            | Trouble::Machine { host, .. }
+            | Trouble::Traitor { host } => Vec::from([host.as_str()]),
             Trouble::LeapSecond(_) => Vec::new(),
+            Trouble::Link { way, .. } | Trouble::Lie { way, .. } | Trouble::Burst { way, .. } => {
+                way.hosts()
+            }
         }
     }
 
@@ -143,8 +202,12 @@ impl Trouble {
             | Trouble::CrashLoop { host, .. }
             | Trouble::Disk { host, .. }
             | Trouble::Clock { host, .. }
-            | Trouble::Machine { host, .. } => *host = rename(host),
+            | Trouble::Machine { host, .. }
+            | Trouble::Traitor { host } => *host = rename(host),
             Trouble::LeapSecond(_) => {}
+            Trouble::Link { way, .. } | Trouble::Lie { way, .. } | Trouble::Burst { way, .. } => {
+                way.rename(rename);
+            }
         }
         renamed
     }
@@ -160,20 +223,27 @@ impl Trouble {
             Trouble::Clock { fault: ClockFault::Freeze, .. } => Some(clock::FREEZE_LASTS),
             Trouble::Clock { .. } | Trouble::LeapSecond(_) => None,
             Trouble::Machine { fault, .. } => fault.lasts(),
+            Trouble::Link { trouble, .. } => trouble.lasts(),
+            Trouble::Lie { .. } | Trouble::Traitor { .. } => None,
+            Trouble::Burst { .. } => Some(traffic::BURST_LASTS),
         }
+    }
+
+    /// Whether it is one of what is sent, so that it strikes when somebody sends something:
+    /// [`Event::Felt`](crate::Event::Felt).
+    pub fn is_felt(&self) -> bool {
+        matches!(
+            self,
+            Trouble::Link { .. }
+                | Trouble::Lie { .. }
+                | Trouble::Traitor { .. }
+                | Trouble::Burst { .. }
+        )
     }
 
     /// Whether it ends the process of a host.
     pub fn ends_process(&self) -> bool {
-        match self {
-            Trouble::Crash { .. } | Trouble::CrashLoop { .. } => true,
-            Trouble::PowerOff { .. }
-            | Trouble::Pause { .. }
-            | Trouble::Clock { .. }
-            | Trouble::LeapSecond(_)
-            | Trouble::Machine { .. }
-            | Trouble::Disk { .. } => self.takes_power(),
-        }
+        matches!(self, Trouble::Crash { .. } | Trouble::CrashLoop { .. }) || self.takes_power()
     }
 
     /// Whether a host loses its power, so that it has to be known what is on its disk.
@@ -206,6 +276,10 @@ impl Trouble {
             Trouble::Clock { fault, .. } => fault.form().word,
             Trouble::LeapSecond(_) => clock::LEAP_SECOND.word,
             Trouble::Machine { fault, .. } => fault.form().word,
+            Trouble::Link { trouble, .. } => trouble.word(),
+            Trouble::Lie { .. } => forms::LIE.word,
+            Trouble::Traitor { .. } => forms::TRAITOR.word,
+            Trouble::Burst { .. } => forms::BURST.word,
         }
     }
 }
@@ -214,7 +288,12 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.word())?;
         match self {
-            Trouble::Crash { host } | Trouble::Pause { host } => write!(f, " {host}"),
+            Trouble::Crash { host } | Trouble::Pause { host } | Trouble::Traitor { host } => {
+                write!(f, " {host}")
+            }
+            Trouble::Link { way, trouble } => link::OnWay(way, *trouble).fmt(f),
+            Trouble::Lie { way, lie, one_in } => write!(f, " {way} {lie} 1/{one_in}"),
+            Trouble::Burst { way, copies } => write!(f, " {way} {copies}"),
             Trouble::PowerOff { host, survivors } => write!(f, " {host}{survivors}"),
             Trouble::CrashLoop { host, lives } => write!(f, " {host} {}", Written(*lives)),
             Trouble::Disk { host, trouble } => write!(f, " {host}{trouble}"),
@@ -242,24 +321,30 @@ impl FromStr for Trouble {
                 disk::disk(word, arguments)
             }
             ("leap-second", [second]) => second.parse().ok().map(Trouble::LeapSecond),
-            (word, [host, rest @ ..]) => {
-                let host = host.to_string();
-                match (ClockFault::read(word, rest), MachineFault::read(word, rest)) {
-                    (Some(fault), _) => Some(Trouble::Clock { host, fault }),
-                    (_, Some(fault)) => Some(Trouble::Machine { host, fault }),
-                    _ => None,
-                }
-            }
-            _ => None,
+            ("traitor", [host]) => Some(Trouble::Traitor { host: host.to_string() }),
+            ("lie", arguments) => traffic::lie(arguments),
+            ("burst", arguments) => traffic::burst(arguments),
+            (word, arguments) => machine(word, arguments).or_else(|| link::read(word, arguments)),
         };
         let trouble = trouble.filter(|trouble| trouble.hosts().iter().all(|host| is_host(host)));
         trouble.ok_or_else(|| SpecError::new(s, form.form))
     }
 }
 
+/// What is wrong with a machine or its clock.
+fn machine(word: &str, arguments: &[&str]) -> Option<Trouble> {
+    let (host, rest) = arguments.split_first()?;
+    let host = host.to_string();
+    match (ClockFault::read(word, rest), MachineFault::read(word, rest)) {
+        (Some(fault), _) => Some(Trouble::Clock { host, fault }),
+        (_, Some(fault)) => Some(Trouble::Machine { host, fault }),
+        _ => None,
+    }
+}
+
 /// Whether this could be the name of a host or group.
 fn is_host(name: &str) -> bool {
-    !name.is_empty() && !name.contains([';', ':', '#', '>', '='])
+    !name.is_empty() && !name.contains([';', ':', '#', '<', '>', '='])
 }
 
 #[cfg(test)]
