@@ -15,7 +15,7 @@ use bizarro_check::evidence::Transactions;
 use bizarro_check::history::{Builder, History, Outcome};
 use bizarro_check::model::Access;
 use bizarro_check::transactions::{
-    Cyclic, LEVELS, Level, ListAccess, ListHistory, Options, Order, Phenomenon, Proof,
+    Cyclic, LEVELS, Level, ListAccess, ListHistory, Options, Order, Phenomenon, Place, Proof,
     RegisterHistory, Undecided, Unwritten, Verdict, list_append, rw_register,
 };
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -163,7 +163,9 @@ fn evidence<K: Ord, V: Eq>(
                 Proof::Cycle(cycle) => plain
                     .cycle(anomaly.phenomenon, cycle)
                     .map_err(|doubt| format!("{doubt}: {anomaly:?}")),
-                Proof::Accesses(_) => Ok(()),
+                Proof::Accesses(places) => plain
+                    .accesses(anomaly.phenomenon, places)
+                    .map_err(|doubt| format!("{doubt}: {anomaly:?}")),
             }
         }),
     }
@@ -421,4 +423,34 @@ fn registers_are_judged_as_levels_are_defined() {
         assert!(!level.rules_out(Phenomenon::LostUpdate) || verdicts[&(*name, false)] > 20);
     }
     assert!(8 * unknown.get() < all, "{} of {all}", unknown.get());
+}
+
+/// A read of what came before, and of what its own transaction appended: nothing is wrong with any of it.
+#[test]
+fn reads_that_are_right_are_not_called_wrong() {
+    use ListAccess::{Append, Read};
+    let mut builder = Builder::new();
+    builder.invoke(1, vec![Append(0_u8, 1_u16)]).unwrap();
+    builder.ok(1, vec![]).unwrap();
+    builder.invoke(2, vec![Read(0), Append(0, 2), Read(0)]).unwrap();
+    let lists: [&[u16]; 2] = [&[1], &[1, 2]];
+    builder.ok(2, lists.map(Arc::from).to_vec()).unwrap();
+    let history = builder.finish();
+    let plain = Transactions::lists(&history);
+    let place = |operation, access| Place { operation, access };
+    let (write, first, mine, last) = (place(0, 0), place(1, 0), place(1, 1), place(1, 2));
+    for (phenomenon, places) in [
+        (Phenomenon::AbortedRead, vec![write, first]),
+        (Phenomenon::IntermediateRead, vec![write, first]),
+        (Phenomenon::UnwrittenRead, vec![last]),
+        (Phenomenon::DuplicateElements, vec![write, last]),
+        (Phenomenon::IncompatibleOrder, vec![first, last]),
+        (Phenomenon::DirtyUpdate, vec![write, mine]),
+        (Phenomenon::LostUpdate, vec![first, first]),
+        (Phenomenon::Internal, vec![first, last]),
+        (Phenomenon::Internal, vec![]),
+        (Phenomenon::AbortedRead, vec![first, write]),
+    ] {
+        assert!(plain.accesses(phenomenon, &places).is_err(), "{phenomenon} {places:?}");
+    }
 }

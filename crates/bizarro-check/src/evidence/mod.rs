@@ -1,15 +1,16 @@
 //! What verdicts rest on, in a form that a small program can check. Nothing here shares code with the checkers, and
-//! each verifier is one file of less than 300 lines that says at its top what it trusts:
+//! each verifier's files have less than 300 lines and say at their tops what they trust:
 //!
 //! | verifier | evidence |
 //! |---|---|
 //! | [`verify`] | orders of operations on objects with a model, and cores that have none: linearizability and sequential consistency |
-//! | [`Transactions`] | serial orders, and cycles with their names |
+//! | [`Transactions`] | serial orders, and cycles with their names; and in a file of its own what is wrong with single reads |
 //! | [`verify_weak`] | orders and cycles of session guarantees, read committed, read atomic and causal consistency |
 //!
 //! What [`domain`](crate::domain) finds are a few operations that are wrong by themselves; the tests keep only these,
 //! and look at them pair by pair.
 
+mod reads;
 mod transactions;
 mod verify;
 mod weak;

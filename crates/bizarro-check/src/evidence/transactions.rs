@@ -1,8 +1,8 @@
 //! Checks serial orders and cycles of transactions in the plainest way there is.
 //!
 //! What is trusted: the history, and what the evidence calls a dependency. Each dependency is looked up in the history
-//! itself, and a cycle gets its name here from the kinds of its dependencies. What is wrong with a single read is not
-//! checked here: its places name the accesses.
+//! itself, and a cycle gets its name here from the kinds of its dependencies. What is wrong with single
+//! reads is checked in `reads.rs`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,36 +16,36 @@ use crate::transactions::{
 /// What transactions did, put plainly.
 #[derive(Debug)]
 pub struct Transactions<'h, K, V> {
-    all: Vec<Transaction<'h, K, V>>,
-    objects: Objects,
+    pub(super) all: Vec<Transaction<'h, K, V>>,
+    pub(super) objects: Objects,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Objects {
+pub(super) enum Objects {
     Lists,
     Registers,
 }
 
 #[derive(Debug)]
-struct Transaction<'h, K, V> {
+pub(super) struct Transaction<'h, K, V> {
     process: Process,
     invoked: u32,
     /// Where it ended, if it certainly took effect.
     ended: Option<u32>,
-    failed: bool,
-    accesses: Vec<Step<'h, K, V>>,
+    pub(super) failed: bool,
+    pub(super) accesses: Vec<Step<'h, K, V>>,
 }
 
 /// A read of a register is one of a list with one element, or none.
 #[derive(Debug)]
-enum Step<'h, K, V> {
+pub(super) enum Step<'h, K, V> {
     Write(&'h K, &'h V),
     Read(&'h K, Option<&'h [V]>),
 }
 
 impl<'h, K: Ord, V: Eq> Transaction<'h, K, V> {
     /// All that it is known to have read.
-    fn reads(&self) -> impl Iterator<Item = (&'h K, &'h [V])> + '_ {
+    pub(super) fn reads(&self) -> impl Iterator<Item = (&'h K, &'h [V])> + '_ {
         self.accesses.iter().filter_map(|it| match it {
             Step::Read(key, Some(seen)) => Some((*key, *seen)),
             Step::Read(_, None) | Step::Write(..) => None,
@@ -53,7 +53,7 @@ impl<'h, K: Ord, V: Eq> Transaction<'h, K, V> {
     }
 
     /// Whether what was read of an object shows something that it wrote.
-    fn shows(&self, key: &K, seen: &[V]) -> bool {
+    pub(super) fn shows(&self, key: &K, seen: &[V]) -> bool {
         let mut writes = self.accesses.iter();
         writes.any(|it| matches!(it, Step::Write(to, value) if *to == key && seen.contains(value)))
     }
@@ -235,19 +235,19 @@ impl<'h, K: Ord, V: Eq> Transactions<'h, K, V> {
         Ok(this.ended.is_some() || (!this.failed && reads.any(|(key, seen)| this.shows(key, seen))))
     }
 
-    fn transaction(&self, index: u32) -> Result<&Transaction<'h, K, V>, Doubt> {
+    pub(super) fn transaction(&self, index: u32) -> Result<&Transaction<'h, K, V>, Doubt> {
         let found = self.all.get(index as usize);
         found.ok_or_else(|| Doubt::Wrong(format!("there is no transaction {index}")))
     }
 
-    fn wrote(&self, place: Place) -> Result<(&'h K, &'h V), Doubt> {
+    pub(super) fn wrote(&self, place: Place) -> Result<(&'h K, &'h V), Doubt> {
         match self.transaction(place.operation)?.accesses.get(place.access as usize) {
             Some(Step::Write(key, value)) => Ok((key, value)),
             _ => wrong(format!("{place:?} is no write")),
         }
     }
 
-    fn saw(&self, place: Place) -> Result<(&'h K, &'h [V]), Doubt> {
+    pub(super) fn saw(&self, place: Place) -> Result<(&'h K, &'h [V]), Doubt> {
         match self.transaction(place.operation)?.accesses.get(place.access as usize) {
             Some(Step::Read(key, Some(seen))) => Ok((key, seen)),
             _ => wrong(format!("{place:?} is no read with an answer")),
