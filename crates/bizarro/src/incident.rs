@@ -178,7 +178,7 @@ pub(crate) fn unknown_in(incident: &Incident, spec: &WorldSpec) -> Option<String
         Moment::Time(_) | Moment::Milestone { .. } => (vec![], false),
     };
     let mut of_moment = of_moment.into_iter();
-    let unknown = of_moment.find(|name| !is_host(name) && !(groups_too && is_group(name)));
+    let unknown = of_moment.find(|name| !(is_host(name) || groups_too && is_group(name)));
     let of_trouble = || {
         let is_it = |name: &str| name == IT && incident.knows_it();
         // What is one of the network may be of a zone.

@@ -82,7 +82,8 @@ fn incident(when: &str, what: &str) -> Result<Incident, SpecError> {
 /// The moment, and the end where there is one.
 fn halves(when: &str) -> (&str, Option<&str>) {
     // What is quoted is a name; and so is what stands in an exchange before its ordinal.
-    let until = when.rfind(" until \"").filter(|at| when[..*at].matches('"').count() % 2 == 0);
+    let until =
+        when.rfind(" until \"").filter(|at| when[..*at].matches('"').count().is_multiple_of(2));
     let lasting = when.rfind(" for ").filter(|at| !when[*at..].contains(['"', '#']));
     match until.or(lasting) {
         Some(at) => (&when[..at], Some(&when[at + 1..])),
