@@ -432,7 +432,24 @@ mod tests {
                 world.switch("rack", &["a", "a"]).queue(0);
                 world.switch("rack", &[]).bandwidth(0);
             },
-            expect![""],
+            expect![[r#"
+                a port at which no byte can wait
+                  = write a number above 0
+                a port that carries 0 bytes a second
+                  = write a number above 0
+                a zone is called `a`, like a host or group
+                  = give it another name, by which plans can tell them apart
+                host `a` is in a zone already
+                  = name it once: a host is in one zone at most
+                no host is called `c`
+                  = the hosts of this world: a, b
+                host `a` is in a switch already
+                  = name it once: a host is in one switch at most
+                a second switch is called `rack`
+                  = name all hosts of a switch in one place
+                no zone is called `us`
+                  = the zones of this world: a, eu
+            "#]],
         );
         let mut world = World::new("bank::test");
         for name in ["a", "b", "c", "d"] {

@@ -218,7 +218,7 @@ impl World {
 
     /// What the test has to survive, in Kleppmann's words; the matrix tries no fault that the model does not
     /// allow. Without this: [`Network::Arbitrary`], [`Nodes::CrashRecovery`] and [`Timing::PartiallySynchronous`], which allow
-    /// every fault there is.
+    /// every fault of the matrix, and every trouble but those of Byzantine nodes.
     pub fn model(&mut self, network: Network, nodes: Nodes, timing: Timing) -> &mut World {
         self.model = SystemModel { network, nodes, timing };
         self

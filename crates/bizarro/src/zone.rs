@@ -149,7 +149,7 @@ fn check_kind(world: &World, places: &[Place<'_>], mistakes: &mut Vec<Mistake>) 
             mistake(found, "give it another name, by which plans can tell them apart".to_string());
         }
         if places[..index].iter().any(|other| other.name == *name) {
-            let found = format!("two {kind}s are called `{name}`");
+            let found = format!("a second {kind} is called `{name}`");
             mistake(found, format!("name all hosts of a {kind} in one place"));
         }
         for (nth, host) in hosts.iter().enumerate() {

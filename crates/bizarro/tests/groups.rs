@@ -5,7 +5,7 @@
 //! not answer well, and tells each request to a host that counts them, which nothing else depends on.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::sync::Mutex;
@@ -62,7 +62,8 @@ fn ask(host: &str, path: &str, value: &str, patience: Duration) -> io::Result<u1
 /// Where a replica keeps its values, a line each.
 const VALUES: &str = "/var/lib/values";
 
-/// Adds a value. What was kept before stays whatever happens: the old file is replaced by a whole new one.
+/// Adds a value. What was kept before stays whatever happens, and what this says to have kept does, too: the old file is
+/// replaced by a whole new one, and file and names are synced (fsync(2): a name needs its directory to be synced).
 fn keep(value: &str) -> io::Result<()> {
     static WRITING: Mutex<()> = Mutex::new(());
     let _one = WRITING.lock().unwrap();
@@ -70,8 +71,11 @@ fn keep(value: &str) -> io::Result<()> {
     let values: BTreeSet<&str> = known.lines().chain([value]).collect();
     let lines: String = values.iter().map(|value| format!("{value}\n")).collect();
     fs::create_dir_all("/var/lib")?;
-    fs::write("/var/lib/new", lines)?;
-    fs::rename("/var/lib/new", VALUES)
+    let mut new = File::create("/var/lib/new")?;
+    new.write_all(lines.as_bytes())?;
+    new.sync_all()?;
+    fs::rename("/var/lib/new", VALUES)?;
+    ["/var/lib", "/var", "/"].into_iter().try_for_each(|names| File::open(names)?.sync_all())
 }
 
 fn replica(other: &'static str) {
