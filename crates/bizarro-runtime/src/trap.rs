@@ -177,10 +177,8 @@ unsafe extern "C" fn faulted(signal: i32, info: *mut libc::siginfo_t, frame: *mu
         frame.uc_mcontext.gregs[libc::REG_RIP as usize] = to as i64;
         return;
     }
-    if signal == libc::SIGSEGV {
-        if info.si_code == SI_KERNEL && emulate_timestamp(frame, rip) {
-            return;
-        }
+    if signal == libc::SIGSEGV && info.si_code == SI_KERNEL && emulate_timestamp(frame, rip) {
+        return;
     }
     if world::in_kernel() || !world::is_armed() {
         raw::complain(format_args!(

@@ -86,7 +86,7 @@ fn started(record: &RunRecord) -> Vec<f64> {
     seconds(record, |event| matches!(event, Event::Started { .. }))
 }
 
-fn lines<'r>(record: &'r RunRecord, host: u16) -> Vec<&'r str> {
+fn lines(record: &RunRecord, host: u16) -> Vec<&str> {
     let all = record.events.iter().filter(|stamped| stamped.host == host);
     all.filter_map(|stamped| match &stamped.event {
         Event::Output { line, .. } => Some(line.as_str()),

@@ -45,11 +45,11 @@ fn side_by_side(world: &mut World, server: fn(Manner), client: fn(Manner)) {
 fn last_line(record: &RunRecord, host: &str) -> String {
     let index = record.hosts.iter().position(|name| name == host).expect("a host");
     let lines = record.events.iter().filter(|stamped| usize::from(stamped.host) == index);
-    let printed = lines.filter_map(|stamped| match &stamped.event {
+    let mut printed = lines.filter_map(|stamped| match &stamped.event {
         Event::Output { line, .. } => Some(line.clone()),
         _ => None,
     });
-    printed.last().unwrap_or_default()
+    printed.next_back().unwrap_or_default()
 }
 
 /// Makes a run for each of these plans; gives what the naive and the careful client printed last.

@@ -10,12 +10,13 @@ use axum::Router;
 use axum::routing::post;
 use bizarro::prelude::*;
 use bizarro::{Ending, Event, Lab, RunRecord};
+use nix::fcntl::{Flock, FlockArg};
 
 /// Counts calls in a file, which is there as a whole or not at all, and takes a lock that a killed process must not keep.
 #[tokio::main]
 async fn count() {
     let lock = fs::File::create("/lock").unwrap();
-    lock.try_lock().expect("nobody else is alive");
+    let _held = Flock::lock(lock, FlockArg::LockExclusiveNonblock).expect("nobody else is alive");
     let count = || async {
         let count: u64 = fs::read_to_string("/count").map_or(0, |text| text.parse().unwrap()) + 1;
         fs::write("/new", count.to_string()).unwrap();
