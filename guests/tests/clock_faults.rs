@@ -236,7 +236,7 @@ fn a_thread_that_stands_still_is_missed_only_by_who_looks_at_its_work() {
     let struck = run(name, health, "at 4s for 12s: pause-task service 101");
     assert_eq!((began(&struck), lines(&struck, "service")), (1, vec!["10 7"]));
     // The thread that is about to make a call can be named by it.
-    let struck = run(name, health, "at call service #60 for 12s: pause-task @it");
+    let struck = run(name, health, "at call service #30 for 12s: pause-task @it");
     assert_eq!(began(&struck), 1);
 }
 
