@@ -1,8 +1,8 @@
 //! Shared mappings of files: mmap(2) with MAP_SHARED.
 //!
 //! The pages are the runtime's, one set for each file, so all mappings of a file show the same bytes at once. The file
-//! is the disk's. What a call writes to it is put into the pages before the call returns ([`Kernel::heed_disk`]). What
-//! the program stores in the pages makes no call, so it is looked for ([`Kernel::collect`]) whenever the file is read or
+//! is the disk's. What a call writes to it is put into the pages before the call returns (`Kernel::heed_disk`). What
+//! the program stores in the pages makes no call, so it is looked for (`Kernel::collect`) whenever the file is read or
 //! synced, and when a mapping or the process goes: until then it is what Linux calls a dirty page.
 //!
 //! DIVERGENCE: a store into a hole takes its room on the disk when it is found; Linux takes it at the store and sends
@@ -242,7 +242,7 @@ impl Kernel {
         }
     }
 
-    /// [`Kernel::collect`], of the current host.
+    /// `Kernel::collect`, of the current host.
     #[inline]
     pub(crate) fn collect_here(&mut self, memory: &mut dyn GuestMemory, ino: Ino) {
         if !self.host().process.shared.is_empty() {
@@ -250,7 +250,7 @@ impl Kernel {
         }
     }
 
-    /// [`Kernel::collect`], of all files of a host: to be called before somebody outside looks at them.
+    /// `Kernel::collect`, of all files of a host: to be called before somebody outside looks at them.
     pub fn collect_all(&mut self, memory: &mut dyn GuestMemory, host: HostId) {
         for ino in self.hosts[usize::from(host.0)].process.shared.files() {
             self.collect(memory, host, ino);

@@ -35,7 +35,7 @@
 //! # What fails
 //!
 //! [`Fs::fail_changes`] arms a failure. It strikes the next change that a disk would see, and
-//! only there, or every one (see [`super::faults`]): `ENOSPC` strikes what needs room (writing, extending, making a name, renaming),
+//! only there, or every one (see `faults.rs`): `ENOSPC` strikes what needs room (writing, extending, making a name, renaming),
 //! `EIO` also what only touches the medium (cutting off, fsync). Removing names and changing
 //! attributes never fail so. The change that is struck does not happen.
 
