@@ -144,6 +144,13 @@ fn look_up(loader: &Loader, address: u64) -> Vec<Named> {
             found.push(Named { function: without_hash(&function).to_string(), place });
         }
     }
+    // Debug information of lines only names a function without its module; the symbol of the code has all of it.
+    if let Some(outermost) = found.last_mut().filter(|frame| !frame.function.contains("::"))
+        && let Some(symbol) = loader.find_symbol(address)
+    {
+        outermost.function =
+            without_hash(&addr2line::demangle_auto(symbol.into(), None)).to_string();
+    }
     if found.is_empty() {
         let symbol = loader.find_symbol(address).map(|name| {
             let name = addr2line::demangle_auto(name.into(), None);
