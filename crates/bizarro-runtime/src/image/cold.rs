@@ -3,8 +3,9 @@
 use crate::image::{Image, PAGE, Piece, image};
 use crate::keys::Key;
 
-/// How many switches a page stays hot after its first write, and at most after any later one.
-pub(super) const PATIENCE: u64 = 256;
+/// How many switches a page stays hot after its first write, and at most after any later one: comparing it so often costs
+/// about what a fault costs. A page that is written again soon after it grew cold stays hot for longer and longer.
+pub(super) const PATIENCE: u64 = 64;
 const LONGEST_PATIENCE: u64 = 1 << 16;
 
 /// A write to a cold page: makes it hot. Says whether it was one, so that the write is tried again.
@@ -16,7 +17,12 @@ pub fn forbidden(addr: usize) -> bool {
     for piece in image.pieces.iter_mut().filter(|piece| piece.cold) {
         if piece.start & !(PAGE - 1) == page {
             piece.cold = false;
-            piece.patience = (piece.patience * 2).min(LONGEST_PATIENCE);
+            let rested = image.switches - piece.cools_at;
+            piece.patience = if rested < piece.patience {
+                (piece.patience * 2).min(LONGEST_PATIENCE)
+            } else {
+                PATIENCE
+            };
             piece.cools_at = image.switches + piece.patience;
             image.hot += 1;
             image.unchanged = false;
