@@ -131,8 +131,14 @@ fn folded(lines: Vec<String>) -> Vec<String> {
     folded
 }
 
+/// The functions at an address, the innermost first. Debug information of lines only leaves out functions, or names them
+/// without their module: what is around all others has a symbol, with all of its name.
 fn look_up(loader: &Loader, address: u64) -> Vec<Named> {
-    let mut found = Vec::new();
+    let symbol = loader.find_symbol(address).map(|name| {
+        let name = addr2line::demangle_auto(name.into(), None);
+        without_hash(&name).to_string()
+    });
+    let mut found: Vec<(Option<String>, Option<String>)> = Vec::new();
     if let Ok(mut frames) = loader.find_frames(address) {
         while let Ok(Some(frame)) = frames.next() {
             let function = frame.function.as_ref().and_then(|name| name.demangle().ok());
@@ -140,25 +146,19 @@ fn look_up(loader: &Loader, address: u64) -> Vec<Named> {
                 .location
                 .as_ref()
                 .and_then(|location| Some(format!("{}:{}", location.file?, location.line?)));
-            let Some(function) = function else { continue };
-            found.push(Named { function: without_hash(&function).to_string(), place });
+            found.push((function.map(|name| without_hash(&name).to_string()), place));
         }
     }
-    // Debug information of lines only names a function without its module; the symbol of the code has all of it.
-    if let Some(outermost) = found.last_mut().filter(|frame| !frame.function.contains("::"))
-        && let Some(symbol) = loader.find_symbol(address)
-    {
-        outermost.function =
-            without_hash(&addr2line::demangle_auto(symbol.into(), None)).to_string();
-    }
     if found.is_empty() {
-        let symbol = loader.find_symbol(address).map(|name| {
-            let name = addr2line::demangle_auto(name.into(), None);
-            Named { function: without_hash(&name).to_string(), place: None }
-        });
-        found.extend(symbol);
+        found.push((None, None));
     }
-    found
+    if let Some((function, _)) = found.last_mut()
+        && function.as_ref().is_none_or(|name| !name.contains("::"))
+    {
+        *function = symbol.or(function.take());
+    }
+    let named = |(function, place): (Option<String>, _)| Some(Named { function: function?, place });
+    found.into_iter().filter_map(named).collect()
 }
 
 /// A name without the compiler's hash of the crate, which tells a reader nothing.
