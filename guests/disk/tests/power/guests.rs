@@ -186,3 +186,32 @@ pub fn redb(most: u64) -> Result<(), Error> {
         commit().map_err(|error: redb::Error| Error::other(error))
     })
 }
+
+/// A store of log-structured trees: threads of its own, a journal, and folders of files.
+pub fn fjall(most: u64, persisted: ::fjall::PersistMode) -> Result<(), Error> {
+    std::fs::create_dir_all(FOLDER)?;
+    let (path, half_made) = (Path::new(FOLDER).join("fjall"), Path::new(FOLDER).join("fjall.new"));
+    let entries = |keyspace: &::fjall::Keyspace| {
+        keyspace.open_partition("entries", ::fjall::PartitionCreateOptions::default())
+    };
+    if !path.exists() {
+        // As with redb: what was not made to its end is made again.
+        let _ = std::fs::remove_dir_all(&half_made);
+        let keyspace = ::fjall::Config::new(&half_made).open().map_err(Error::other)?;
+        entries(&keyspace).map_err(Error::other)?;
+        keyspace.persist(::fjall::PersistMode::SyncAll).map_err(Error::other)?;
+        drop(keyspace);
+        std::fs::rename(&half_made, &path)?;
+    }
+    for folder in [FOLDER, "/var/lib"] {
+        File::open(folder)?.sync_all()?;
+    }
+    let keyspace = ::fjall::Config::new(&path).open().map_err(Error::other)?;
+    let entries = entries(&keyspace).map_err(Error::other)?;
+    let found = entries.len().map_err(Error::other)?;
+    go_on(most, found as u64, |number| {
+        let text = format!("entry {number} ").repeat(50);
+        entries.insert(number.to_be_bytes(), text).map_err(Error::other)?;
+        keyspace.persist(persisted).map_err(Error::other)
+    })
+}

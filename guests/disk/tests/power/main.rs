@@ -4,9 +4,10 @@
 mod guests;
 mod thousand;
 
+use ::fjall::PersistMode;
 use bizarro::prelude::*;
 use bizarro::{Ending, Event, Lab, Plan, RunRecord};
-use guests::{Defect, log, mapped_log, redb, sqlite};
+use guests::{Defect, fjall, log, mapped_log, redb, sqlite};
 
 /// What is wrong with a run in which the power failed; `None` where it did not fail.
 fn wrong(record: &RunRecord) -> Option<Result<(), String>> {
@@ -212,5 +213,28 @@ fn redb_holds() {
             world.host("db").workload(|| redb(12));
         },
         2,
+    );
+}
+
+#[test]
+fn fjall_holds() {
+    holds(
+        "fjall_holds",
+        |world| {
+            world.host("db").workload(|| fjall(12, PersistMode::SyncData));
+        },
+        2,
+    );
+}
+
+/// As its documentation says of `PersistMode::Buffer`: what is in the operating system's buffers goes with the power.
+#[test]
+fn fjall_that_does_not_sync_loses() {
+    is_found(
+        "fjall_that_does_not_sync_loses",
+        |world| {
+            world.host("db").workload(|| fjall(12, PersistMode::Buffer));
+        },
+        " were committed, ",
     );
 }

@@ -4,7 +4,9 @@
 use bizarro::prelude::*;
 use bizarro::{Lab, Plan};
 
-use crate::guests::{redb, sqlite};
+use ::fjall::PersistMode;
+
+use crate::guests::{fjall, redb, sqlite};
 use crate::wrong;
 
 const TRANSACTIONS: u64 = 1000;
@@ -66,5 +68,12 @@ fn sqlite_with_a_write_ahead_log_loses_nothing() {
 fn redb_loses_nothing() {
     loses_nothing("redb_loses_nothing", |world| {
         world.host("db").workload(|| redb(TRANSACTIONS));
+    });
+}
+
+#[test]
+fn fjall_loses_nothing() {
+    loses_nothing("fjall_loses_nothing", |world| {
+        world.host("db").workload(|| fjall(TRANSACTIONS, PersistMode::SyncData));
     });
 }
