@@ -187,8 +187,24 @@ pub fn redb(most: u64) -> Result<(), Error> {
     })
 }
 
+/// What a user of fjall may leave out.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Fjall {
+    /// Nothing.
+    Synced,
+    /// To sync what it writes.
+    Buffered,
+    /// To sync the folder in which a partition is made: fjall syncs what is in a partition's folder and in the
+    /// keyspace's, and not the name of the partition (2.11).
+    UnsyncedName,
+}
+
 /// A store of log-structured trees: threads of its own, a journal, and folders of files.
-pub fn fjall(most: u64, persisted: ::fjall::PersistMode) -> Result<(), Error> {
+pub fn fjall(most: u64, how: Fjall) -> Result<(), Error> {
+    let persisted = match how {
+        Fjall::Buffered => ::fjall::PersistMode::Buffer,
+        Fjall::Synced | Fjall::UnsyncedName => ::fjall::PersistMode::SyncData,
+    };
     std::fs::create_dir_all(FOLDER)?;
     let (path, half_made) = (Path::new(FOLDER).join("fjall"), Path::new(FOLDER).join("fjall.new"));
     let entries = |keyspace: &::fjall::Keyspace| {
@@ -199,6 +215,9 @@ pub fn fjall(most: u64, persisted: ::fjall::PersistMode) -> Result<(), Error> {
         let _ = std::fs::remove_dir_all(&half_made);
         let keyspace = ::fjall::Config::new(&half_made).open().map_err(Error::other)?;
         entries(&keyspace).map_err(Error::other)?;
+        if how != Fjall::UnsyncedName {
+            File::open(half_made.join("partitions"))?.sync_all()?;
+        }
         keyspace.persist(::fjall::PersistMode::SyncAll).map_err(Error::other)?;
         drop(keyspace);
         std::fs::rename(&half_made, &path)?;

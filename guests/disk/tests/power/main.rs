@@ -4,10 +4,9 @@
 mod guests;
 mod thousand;
 
-use ::fjall::PersistMode;
 use bizarro::prelude::*;
 use bizarro::{Ending, Event, Lab, Plan, RunRecord};
-use guests::{Defect, fjall, log, mapped_log, redb, sqlite};
+use guests::{Defect, Fjall, fjall, log, mapped_log, redb, sqlite};
 
 /// What is wrong with a run in which the power failed; `None` where it did not fail.
 fn wrong(record: &RunRecord) -> Option<Result<(), String>> {
@@ -221,7 +220,7 @@ fn fjall_holds() {
     holds(
         "fjall_holds",
         |world| {
-            world.host("db").workload(|| fjall(12, PersistMode::SyncData));
+            world.host("db").workload(|| fjall(12, Fjall::Synced));
         },
         2,
     );
@@ -233,8 +232,21 @@ fn fjall_that_does_not_sync_loses() {
     is_found(
         "fjall_that_does_not_sync_loses",
         |world| {
-            world.host("db").workload(|| fjall(12, PersistMode::Buffer));
+            world.host("db").workload(|| fjall(12, Fjall::Buffered));
         },
         " were committed, ",
+    );
+}
+
+/// fsync(2): that a directory has an entry for the file takes an fsync of the directory, too. Where the file system syncs
+/// more than it has to, as ext4 does, this is not seen.
+#[test]
+fn fjall_loses_a_partition_whose_name_nobody_synced() {
+    is_found(
+        "fjall_loses_a_partition_whose_name_nobody_synced",
+        |world| {
+            world.host("db").workload(|| fjall(12, Fjall::UnsyncedName));
+        },
+        " were committed, 0 are there",
     );
 }

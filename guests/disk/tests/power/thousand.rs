@@ -4,9 +4,7 @@
 use bizarro::prelude::*;
 use bizarro::{Lab, Plan};
 
-use ::fjall::PersistMode;
-
-use crate::guests::{fjall, redb, sqlite};
+use crate::guests::{Fjall, fjall, redb, sqlite};
 use crate::wrong;
 
 const TRANSACTIONS: u64 = 1000;
@@ -74,6 +72,6 @@ fn redb_loses_nothing() {
 #[test]
 fn fjall_loses_nothing() {
     loses_nothing("fjall_loses_nothing", |world| {
-        world.host("db").workload(|| fjall(TRANSACTIONS, PersistMode::SyncData));
+        world.host("db").workload(|| fjall(TRANSACTIONS, Fjall::Synced));
     });
 }
