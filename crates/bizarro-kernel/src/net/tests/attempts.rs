@@ -11,18 +11,9 @@ fn attempts(w: &World) -> Vec<u32> {
     w.net.exchanges().iter().map(|exchange| exchange.attempt).collect()
 }
 
-/// Sends parts in turn, `>` from the client and `<` from the server.
+/// The attempts of all exchanges after [`World::after`].
 fn attempts_of(parts: &[&str]) -> Vec<u32> {
-    let mut w = World::new();
-    w.connected(0, 1);
-    for part in parts {
-        let (from, to) =
-            if part.starts_with('>') { ("client", "server") } else { ("server", "client") };
-        w.send(from, &part.as_bytes()[1..]).unwrap();
-        w.settle();
-        w.recv(to).unwrap();
-    }
-    attempts(&w)
+    attempts(&World::after(parts))
 }
 
 fn post(target: &str, trace: &str, body: &str) -> String {

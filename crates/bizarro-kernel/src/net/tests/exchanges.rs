@@ -4,18 +4,9 @@ use expect_test::expect;
 
 use super::world::{DGRAM, World, inet};
 
-/// Sends parts in turn, `>` from the client and `<` from the server, and gives the exchanges seen.
+/// The exchanges that are seen after [`World::after`].
 fn exchanges_of(parts: &[&str]) -> alloc::string::String {
-    let mut w = World::new();
-    w.connected(0, 1);
-    for part in parts {
-        let (from, to) =
-            if part.starts_with('>') { ("client", "server") } else { ("server", "client") };
-        w.send(from, &part.as_bytes()[1..]).unwrap();
-        w.settle();
-        w.recv(to).unwrap();
-    }
-    w.exchanges()
+    World::after(parts).exchanges()
 }
 
 const GET: &str = ">GET /a?q=1 HTTP/1.1\r\nhost: b\r\n\r\n";

@@ -568,6 +568,20 @@ impl World {
         self.note(&format!("{name} SO_ERROR = {text}"));
     }
 
+    /// A connection after these parts were sent on it in turn, `>` from the client and `<` from the server.
+    pub(super) fn after(parts: &[&str]) -> World {
+        let mut w = World::new();
+        w.connected(0, 1);
+        for part in parts {
+            let (from, to) =
+                if part.starts_with('>') { ("client", "server") } else { ("server", "client") };
+            w.send(from, &part.as_bytes()[1..]).unwrap();
+            w.settle();
+            w.recv(to).unwrap();
+        }
+        w
+    }
+
     /// A connection from `client` to `server` (host numbers), named so, through the listening socket
     /// `listener` on port 80. None of it is written down, and
     /// the time is told from then on.
