@@ -9,9 +9,10 @@
 //! ```
 //! ````
 //!
-//! The commands are `cargo bizarro matrix CRATE::TEST` and `cargo bizarro replay CRATE::TEST 'PLAN'`, both with
-//! `| head -N` or without. [`readme_is_true`] has the calling test binary do what the command would have it do, and
-//! compares. Lines and parts of lines that differ from build to build are left out on both sides: real times, how long
+//! The commands are `cargo bizarro matrix CRATE::TEST`, with `--groups` before the name or without, and
+//! `cargo bizarro replay CRATE::TEST 'PLAN'`, both with `| head -N` or without. [`readme_is_true`] has the calling test
+//! binary do what the command would have it do, and compares. Lines and parts of lines that differ from build to build are
+//! left out on both sides: real times, how long
 //! recoveries take, how many calls a program makes and so between how many of them it can be killed.
 //!
 //! `UPDATE_EXPECT=1 cargo test -p NAME` writes what is printed today into the README.
@@ -22,7 +23,7 @@ use std::process::{Command, Stdio};
 
 mod listing;
 
-use listing::{Block, Listing, parts};
+use listing::{Block, Level, Listing, parts};
 
 /// Compares every listing of `README.md` in this directory with what the tests of the calling binary print.
 ///
@@ -80,6 +81,9 @@ fn shown(listing: &Listing) -> String {
         None => command.envs([("BIZARRO_DRIVEN", "matrix"), ("BIZARRO_SEEDS", "0")]),
         Some(plan) => command.envs([("BIZARRO_DRIVEN", "replay"), ("BIZARRO_PLAN", plan)]),
     };
+    if listing.level == Level::Groups {
+        command.env("BIZARRO_GROUPS", "1");
+    }
     let mut child = command
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

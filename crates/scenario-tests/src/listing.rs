@@ -21,8 +21,19 @@ pub(crate) struct Listing<'a> {
     pub(crate) test: &'a str,
     /// What is replayed; the matrix without this.
     pub(crate) plan: Option<&'a str>,
+    /// What the matrix is asked between.
+    pub(crate) level: Level,
     lines: Option<usize>,
     body: &'a str,
+}
+
+/// What a matrix is asked between.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Level {
+    /// Hosts.
+    Hosts,
+    /// Groups of hosts.
+    Groups,
 }
 
 /// The parts of a README, in order; together they are all of it.
@@ -48,16 +59,25 @@ impl<'a> Listing<'a> {
             None => (command, None),
         };
         let words = words.strip_prefix("cargo bizarro ").expect("it was looked for");
+        let mut level = Level::Hosts;
         let (name, plan) = match words.split_once(' ') {
-            Some(("matrix", name)) => (name, None),
+            Some(("matrix", name)) => match name.strip_prefix("--groups ") {
+                Some(name) => {
+                    level = Level::Groups;
+                    (name, None)
+                }
+                None => (name, None),
+            },
             Some(("replay", words)) => {
                 let (name, plan) = words.split_once(' ').expect("a plan, after the test's name");
                 (name, Some(plan.trim_matches('\'')))
             }
-            _ => panic!("neither `matrix CRATE::TEST` nor `replay CRATE::TEST 'PLAN'`: {command}"),
+            _ => panic!(
+                "neither `matrix [--groups] CRATE::TEST` nor `replay CRATE::TEST 'PLAN'`: {command}"
+            ),
         };
         let (_, test) = name.split_once("::").expect("a test is named with its crate");
-        Listing { command, name, test, plan, lines, body }
+        Listing { command, name, test, plan, level, lines, body }
     }
 
     /// What the README says, without what varies.
@@ -130,6 +150,16 @@ mod tests {
         assert_eq!(read, wanted);
         assert_eq!(found[0].expected(), "bank::naive\nold\n");
         assert_eq!(found[0].cut("bank::naive\nnew\nmore\n"), "bank::naive\nnew\n");
+    }
+
+    #[test]
+    fn a_matrix_may_be_one_of_groups() {
+        let readme = "```console\n$ cargo bizarro matrix --groups bank::safe\nbank::safe\n```\n";
+        let [listing] = &listings(readme)[..] else { panic!("there is one") };
+        assert_eq!(
+            (listing.name, listing.plan, listing.level),
+            ("bank::safe", None, Level::Groups)
+        );
     }
 
     #[test]
