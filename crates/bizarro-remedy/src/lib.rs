@@ -5,3 +5,5 @@
 
 #[cfg(feature = "agreement")]
 pub mod agreement;
+#[cfg(feature = "quorum")]
+pub mod quorum;
