@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Which packages of the workspace a package may use. Packages stand in the order of the layers: each
 /// uses only packages above it.
-const LAYERS: [(&str, &[&str]); 18] = [
+const LAYERS: [(&str, &[&str]); 20] = [
     ("bizarro-call", &[]),
     ("bizarro-record", &[]),
     ("bizarro-macros", &[]),
@@ -41,6 +41,10 @@ const LAYERS: [(&str, &[&str]); 18] = [
         "cargo-bizarro",
         &["bizarro-record", "bizarro-check", "bizarro-kernel", "bizarro-report", "bizarro"],
     ),
+    // What the tests of scenarios share. It runs the calling test's binary, and links nothing of ours.
+    ("scenario-tests", &[]),
+    // Production code without Bizarro; its tests prove what it promises on simulated hosts.
+    ("bizarro-remedy", &["bizarro", "bizarro-record", "bizarro-fault", "bizarro-explore"]),
     ("conformance", &["bizarro"]),
     ("guests", &["bizarro"]),
     ("guests-jemalloc", &["bizarro", "guests"]),
@@ -166,8 +170,18 @@ fn the_programs_of_scenarios_do_not_know_bizarro() {
     for scenario in scenarios {
         for used in scenario.uses("normal").chain(scenario.uses("build")) {
             let name = &used.name;
-            assert!(!name.starts_with("bizarro"), "{} uses {name}, not for tests", scenario.name);
+            let is_ours = name.starts_with("bizarro") && name != "bizarro-remedy";
+            assert!(!is_ours, "{} uses {name}, not for tests", scenario.name);
         }
+    }
+}
+
+#[test]
+fn remedies_do_not_know_bizarro() {
+    let packages = workspace();
+    let remedies = packages.iter().find(|package| package.name == "bizarro-remedy");
+    for used in remedies.expect("it is here").uses("normal") {
+        assert!(!used.name.starts_with("bizarro"), "they use {}, not for tests", used.name);
     }
 }
 

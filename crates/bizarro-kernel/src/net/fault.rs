@@ -325,7 +325,8 @@ impl Net {
             Side::Client => (server, Step::UpdateServer),
             Side::Server => (client, Step::UpdateClient),
         };
-        if self.exchanges.take_deadly(mark) {
+        // Datagrams cross: what the server sent before the request came kills nobody.
+        if mark.side() == Side::Client && self.exchanges.take_deadly(mark) {
             cx.strikes.push(HostFault::Crash(host));
             self.show_strike(cx, mark, host, Step::DeliverRequest, Effect::Crash);
             return Delivered::Harmless;

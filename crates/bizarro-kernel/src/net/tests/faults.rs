@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use bizarro_record::{Effect, Step};
+use bizarro_record::{Effect, LinkSpec, Nanos, Step};
 use expect_test::{Expect, expect};
 
 use super::world::{DGRAM, World, inet};
@@ -402,6 +402,26 @@ fn datagrams_suffer_too() {
         2.000000 s client recv = end from 10.0.0.2:99
     "#]]
     .assert_eq(&seen.join("\n"));
+}
+
+/// Both speak at the same time, and whichever datagram is faster: it is the server that a request kills.
+#[test]
+fn datagrams_that_cross_kill_the_server() {
+    let link = LinkSpec { latency_max: Nanos::from_millis(100), ..LinkSpec::default() };
+    for draws in 0..20 {
+        let mut w = World::with_fault_on(link.clone(), "a>b udp:99 #1 deliver-request=crash");
+        for _ in 0..draws {
+            w.draw(2);
+        }
+        w.socket("a", 0, libc::AF_INET, DGRAM);
+        w.bind("a", inet("0.0.0.0:99")).unwrap();
+        w.socket("b", 1, libc::AF_INET, DGRAM);
+        w.bind("b", inet("0.0.0.0:99")).unwrap();
+        w.send_to("a", b"me", Some(&inet("10.0.0.2:99")), &[]).unwrap();
+        w.send_to("b", b"me", Some(&inet("10.0.0.1:99")), &[]).unwrap();
+        w.settle();
+        assert_eq!(w.strikes, [HostFault::Crash(1)], "after {draws} draws");
+    }
 }
 
 #[test]

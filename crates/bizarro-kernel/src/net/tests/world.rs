@@ -252,7 +252,12 @@ impl World {
 
     /// A world in which this fault is planned.
     pub(super) fn with_fault(fault: &str) -> World {
-        let mut world = World::new();
+        World::with_fault_on(link_of(Nanos::from_millis(1)), fault)
+    }
+
+    /// A world with these links in which this fault is planned.
+    pub(super) fn with_fault_on(link: LinkSpec, fault: &str) -> World {
+        let mut world = World::with_link(link);
         world.draws.faults.push(fault.parse().expect("a fault"));
         world
     }
