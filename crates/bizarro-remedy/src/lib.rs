@@ -4,3 +4,4 @@
 //! scenarios prove each of them inside the system model that it needs.
 
 pub mod clock;
+pub mod lease;
