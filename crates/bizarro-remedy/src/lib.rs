@@ -4,4 +4,5 @@
 //! scenarios prove each of them inside the system model that it needs.
 
 pub mod clock;
+pub mod detector;
 pub mod lease;
