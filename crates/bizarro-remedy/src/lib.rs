@@ -5,5 +5,15 @@
 
 #[cfg(feature = "agreement")]
 pub mod agreement;
+pub mod clock;
+#[cfg(feature = "deadline")]
+pub mod deadline;
+pub mod detector;
+#[cfg(feature = "idempotency")]
+pub mod idempotency;
+pub mod lease;
+pub mod outcome;
 #[cfg(feature = "quorum")]
 pub mod quorum;
+#[cfg(feature = "retry")]
+pub mod retry;
