@@ -22,8 +22,7 @@ pub struct Backoff {
 impl Backoff {
     /// The bound of the pause after this attempt, counted from 1.
     pub fn bound(&self, attempt: u32) -> Duration {
-        let doubled = self.first.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)));
-        doubled.min(self.longest)
+        doubled(self.first, attempt).min(self.longest)
     }
 
     /// The pause after this attempt: drawn evenly from nothing to the bound.
@@ -41,6 +40,27 @@ pub enum Safe {
     Always,
 }
 
+/// How long attempts may take: each twice as long as the one before it, up to a bound. Where nobody knows how long a
+/// reply takes (partial synchrony), a fixed time may be too short at every attempt.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Patience {
+    /// Of the first attempt.
+    pub first: Duration,
+    /// Of the longest one.
+    pub longest: Duration,
+}
+
+impl Patience {
+    /// Of this attempt, counted from 1.
+    pub fn of(&self, attempt: u32) -> Duration {
+        doubled(self.first, attempt).min(self.longest)
+    }
+}
+
+fn doubled(first: Duration, attempt: u32) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)))
+}
+
 /// Sends requests again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Retry {
@@ -48,8 +68,8 @@ pub struct Retry {
     pub backoff: Backoff,
     /// After which outcomes.
     pub safe: Safe,
-    /// How long one attempt may take; then its outcome is `Unknown`.
-    pub attempt: Duration,
+    /// How long an attempt may take; then its outcome is `Unknown`.
+    pub patience: Patience,
     /// How long all attempts may take together. No attempt begins later.
     pub deadline: Duration,
 }
@@ -63,7 +83,7 @@ impl Retry {
         let mut number = 1;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            let ended = timeout(self.attempt.min(left), attempt(number)).await;
+            let ended = timeout(self.patience.of(number).min(left), attempt(number)).await;
             let outcome = ended.unwrap_or_else(|elapsed| Outcome::Unknown(Box::new(elapsed)));
             is_in_doubt |= matches!(outcome, Outcome::Unknown(_));
             let pause = self.backoff.pause(number);
@@ -101,7 +121,7 @@ mod tests {
     const RETRY: Retry = Retry {
         backoff: Backoff { first: Duration::from_millis(10), longest: Duration::from_millis(50) },
         safe: Safe::WhenUndone,
-        attempt: Duration::from_secs(1),
+        patience: Patience { first: Duration::from_secs(1), longest: Duration::from_secs(4) },
         deadline: Duration::from_secs(10),
     };
 
@@ -151,10 +171,21 @@ mod tests {
         assert!(begun.elapsed() <= RETRY.deadline);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn attempts_get_longer_until_a_slow_reply_is_there() {
+        let retry = Retry { safe: Safe::Always, ..RETRY };
+        let outcome = retry.call(async |number| {
+            sleep(Duration::from_secs(3)).await;
+            Outcome::Success(number)
+        });
+        assert_eq!(outcome.await.success(), Some(3));
+    }
+
     #[test]
     fn pauses_double_up_to_a_bound_and_are_drawn_below_it() {
         let bounds = [1, 2, 3, 4, 99].map(|n| RETRY.backoff.bound(n).as_millis());
         assert_eq!(bounds, [10, 20, 40, 50, 50]);
+        assert_eq!([1, 2, 3, 4, 99].map(|n| RETRY.patience.of(n).as_secs()), [1, 2, 4, 4, 4]);
         assert!((0..1000).all(|_| RETRY.backoff.pause(3) <= RETRY.backoff.bound(3)));
         assert!((0..1000).any(|_| RETRY.backoff.pause(3) < RETRY.backoff.bound(3) / 10));
     }
