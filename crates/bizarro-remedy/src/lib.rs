@@ -3,6 +3,8 @@
 //! Nothing here knows Bizarro or needs it: these are ordinary libraries for programs on real networks. Bizarro's
 //! scenarios prove each of them inside the system model that it needs.
 
+#[cfg(feature = "deadline")]
+pub mod deadline;
 #[cfg(feature = "idempotency")]
 pub mod idempotency;
 pub mod outcome;

@@ -113,7 +113,7 @@ where
         let SendLayer { wire, longest } = self.layer;
         let time = left().map_or(longest, |left| left.min(longest));
         if time.is_zero() {
-            return Box::pin(std::future::ready(Err(Expired::Unsent.into())));
+            return Box::pin(async { Err(Expired::Unsent.into()) });
         }
         let value = write(time).parse().expect("digits and a letter make a header");
         request.headers_mut().insert(wire.header(), value);
@@ -176,8 +176,6 @@ where
         let said = request.headers().get(wire.header()).and_then(|value| value.to_str().ok());
         let time = said.and_then(read).map_or(longest, |said| said.min(longest));
         let answer = self.inner.call(request);
-        Box::pin(async move {
-            within(time, answer).await.unwrap_or_else(|_| Ok(wire.late()))
-        })
+        Box::pin(async move { within(time, answer).await.unwrap_or_else(|_| Ok(wire.late())) })
     }
 }

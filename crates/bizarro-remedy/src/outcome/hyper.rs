@@ -13,20 +13,25 @@ use ::hyper::Error;
 use ::hyper::client::conn::TrySendError;
 use h2::Reason;
 
-use super::Outcome;
+use super::{Kind, Outcome};
 
-/// The outcome of a request that ended with this error.
+/// What is known of a request that ended with this error.
 ///
 /// Only the error itself is looked at, not those below it: in a proxy, a request's body may fail with an error of another
 /// connection.
-pub fn of_error<T>(error: Error) -> Outcome<T> {
-    if is_unsent(&error) {
-        Outcome::PostFailed(Box::new(error))
-    } else if is_refused(&error) {
-        Outcome::Retryable(Box::new(error))
+pub fn kind(error: &Error) -> Kind {
+    if is_unsent(error) {
+        Kind::PostFailed
+    } else if is_refused(error) {
+        Kind::Retryable
     } else {
-        Outcome::Unknown(Box::new(error))
+        Kind::Unknown
     }
+}
+
+/// The outcome of a request that ended with this error: its [`kind`].
+pub fn of_error<T>(error: Error) -> Outcome<T> {
+    kind(&error).because(error)
 }
 
 /// The outcome of a request that ended with this error of `try_send_request`, and the request, where it was never sent.

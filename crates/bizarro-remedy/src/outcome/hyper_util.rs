@@ -8,17 +8,22 @@
 
 use ::hyper_util::client::legacy::Error;
 
-use super::{Outcome, hyper};
+use super::{Kind, Outcome, hyper};
 
-/// The outcome of a request that ended with this error.
-pub fn of_error<T>(error: Error) -> Outcome<T> {
-    if is_unsent(&error) {
-        Outcome::PostFailed(Box::new(error))
-    } else if is_refused(&error) {
-        Outcome::Retryable(Box::new(error))
+/// What is known of a request that ended with this error.
+pub fn kind(error: &Error) -> Kind {
+    if is_unsent(error) {
+        Kind::PostFailed
+    } else if is_refused(error) {
+        Kind::Retryable
     } else {
-        Outcome::Unknown(Box::new(error))
+        Kind::Unknown
     }
+}
+
+/// The outcome of a request that ended with this error: its [`kind`].
+pub fn of_error<T>(error: Error) -> Outcome<T> {
+    kind(&error).because(error)
 }
 
 pub(super) fn is_unsent(error: &Error) -> bool {

@@ -48,7 +48,46 @@ pub enum Outcome<T> {
     Success(T),
 }
 
+/// An [`Outcome`] without its cause and its answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// [`Outcome::PostFailed`]
+    PostFailed,
+    /// [`Outcome::Retryable`]
+    Retryable,
+    /// [`Outcome::Fatal`]
+    Fatal,
+    /// [`Outcome::Unknown`]
+    Unknown,
+    /// [`Outcome::Success`]
+    Success,
+}
+
+impl Kind {
+    /// The outcome of a call that ended with this error. That a call succeeded is no error's to say: then it is unknown.
+    #[cfg(feature = "http")]
+    fn because<T>(self, cause: impl Into<Cause>) -> Outcome<T> {
+        match self {
+            Kind::PostFailed => Outcome::PostFailed(cause.into()),
+            Kind::Retryable => Outcome::Retryable(cause.into()),
+            Kind::Fatal => Outcome::Fatal(cause.into()),
+            Kind::Unknown | Kind::Success => Outcome::Unknown(cause.into()),
+        }
+    }
+}
+
 impl<T> Outcome<T> {
+    /// Without cause and answer.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Outcome::PostFailed(_) => Kind::PostFailed,
+            Outcome::Retryable(_) => Kind::Retryable,
+            Outcome::Fatal(_) => Kind::Fatal,
+            Outcome::Unknown(_) => Kind::Unknown,
+            Outcome::Success(_) => Kind::Success,
+        }
+    }
+
     /// Whether the same request may be sent again even if doing it twice is wrong.
     ///
     /// After [`Outcome::Unknown`] it may be sent again only where twice is as good as once: a pure function, or a request

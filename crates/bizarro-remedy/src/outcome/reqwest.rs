@@ -14,7 +14,7 @@
 
 use ::reqwest::{Error, Response};
 
-use super::{Outcome, first, hyper_util, status};
+use super::{Kind, Outcome, first, hyper_util, status};
 
 /// Whether the client follows redirects, or sends requests again by a policy of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,24 +41,23 @@ pub async fn of_sent(sent: Result<Response, Error>, redirects: Redirects) -> Out
     }
 }
 
-/// The outcome of a request that ended with this error.
-pub fn of_error<T>(error: Error, redirects: Redirects) -> Outcome<T> {
+/// What is known of a request that ended with this error.
+pub fn kind(error: &Error, redirects: Redirects) -> Kind {
     if let Some(code) = error.status() {
-        return match status::of_status(code) {
-            Outcome::Retryable(_) => Outcome::Retryable(Box::new(error)),
-            Outcome::Fatal(_) => Outcome::Fatal(Box::new(error)),
-            _ => Outcome::Unknown(Box::new(error)),
-        };
+        return status::kind(code);
     }
     if redirects == Redirects::Followed {
-        return Outcome::Unknown(Box::new(error));
+        return Kind::Unknown;
     }
-    let client = first::<::hyper_util::client::legacy::Error>(&error);
-    if error.is_builder() || client.is_some_and(hyper_util::is_unsent) {
-        Outcome::PostFailed(Box::new(error))
-    } else if client.is_some_and(hyper_util::is_refused) {
-        Outcome::Retryable(Box::new(error))
+    let client = first::<::hyper_util::client::legacy::Error>(error);
+    if error.is_builder() {
+        Kind::PostFailed
     } else {
-        Outcome::Unknown(Box::new(error))
+        client.map_or(Kind::Unknown, hyper_util::kind)
     }
+}
+
+/// The outcome of a request that ended with this error: its [`kind`].
+pub fn of_error<T>(error: Error, redirects: Redirects) -> Outcome<T> {
+    kind(&error, redirects).because(error)
 }

@@ -24,7 +24,7 @@ use std::fmt;
 
 use ::http::StatusCode;
 
-use super::Outcome;
+use super::{Kind, Outcome};
 
 /// A status code that says no success, as a cause.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -38,21 +38,28 @@ impl fmt::Display for Answered {
 
 impl Error for Answered {}
 
+/// What is known of a request that was answered so by its server, after the [table](self).
+pub fn kind(status: StatusCode) -> Kind {
+    match status.as_u16() {
+        200..=299 | 304 => Kind::Success,
+        408 | 421 | 425 | 429 | 503 => Kind::Retryable,
+        307 | 308 | 400..=499 | 501 | 505 | 511 => Kind::Fatal,
+        _ => Kind::Unknown,
+    }
+}
+
 /// The outcome of a request that was answered so by its server, after the [table](self).
 pub fn of_status(status: StatusCode) -> Outcome<()> {
-    let cause = || Box::new(Answered(status));
-    match status.as_u16() {
-        200..=299 | 304 => Outcome::Success(()),
-        408 | 421 | 425 | 429 | 503 => Outcome::Retryable(cause()),
-        307 | 308 | 400..=499 | 501 | 505 | 511 => Outcome::Fatal(cause()),
-        _ => Outcome::Unknown(cause()),
+    match kind(status) {
+        Kind::Success => Outcome::Success(()),
+        other => other.because(Answered(status)),
     }
 }
 
 /// The same, where a gateway stands between that answers 503 for a server that it lost.
 pub fn of_gateway(status: StatusCode) -> Outcome<()> {
     match status {
-        StatusCode::SERVICE_UNAVAILABLE => Outcome::Unknown(Box::new(Answered(status))),
+        StatusCode::SERVICE_UNAVAILABLE => Kind::Unknown.because(Answered(status)),
         other => of_status(other),
     }
 }

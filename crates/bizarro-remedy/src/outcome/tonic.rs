@@ -25,7 +25,7 @@ use std::error::Error;
 
 use ::tonic::{Code, ConnectError, Response, Status};
 
-use super::{Outcome, first, hyper};
+use super::{Kind, Outcome, first, hyper};
 
 /// The outcome of a call.
 pub fn of_result<T>(result: Result<Response<T>, Status>) -> Outcome<T> {
@@ -35,26 +35,31 @@ pub fn of_result<T>(result: Result<Response<T>, Status>) -> Outcome<T> {
     }
 }
 
-/// The outcome of a call that ended with this status, after the [tables](self).
-pub fn of_status<T>(status: Status) -> Outcome<T> {
+/// What is known of a call that ended with this status, after the [tables](self).
+pub fn kind(status: &Status) -> Kind {
     match status.source() {
-        Some(cause) if is_unsent(cause) => Outcome::PostFailed(Box::new(status)),
-        Some(cause) if is_refused(cause) => Outcome::Retryable(Box::new(status)),
-        Some(_) => Outcome::Unknown(Box::new(status)),
-        None => of_answer(status),
+        Some(cause) if is_unsent(cause) => Kind::PostFailed,
+        Some(cause) if is_refused(cause) => Kind::Retryable,
+        Some(_) => Kind::Unknown,
+        None => kind_of_answer(status.code()),
     }
 }
 
-fn of_answer<T>(status: Status) -> Outcome<T> {
-    match status.code() {
+/// The outcome of a call that ended with this status: its [`kind`].
+pub fn of_status<T>(status: Status) -> Outcome<T> {
+    kind(&status).because(status)
+}
+
+fn kind_of_answer(code: Code) -> Kind {
+    match code {
         Code::InvalidArgument
         | Code::NotFound
         | Code::AlreadyExists
         | Code::FailedPrecondition
         | Code::PermissionDenied
-        | Code::Unauthenticated => Outcome::Fatal(Box::new(status)),
-        Code::Aborted => Outcome::Retryable(Box::new(status)),
-        _ => Outcome::Unknown(Box::new(status)),
+        | Code::Unauthenticated => Kind::Fatal,
+        Code::Aborted => Kind::Retryable,
+        _ => Kind::Unknown,
     }
 }
 

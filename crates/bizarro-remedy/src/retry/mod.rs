@@ -10,6 +10,12 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::outcome::Outcome;
 
+#[cfg(feature = "retry-layer")]
+mod policy;
+
+#[cfg(feature = "retry-layer")]
+pub use policy::{Policy, safe};
+
 /// How long to wait between attempts.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Backoff {
