@@ -93,7 +93,7 @@ fn careful(world: &mut World) {
 fn careful_on_a_network_that_changes_bytes(world: &mut World) {
     describe(world, teller::careful::main);
     world.model(Network::Arbitrary, Nodes::CrashRecovery, Timing::PartiallySynchronous);
-    world.must_break(&[CONSERVED]);
+    world.must_break(&[CONSERVED, "programs end with success"]);
 }
 
 #[test]
