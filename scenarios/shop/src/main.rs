@@ -1,0 +1,85 @@
+//! Shop and payment service as programs of this machine.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use shop::config::Config;
+use shop::{payment, shop as shops};
+
+/// An online shop and a payment service.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    role: Role,
+}
+
+#[derive(Subcommand)]
+enum Role {
+    /// The payment service.
+    Payment {
+        /// Address and port
+        #[arg(long, default_value = "127.0.0.1:50051")]
+        listen: String,
+        /// Its ledger
+        #[arg(long, default_value = "payment.db")]
+        data: PathBuf,
+    },
+    /// A shop.
+    Shop {
+        /// What it does when it knows nothing of a payment
+        kind: Kind,
+        /// Where the payment service is
+        #[arg(long, default_value = "http://127.0.0.1:50051")]
+        payment: String,
+        /// Its book
+        #[arg(long, default_value = "shop.db")]
+        data: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Kind {
+    /// It cancels the order
+    Cancels,
+    /// It ships
+    ShipsAnyway,
+    /// It asks again, or takes the payment back
+    Careful,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let config = Config::from_env();
+    let served = match Cli::parse().role {
+        Role::Payment { listen, data } => serve(&Config { listen, data, ..config }).await,
+        Role::Shop { kind, payment, data } => {
+            let config = Config { payment, data, ..config };
+            match kind {
+                Kind::Cancels => {
+                    shops::cancels::serve(&config).await;
+                    Ok(())
+                }
+                Kind::ShipsAnyway => {
+                    shops::ships_anyway::serve(&config).await;
+                    Ok(())
+                }
+                Kind::Careful => shops::careful::serve(&config).await,
+            }
+        }
+    };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("shop: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(config: &Config) -> Result<(), String> {
+    let server = payment::Server::bind(config).await.map_err(|error| error.to_string())?;
+    println!("payment: listens on {}", server.address);
+    server.serve().await;
+    Ok(())
+}
