@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 ///
 /// Served again means the end of the first exchange of the same client and server that completed with
 /// a status below 500 (or of a protocol that has none) and was requested after the strike, or was
-/// struck and arrived undamaged nevertheless. A client that asks no more has recovered when the
-/// workload ends, unless it panicked, was killed or ended without success.
+/// struck and arrived undamaged nevertheless. A reply that nobody above could use serves nobody, whatever its status says:
+/// an exchange does not count that fell into one which asked its client, or into one above that, and which came to a
+/// status of 500 or more. A client that asks no more has recovered when the workload ends, unless it panicked, was killed
+/// or ended without success.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Recovery {
@@ -105,11 +107,11 @@ fn recovery(record: &RunRecord) -> Option<(Strike, Recovery)> {
         Event::Struck { injection } => Some((s.at, injection)),
         _ => None,
     })?;
-    let served = record
-        .exchanges
-        .iter()
-        .filter(|exchange| serves_again(exchange, injection, strike))
-        .filter_map(|exchange| exchange.completed)
+    let exchanges = &record.exchanges;
+    let served = (0..exchanges.len())
+        .filter(|place| serves_again(&exchanges[*place], injection, strike))
+        .filter(|place| !fails_above(exchanges, *place))
+        .filter_map(|place| exchanges[place].completed)
         .filter(|completed| *completed >= strike)
         .min();
     let client = record.hosts.iter().position(|name| *name == injection.at.client);
@@ -139,6 +141,21 @@ fn serves_again(exchange: &Exchange, struck: &Injection, strike: Nanos) -> bool 
         && exchange.id.server == struck.at.server
         && exchange.status.is_none_or(|status| status < 500)
         && if exchange.id == struck.at { !damaged } else { exchange.requested >= strike }
+}
+
+/// Whether an exchange failed for which the one at this place was made, or one above that: one of which its client is the
+/// server, requested before it, and open all the time.
+fn fails_above(exchanges: &[Exchange], place: usize) -> bool {
+    let below = &exchanges[place];
+    let encloses = |above: &Exchange| {
+        above.id.server == below.id.client
+            && above.delivered.is_some_and(|at| at <= below.requested)
+            && below.completed <= above.replied
+    };
+    let mut above = (0..place).filter(|above| encloses(&exchanges[*above]));
+    above.any(|above| {
+        exchanges[above].status.is_some_and(|status| status >= 500) || fails_above(exchanges, above)
+    })
 }
 
 /// See [`Blast`].
@@ -172,5 +189,61 @@ fn is_accident(event: &Event) -> bool {
         Event::Panicked { .. } | Event::Killed { .. } => true,
         Event::Exited { status, .. } => *status != 0,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(client: &str, server: &str, times: [u64; 2], status: u16) -> Exchange {
+        let [requested, completed] = times.map(Nanos::from_millis);
+        let id = ExchangeId {
+            client: client.to_string(),
+            server: server.to_string(),
+            name: "GET /".to_string(),
+            ordinal: 1,
+        };
+        Exchange {
+            id,
+            connection: 1,
+            on_connection: 1,
+            requested,
+            delivered: Some(requested),
+            replied: Some(completed),
+            completed: Some(completed),
+            request_bytes: 9,
+            reply_bytes: 9,
+            server_calls: 1,
+            server_disk_writes: 0,
+            client_disk_writes: 0,
+            status: Some(status),
+            attempt: 1,
+        }
+    }
+
+    #[test]
+    fn a_reply_of_which_only_an_error_came_serves_nobody() {
+        let made = |status| {
+            [
+                exchange("visitor", "site", [0, 9], status),
+                exchange("site", "balancer", [1, 8], 200),
+                exchange("balancer", "server", [2, 7], 200),
+            ]
+        };
+        assert!(fails_above(&made(502), 2), "the visitor got an error");
+        assert!(!fails_above(&made(200), 2));
+        assert!(!fails_above(&made(404), 2), "that there is none is an answer");
+        let mut late = made(502);
+        late[2] = exchange("balancer", "server", [2, 10], 200);
+        assert!(!fails_above(&late, 2), "what came later was not what it failed for");
+        assert!(!fails_above(&made(502), 0), "nobody is above");
+    }
+
+    /// Where neither calls nor ways take time, two hosts may ask each other at the same moment.
+    #[test]
+    fn exchanges_of_one_moment_are_not_above_each_other() {
+        let made = [exchange("a", "b", [1, 1], 200), exchange("b", "a", [1, 1], 200)];
+        assert!(!fails_above(&made, 0) && !fails_above(&made, 1));
     }
 }
