@@ -1,0 +1,3 @@
+//! Who is alive, and how long to wait before one doubts it.
+
+pub mod timeout;
