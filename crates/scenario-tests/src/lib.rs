@@ -12,8 +12,8 @@
 //! The commands are `cargo bizarro matrix CRATE::TEST`, with `--groups` before the name or without, and
 //! `cargo bizarro replay CRATE::TEST 'PLAN'`, both with `| head -N` or without. [`readme_is_true`] has the calling test
 //! binary do what the command would have it do, and compares. Lines and parts of lines that differ from build to build are
-//! left out on both sides: real times, how long
-//! recoveries take, how many calls a program makes and so between how many of them it can be killed.
+//! left out on both sides: real times, how long recoveries take, how many calls a program makes and so between how many of
+//! them it can be killed. Virtual times are shown, and not compared.
 //!
 //! `UPDATE_EXPECT=1 cargo test -p NAME` writes what is printed today into the README.
 
@@ -21,9 +21,10 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+pub mod counts;
 mod listing;
 
-use listing::{Block, Level, Listing, parts};
+use listing::{Block, Level, Listing, parts, without_times};
 
 /// Compares every listing of `README.md` in this directory with what the tests of the calling binary print.
 ///
@@ -43,7 +44,7 @@ pub fn readme_is_true(directory: &str) {
             Block::Listing(listing) => {
                 listings += 1;
                 let printed = listing.cut(&shown(&listing));
-                if printed != listing.expected() {
+                if without_times(&printed) != without_times(&listing.expected()) {
                     wrong.push(format!(
                         "$ {}\n--- README.md\n{}--- printed\n{printed}",
                         listing.command,

@@ -12,7 +12,7 @@
 //! reference counts as perfectly regular.
 
 mod phi;
-mod round_trips;
+mod timeout;
 
 pub use phi::PhiAccrual;
-pub use round_trips::{Limits, RoundTrips};
+pub use timeout::{Limits, RoundTrips};
