@@ -1,4 +1,5 @@
-//! What clocks, leases and detectors add to a call, beside a real call over loopback: each less than 2 µs.
+//! What clocks, leases and detectors add to a call, beside a real call over loopback: each less than 2 µs, but for the kernel
+//! clock, which is a system call and costs what one costs on the machine.
 //!
 //! `cargo bench -p bizarro-remedy --features hybrid-clock,kernel-clock --bench time`
 
@@ -36,7 +37,9 @@ fn clocks(c: &mut Criterion) {
     let lamport = Lamport::default();
     c.bench_function("lamport: observe", |b| b.iter(|| lamport.observe(black_box(7))));
     let mut one: VersionVector<u64> = VersionVector::new();
-    (0..5).for_each(|node| drop(one.increment(&node)));
+    for node in 0..5 {
+        one.increment(&node);
+    }
     let mut other = one.clone();
     other.increment(&3);
     c.bench_function("version vector of 5: compare", |b| {
@@ -76,7 +79,9 @@ fn leases(c: &mut Criterion) {
     let mut fence = Fence::default();
     c.bench_function("fence: admit", |b| b.iter(|| fence.admit(black_box(Token(34)))));
     let mut table = Table::default();
-    (0..1000).for_each(|n| drop(table.acquire(Duration::ZERO, &n.to_string(), "a", hour)));
+    for n in 0..1000 {
+        table.acquire(Duration::ZERO, &n.to_string(), "a", hour);
+    }
     c.bench_function("table of 1000: acquire again", |b| {
         b.iter(|| table.acquire(MINUTE, black_box("500"), "a", hour));
     });

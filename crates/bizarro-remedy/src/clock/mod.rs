@@ -4,10 +4,10 @@
 //! |---|---|---|
 //! | [`Lamport`] | what was caused by something is later than it | nothing: messages carry the time |
 //! | [`VersionVector`], [`Siblings`] | and what is concurrent is seen to be | each replica keeps its own count on disk |
-//! | [`hybrid`] (feature `hybrid-clock`) | Lamport's promise, and times near the time of day | clocks of other hosts are not far ahead |
+//! | `hybrid` (feature `hybrid-clock`) | Lamport's promise, and times near the time of day | clocks of other hosts are not far ahead |
 //! | [`IntervalClock`] | true time lies in the interval | the bound on the error is true |
 //!
-//! `hybrid` is the crate `uhlc`, and [`kernel`] (feature `kernel-clock`) reads the bound on the error from the kernel. The
+//! `hybrid` is the crate `uhlc`, and `kernel` (feature `kernel-clock`) reads the bound on the error from the kernel. The
 //! others are our own: what there is of version vectors (`vclock`, `crdts`) has no values that are siblings under dots, or
 //! brings a whole library of data types.
 

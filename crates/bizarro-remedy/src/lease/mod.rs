@@ -9,12 +9,14 @@
 //! A lease alone is for what may be done twice at times: a cache, a job. What must not be needs the fence.
 //!
 //! [`LeaseStore`] is who grants: [`MemoryLeases`] for the threads of one process, [`Table`] for a service that keeps it on
-//! its disk or in a replicated log.
+//! its disk or in a replicated log, and `etcd::EtcdLeases`, with the feature `etcd`.
 //!
 //! Time here is [`Instant`]: on Linux CLOCK_MONOTONIC, which nobody can set. It stands still while a machine is suspended or
 //! a virtual machine is stopped by its monitor, and then the holder's lease seems to last longer than it does: another
 //! pause that only the fence survives.
 
+#[cfg(feature = "etcd")]
+pub mod etcd;
 mod fence;
 mod memory;
 mod table;
