@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
 use axum::extract::State;
@@ -15,6 +15,11 @@ use bizarro_remedy::idempotency::{
 };
 use tokio::sync::Semaphore;
 use tower::{Layer, ServiceExt, service_fn};
+
+/// Any time will do.
+fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_767_225_600)
+}
 
 const TIME_TO_LIVE: Duration = Duration::from_secs(60);
 
@@ -148,7 +153,7 @@ async fn what_is_being_done_is_a_conflict_and_goes_on_when_the_client_hangs_up()
 async fn a_full_store_refuses_new_keys_until_old_ones_expire() {
     let store = Memory::new(1);
     let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
-    let (request, now) = (Fingerprint::of(&[b"x"]), SystemTime::now());
+    let (request, now) = (Fingerprint::of(&[b"x"]), now());
     assert_eq!(store.begin(&a, request, now, TIME_TO_LIVE).await.unwrap(), Begun::New);
     assert!(store.begin(&b, request, now, TIME_TO_LIVE).await.is_err());
     let reply = Reply { status: 200, content_type: None, body: b"x".to_vec() };
@@ -163,7 +168,7 @@ async fn sqlite_keeps_keys_across_lives_and_knows_what_was_left_undone() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("keys");
     let (a, b): (Key, Key) = ("a".parse().unwrap(), "b".parse().unwrap());
-    let (request, now) = (Fingerprint::of(&[b"x"]), SystemTime::now());
+    let (request, now) = (Fingerprint::of(&[b"x"]), now());
     let reply = Reply { status: 201, content_type: Some("text/plain".into()), body: b"x".to_vec() };
 
     let store = Sqlite::open(&path).unwrap();
@@ -199,7 +204,7 @@ fn effect_and_key_are_committed_together() {
     database.execute_batch("CREATE TABLE effects (n INTEGER) STRICT").unwrap();
     prepare(&database).unwrap();
     let key: Key = "a".parse().unwrap();
-    let (request, now) = (Fingerprint::of(&[b"x"]), SystemTime::now());
+    let (request, now) = (Fingerprint::of(&[b"x"]), now());
     let reply = || Reply { status: 200, content_type: None, body: b"x".to_vec() };
     let mut run = |request, now, fails: Option<rusqlite::Error>| {
         once(&mut database, &key, request, now, TIME_TO_LIVE, |transaction| {
@@ -225,10 +230,10 @@ async fn a_client_has_one_key_for_all_attempts() {
         Ok::<_, Infallible>(keys)
     });
     let keyed = KeyLayer.layer(twice);
-    let [first, second] = keyed.clone().oneshot(http::Request::new(())).await.unwrap();
+    let [first, second] = keyed.oneshot(http::Request::new(())).await.unwrap();
     assert_eq!(first, second);
     assert!(Key::from_header(first.as_bytes()).is_ok());
-    let [other, _] = keyed.clone().oneshot(http::Request::new(())).await.unwrap();
+    let [other, _] = keyed.oneshot(http::Request::new(())).await.unwrap();
     assert_ne!(first, other);
     let mut own = http::Request::new(());
     own.headers_mut().insert(HEADER, "\"own\"".parse().unwrap());

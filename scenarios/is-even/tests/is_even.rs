@@ -12,7 +12,10 @@ fn describe<T: std::process::Termination>(world: &mut World, client: impl Fn() -
     world.check(RIGHT, |run| {
         for line in run.output("client") {
             let is_right = |number: &u64| {
-                line == format!("{number} {}", if number % 2 == 0 { "even" } else { "odd" })
+                line == format!(
+                    "{number} {}",
+                    if number.is_multiple_of(2) { "even" } else { "odd" }
+                )
             };
             if !NUMBERS.iter().any(is_right) {
                 return Err(format!("it says `{line}`"));

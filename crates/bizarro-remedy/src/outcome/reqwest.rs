@@ -5,7 +5,7 @@
 //! | the client below [could not connect](super::hyper_util) or did not send it | post failed | |
 //! | [`is_builder`](Error::is_builder) | post failed | there was never a request |
 //! | a stream that the server reset with REFUSED_STREAM, again and again | retryable | reqwest itself sends such a request three times |
-//! | [`is_status`](Error::is_status) | as the [status](super::status) says | |
+//! | [`is_status`](Error::is_status) | as its [status](super::status::kind) says | |
 //! | all others: time ran out, a reply that cannot be read, … | unknown | a timeout of the whole request may end it in any of its phases |
 //!
 //! **With redirects that are followed, nothing of this holds**: a server that did what it was asked may answer with one,

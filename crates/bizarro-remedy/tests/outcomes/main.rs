@@ -16,8 +16,10 @@ use expect_test::expect_file;
 
 use table::{Seen, Table};
 
+type Describe = fn(&mut World);
+
 /// The libraries, in the order of the table.
-const LIBRARIES: [(&str, fn(&mut World)); 6] = [
+const LIBRARIES: [(&str, Describe); 6] = [
     ("hyper, HTTP/1", |world| describe(world, clients::hyper_http1)),
     ("hyper, HTTP/2", |world| describe(world, clients::hyper_http2)),
     ("hyper-util", |world| describe(world, clients::hyper_util)),

@@ -80,7 +80,7 @@ impl Ledger {
     /// # Errors
     /// `NOT_FOUND` and `INTERNAL`.
     pub fn balance(&self, account: &str) -> Result<u64, Status> {
-        self.with(|database| Ok(balance_of(database, account)?.ok_or(Trouble::NoAccount)?))
+        self.with(|database| balance_of(database, account)?.ok_or(Trouble::NoAccount))
     }
 
     fn with<T>(
