@@ -5,6 +5,7 @@ mod sample;
 mod traces;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use bizarro_explore::toy::{Player, Toy};
 use bizarro_record::event::OpOutcome;
@@ -85,6 +86,12 @@ fn everything() -> RunRecord {
     record
 }
 
+/// The matrix of a naive toy. It is looked at by many.
+static NAIVE: LazyLock<Report> = LazyLock::new(|| sample::report_with(Toy::new(Player::Naive)));
+
+/// What [`reports`] makes.
+static REPORTS: LazyLock<[Report; 2]> = LazyLock::new(reports);
+
 fn reports() -> [Report; 2] {
     let baseline = sample::busy(2, None);
     [
@@ -137,7 +144,7 @@ fn documented() -> BTreeMap<String, BTreeSet<String>> {
 
 #[test]
 fn the_page_describes_every_field_and_no_other() {
-    let document = Document::new(reports().to_vec());
+    let document = Document::new(REPORTS.to_vec());
     let value: Value = serde_json::from_str(&document.to_json()).unwrap();
     let mut seen = BTreeMap::new();
     collect(&value, "Document", &mut seen);
@@ -150,7 +157,7 @@ fn the_page_describes_every_field_and_no_other() {
 
 #[test]
 fn a_report_is_read_as_it_was_written() {
-    let document = Document::new(reports().to_vec());
+    let document = Document::new(REPORTS.to_vec());
     let json = document.to_json();
     assert_eq!(serde_json::from_str::<Document>(&json).unwrap(), document);
     assert_eq!(Document::new(reports().to_vec()).to_json(), json);
@@ -162,7 +169,7 @@ fn a_report_is_read_as_it_was_written() {
 /// Every event of a run is that of its record, whether it stands in the run or in the baseline.
 #[test]
 fn what_is_shared_is_not_repeated_and_not_lost() {
-    let report = sample::report_with(Toy::new(Player::Naive));
+    let report = &*NAIVE;
     let (_, kept) = sample::explored(Toy::new(Player::Naive));
     let baseline = &report.runs[0];
     assert_eq!((baseline.shared, baseline.omitted), (0, 0));
@@ -181,8 +188,8 @@ fn what_is_shared_is_not_repeated_and_not_lost() {
 /// Every cell with a run, as far as there is room for them, and every finding leads to the run of its plan.
 #[test]
 fn cells_and_findings_lead_to_their_runs() {
-    let report = sample::report_with(Toy::new(Player::Naive));
-    let is_full = serde_json::to_string(&report).unwrap().len() > 13_000_000;
+    let report = &*NAIVE;
+    let is_full = serde_json::to_string(report).unwrap().len() > 13_000_000;
     let variants = report.cells.iter().flat_map(|cell| &cell.variants);
     let of_cells = variants.filter(|variant| variant.skipped.is_none());
     let mut led = 0;
