@@ -341,6 +341,7 @@ impl Told {
         Symbols::own().name_verdict(&mut verdict);
         self.properties.add(baseline);
         self.exits.push(Exit::of_verdict(&verdict));
+        self.broken.extend(verdict.properties().map(str::to_string));
         self.may_go_on = verdict.outcome == Outcome::Held;
         let look = self.voice.look();
         self.text += &bizarro_report::verdict_text(&baseline.test, &baseline.plan, &verdict, look);
