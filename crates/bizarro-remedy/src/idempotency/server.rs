@@ -179,7 +179,6 @@ where
     R: http_body::Body,
     R::Error: Into<Boxed>,
 {
-    #[expect(clippy::disallowed_methods, reason = "keys expire by the host's clock")]
     let now = SystemTime::now();
     match shared.store.begin(key, print, now, shared.time_to_live).await {
         Ok(Begun::New) => {
