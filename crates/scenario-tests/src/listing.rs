@@ -100,10 +100,13 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// A text in which times are all the same, and so is the space between words: virtual times depend on how many calls a
-/// program makes, and that on the features of its libraries, which are others where the whole workspace is built.
+/// A text in which times, and what is counted in nanoseconds since 1970, are all the same, and so is the space between
+/// words: virtual times depend on how many calls a program makes, and that on the features of its libraries, which are
+/// others where the whole workspace is built.
 pub(crate) fn without_times(text: &str) -> String {
+    const DIGITS_SINCE_1970: usize = "1767225602063907018".len();
     let is_number = |word: &str| word.parse::<f64>().is_ok();
+    let is_timestamp = |word: &str| word.len() == DIGITS_SINCE_1970 && word.parse::<u64>().is_ok();
     let line = |line: &str| {
         let words: Vec<&str> = line.split_whitespace().collect();
         let timeless = words.iter().enumerate().map(|(at, word)| {
@@ -111,7 +114,7 @@ pub(crate) fn without_times(text: &str) -> String {
             let is_time = matches!(unit, Some("s" | "ms" | "µs" | "ns" | "min"));
             let before = at.checked_sub(1).is_some_and(|before| is_number(words[before]));
             match word.trim_end_matches([',', ';', '.', ')']) {
-                number if is_time && is_number(number) => "#",
+                number if is_time && is_number(number) || is_timestamp(number) => "#",
                 "ms" | "µs" | "ns" if before => "s",
                 _ => word,
             }
@@ -201,6 +204,7 @@ mod tests {
         assert_eq!(without_times(one), without_times(other));
         assert_eq!(without_times(one), "+ # s visitor GET /page/1 #1 → site: 502 after # s\n");
         assert_ne!(without_times(one), without_times(&one.replace("502", "200")));
+        assert_eq!(without_times("at 1767225602063907018 it is 1"), "at # it is 1\n");
         assert_eq!(without_times("1 fault · 5 of 12 exchanges"), "1 fault · 5 of 12 exchanges\n");
     }
 
