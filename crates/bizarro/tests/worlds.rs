@@ -1,4 +1,4 @@
-//! Worlds that are described, run and judged, end to end; everything in them holds.
+//! Worlds that are described, run and judged, end to end; they hold, but for one that has to break.
 
 #![expect(
     clippy::disallowed_methods,
@@ -238,4 +238,13 @@ fn what_a_closure_holds_is_the_same_every_time(world: &mut World) {
     let map: std::collections::HashMap<u32, u32> = (0..100).map(|n| (n, n * n)).collect();
     world.host("one").workload(move || println!("{map:?}"));
     world.explore(Explore::baseline_only());
+}
+
+/// Without a matrix, too, what has to break may break in the baseline.
+#[bizarro::test]
+fn a_baseline_that_has_to_break_breaks(world: &mut World) {
+    world.host("one").workload(|| println!("nothing"));
+    world.check("it says hello", |run| says(run, "one", &["hello"]));
+    world.explore(Explore::baseline_only());
+    world.must_break(&["it says hello"]);
 }
