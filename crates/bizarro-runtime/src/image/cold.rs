@@ -17,7 +17,8 @@ pub fn forbidden(addr: usize) -> bool {
     for piece in image.pieces.iter_mut().filter(|piece| piece.cold) {
         if piece.start & !(PAGE - 1) == page {
             piece.cold = false;
-            let rested = image.switches - piece.cools_at;
+            // A part of a page grew cold with another part of it, maybe before its own time.
+            let rested = image.switches.saturating_sub(piece.cools_at);
             piece.patience = if rested < piece.patience {
                 (piece.patience * 2).min(LONGEST_PATIENCE)
             } else {
