@@ -119,8 +119,8 @@ pub(crate) fn measure(lab: &mut Lab) -> String {
         part.iter().copied().max().unwrap_or(0) / 1024
     };
     format!(
-        "{} lives in {:.1} s, {:.2} ms each; memory at most {} KiB in the second tenth, {} KiB in the ninth, of which \
-         the record of the run grew by about {} KiB; the others saw {}",
+        "{} lives in {:.1} s, {:.2} ms each; memory at most {} KiB in the second tenth, {} KiB in the ninth; in between \
+         the record of the run grew by {} KiB and its texts; the others saw {}",
         lives(&record),
         took.as_secs_f64(),
         took.as_secs_f64() * 1e3 / lives(&record) as f64,
