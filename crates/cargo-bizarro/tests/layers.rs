@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// Which packages of the workspace a package may use. Packages stand in the order of the layers: each
 /// uses only packages above it.
-const LAYERS: [(&str, &[&str]); 20] = [
+const LAYERS: [(&str, &[&str]); 21] = [
     ("bizarro-call", &[]),
     ("bizarro-record", &[]),
     ("bizarro-macros", &[]),
@@ -43,6 +43,8 @@ const LAYERS: [(&str, &[&str]); 20] = [
     ),
     // What the tests of scenarios share. It runs the calling test's binary, and links nothing of ours.
     ("scenario-tests", &[]),
+    // What their programs share: they know nothing of what is above.
+    ("scenario-programs", &[]),
     // Production code without Bizarro; its tests prove what it promises on simulated hosts.
     ("bizarro-remedy", &["bizarro", "bizarro-record", "bizarro-fault", "bizarro-explore"]),
     ("conformance", &["bizarro"]),

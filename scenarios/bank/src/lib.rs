@@ -2,7 +2,6 @@
 //! Library): `withdraw` answers SUCCESS, INSUFFICIENT_FUNDS, or nothing is known.
 
 pub mod config;
-mod disk;
 pub mod server;
 pub mod teller;
 

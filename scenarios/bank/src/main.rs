@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use bank::config::Config;
-use bank::{server, teller};
+use bank::server;
+use bank::teller::{careful, naive};
 use clap::{Parser, Subcommand};
+use scenario_programs::ended;
 
 /// A teller and a bank on another machine.
 #[derive(Parser)]
@@ -52,28 +54,18 @@ enum Kind {
 async fn main() -> ExitCode {
     let config = Config::from_env();
     let served = match Cli::parse().role {
-        Role::Server { listen, data } => serve(&Config { listen, data, ..config }).await,
+        Role::Server { listen, data } => {
+            let config = Config { listen, data, ..config };
+            server::run(&config).await.map_err(|error| error.to_string())
+        }
         Role::Teller { kind, bank, data } => {
             let config = Config { bank, data, ..config };
             match kind {
-                Kind::GivesUp => teller::gives_up::serve(&config).await,
-                Kind::Naive => teller::naive::serve(&config).await,
-                Kind::Careful => teller::careful::serve(&config).await,
+                Kind::GivesUp => naive::serve(&config, 1).await,
+                Kind::Naive => naive::serve(&config, naive::ATTEMPTS).await,
+                Kind::Careful => careful::serve(&config).await,
             }
         }
     };
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bank: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn serve(config: &Config) -> Result<(), String> {
-    let server = server::Server::bind(config).await.map_err(|error| error.to_string())?;
-    println!("bank: listens on {}", server.address);
-    server.serve().await;
-    Ok(())
+    ended("bank", served)
 }

@@ -70,7 +70,7 @@ fn read(path: &Path) -> rusqlite::Result<u64> {
 
 #[bizarro::test]
 fn gives_up(world: &mut World) {
-    describe(world, teller::gives_up::main);
+    describe(world, teller::naive::gives_up);
     no_damage(world);
     world.must_break(&[CONSERVED]);
 }

@@ -8,12 +8,12 @@ use bank::config::Config;
 use bank::proto::answer::Result as Verdict;
 use bank::proto::bank_client::BankClient;
 use bank::proto::{Account, Withdrawal};
-use bank::server::Server;
+use bank::server;
 use bank::teller::{self, Bank, Book, Entry};
 use bank::{ACCOUNT, CUSTOMERS, OPENING};
 use bizarro_remedy::idempotency::{HEADER, Key};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tonic::{Code, Request};
 
 fn config(data: &Path) -> Config {
@@ -22,9 +22,10 @@ fn config(data: &Path) -> Config {
 }
 
 async fn start(data: &Path) -> (SocketAddr, Config) {
-    let server = Server::bind(&config(data)).await.unwrap();
-    let address = server.address;
-    tokio::spawn(server.serve());
+    let settings = config(data);
+    let listener = TcpListener::bind(&settings.listen).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { server::serve(listener, &settings).await });
     (address, Config { bank: format!("http://{address}"), ..config(data) })
 }
 
@@ -47,8 +48,8 @@ async fn every_teller_serves_its_customers() {
         let data = directory.path().join(kind);
         let (_, settings) = start(&data).await;
         match kind {
-            "gives-up" => teller::gives_up::serve(&settings).await.unwrap(),
-            "naive" => teller::naive::serve(&settings).await.unwrap(),
+            "gives-up" => teller::naive::serve(&settings, 1).await.unwrap(),
+            "naive" => teller::naive::serve(&settings, teller::naive::ATTEMPTS).await.unwrap(),
             _ => teller::careful::serve(&settings).await.unwrap(),
         }
         let book = Book::open(&data).unwrap();

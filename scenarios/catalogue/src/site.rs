@@ -11,7 +11,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
 
-use crate::http::{self, sealed, setting};
+use scenario_programs::setting;
+
+use crate::http::{self, sealed};
 use crate::product::verified;
 
 /// How long the catalogue may take: longer than a balancer that asks three servers.

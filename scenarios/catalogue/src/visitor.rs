@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::http::{self, Reply, setting};
+use scenario_programs::setting;
+
+use crate::http::{self, Reply};
 use crate::product::{all, digest};
 
 /// How long a page may take.

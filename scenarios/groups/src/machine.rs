@@ -12,6 +12,8 @@ use axum::routing::put;
 use reqwest::Client;
 use tokio::net::TcpListener;
 
+use scenario_programs::http::only_with;
+
 use crate::http::{self, Patience};
 use crate::store::Store;
 
@@ -73,7 +75,7 @@ async fn serve_as(site: Site, listener: TcpListener, answers: Answers) -> io::Re
     let app = Router::new()
         .route("/values/{name}", put(keep).get(give))
         .with_state(machine.clone())
-        .merge(http::group_only(copies, &machine.site.token));
+        .merge(only_with(copies, &machine.site.token));
     http::serve(listener, app).await;
     Ok(())
 }

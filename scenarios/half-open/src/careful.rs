@@ -20,6 +20,8 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use scenario_programs::http::only_with;
+
 use crate::http::{self, Patience};
 use crate::site::{Candidacy, Site, Value, load, save};
 
@@ -86,7 +88,7 @@ pub async fn serve(site: Site, listener: TcpListener) -> io::Result<()> {
     let app = Router::new()
         .route("/register", get(read).put(write))
         .with_state(member.clone())
-        .merge(http::members_only(among_members, &member.site.token));
+        .merge(only_with(among_members, &member.site.token));
     http::serve(listener, app).await;
     Ok(())
 }

@@ -13,6 +13,8 @@ use reqwest::Client;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
+use scenario_programs::http::only_with;
+
 use crate::http::{self, Patience};
 use crate::site::{Candidacy, Site, Value, load, save};
 
@@ -55,7 +57,7 @@ pub async fn serve(site: Site, listener: TcpListener) -> io::Result<()> {
     let app = Router::new()
         .route("/register", get(read).put(write))
         .with_state(member.clone())
-        .merge(http::members_only(among_members, &member.site.token));
+        .merge(only_with(among_members, &member.site.token));
     http::serve(listener, app).await;
     Ok(())
 }

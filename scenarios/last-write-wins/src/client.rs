@@ -6,8 +6,9 @@ use std::time::Duration;
 use reqwest::Client;
 use serde::de::DeserializeOwned;
 
+use scenario_programs::setting;
+
 use crate::register::{Context, Got, Put, Write};
-use crate::setting;
 
 /// For one answer, and between two attempts.
 const PATIENCE: Duration = Duration::from_secs(3);

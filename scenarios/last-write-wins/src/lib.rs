@@ -5,13 +5,7 @@
 //! replaced who saw them.
 
 pub mod client;
-pub mod disk;
 pub mod lww;
 pub mod node;
 pub mod register;
 pub mod versions;
-
-/// How a setting of the environment is read: its value, or what stands for it.
-pub(crate) fn setting(name: &str, default: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| default.to_string())
-}

@@ -15,8 +15,9 @@ use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
 
+use scenario_programs::{disk, ended, setting};
+
 use crate::register::{Got, ID_MAX, Put, Register};
-use crate::{disk, setting};
 
 /// The longest request, in bytes.
 const BODY_MAX: usize = 64 << 10;
@@ -55,13 +56,7 @@ impl Config {
 /// A node as a program, with what it keeps of the object as `R`.
 #[tokio::main]
 pub async fn main<R: Register>() -> ExitCode {
-    match run::<R>(Config::from_env()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("node: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    ended("node", run::<R>(Config::from_env()).await)
 }
 
 /// Runs a node, for good.
@@ -78,15 +73,7 @@ pub async fn run<R: Register>(config: Config) -> io::Result<()> {
 /// # Errors
 /// Its file is no object.
 pub async fn serve<R: Register>(config: Config, listener: TcpListener) -> io::Result<()> {
-    let start: R = loop {
-        match disk::make_directory(&config.file).and_then(|()| disk::read(&config.file)) {
-            Ok(None) => break R::default(),
-            Ok(Some(bytes)) => break serde_json::from_slice(&bytes)?,
-            // A disk that fails now may work in a moment; a leader that has forgotten must not start.
-            Err(error) => eprintln!("node: {error}"),
-        }
-        tokio::time::sleep(PAUSE).await;
-    };
+    let start: R = disk::load("node", &config.file).await?;
     let peers = config.peers.clone();
     let news = watch::Sender::new(start.clone());
     for peer in peers {

@@ -1,7 +1,6 @@
 //! The loop of *Designing Data-Intensive Applications*, chapter 8, "Process Pauses": a node renews its lease when less than
 //! 10 s are left, and processes requests while the lease is valid.
 
-pub mod disk;
 pub mod node;
 pub mod registry;
 pub mod store;
@@ -16,8 +15,3 @@ pub const RENEW: Duration = Duration::from_secs(10);
 pub(crate) const BODY_MAX: usize = 4 << 10;
 /// How long to wait before what did not work is tried again.
 pub(crate) const PAUSE: Duration = Duration::from_millis(500);
-
-/// How a setting of the environment is read: its value, or what stands for it.
-pub(crate) fn setting(name: &str, default: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| default.to_string())
-}

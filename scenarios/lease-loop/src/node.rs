@@ -14,9 +14,11 @@ use std::time::{Duration, Instant};
 use bizarro_remedy::lease::{Drift, Lease, Token};
 use reqwest::{Client, StatusCode};
 
+use scenario_programs::setting;
+
 use crate::registry::{Grant, Held, Wanted, now};
 use crate::store::{Read, Write};
-use crate::{PAUSE, RENEW, setting};
+use crate::{PAUSE, RENEW};
 
 /// How long a server has to answer, where anybody thought of that.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
-use crate::{BODY_MAX, PAUSE, TTL, disk, setting};
+use scenario_programs::{disk, ended, setting};
+
+use crate::{BODY_MAX, TTL};
 
 /// The name of the only lease that there is.
 const LEASE: &str = "leader";
@@ -59,13 +61,7 @@ pub async fn main() -> ExitCode {
         let listener = TcpListener::bind(setting("LISTEN", "0.0.0.0:8080")).await?;
         serve(setting("DATA", "/var/lib/registry/leases.json").into(), listener).await
     };
-    match served.await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("registry: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    ended("registry", served.await)
 }
 
 /// Grants the lease, for good.
@@ -74,14 +70,7 @@ pub async fn main() -> ExitCode {
 /// The file is no table of leases.
 pub async fn serve(file: PathBuf, listener: TcpListener) -> io::Result<()> {
     let begun = Instant::now();
-    let table: Table = loop {
-        match disk::make_directory(&file).and_then(|()| disk::read(&file)) {
-            Ok(None) => break Table::default(),
-            Ok(Some(bytes)) => break serde_json::from_slice(&bytes)?,
-            Err(error) => eprintln!("registry: {error}"),
-        }
-        tokio::time::sleep(PAUSE).await;
-    };
+    let table: Table = disk::load("registry", &file).await?;
     let table = Mutex::new(table.restarted(begun.elapsed()));
     let app = Router::new()
         .route("/lease", post(grant))

@@ -17,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
-use crate::{BODY_MAX, PAUSE, disk, setting};
+use scenario_programs::{disk, ended, setting};
+
+use crate::BODY_MAX;
 
 /// Where a host keeps the account.
 pub const FILE: &str = "/var/lib/store/account.json";
@@ -89,13 +91,7 @@ async fn run(guard: Guard) -> ExitCode {
         let listener = TcpListener::bind(setting("LISTEN", "0.0.0.0:8080")).await?;
         serve(guard, setting("DATA", FILE).into(), listener).await
     };
-    match served.await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("store: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    ended("store", served.await)
 }
 
 /// Keeps the account, for good.
@@ -103,14 +99,7 @@ async fn run(guard: Guard) -> ExitCode {
 /// # Errors
 /// The file is no account.
 pub async fn serve(guard: Guard, file: PathBuf, listener: TcpListener) -> io::Result<()> {
-    let account: Account = loop {
-        match disk::make_directory(&file).and_then(|()| disk::read(&file)) {
-            Ok(None) => break Account::default(),
-            Ok(Some(bytes)) => break serde_json::from_slice(&bytes)?,
-            Err(error) => eprintln!("store: {error}"),
-        }
-        tokio::time::sleep(PAUSE).await;
-    };
+    let account: Account = disk::load("store", &file).await?;
     let store = Store { guard, file, account: Mutex::new(account) };
     let app = Router::new()
         .route("/account", get(read).put(write))

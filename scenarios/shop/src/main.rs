@@ -4,8 +4,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use scenario_programs::ended;
 use shop::config::Config;
-use shop::{payment, shop as shops};
+use shop::payment;
+use shop::shop::{Fate, careful, hurried};
 
 /// An online shop and a payment service.
 #[derive(Parser)]
@@ -52,34 +54,18 @@ enum Kind {
 async fn main() -> ExitCode {
     let config = Config::from_env();
     let served = match Cli::parse().role {
-        Role::Payment { listen, data } => serve(&Config { listen, data, ..config }).await,
+        Role::Payment { listen, data } => {
+            let config = Config { listen, data, ..config };
+            payment::run(&config).await.map_err(|error| error.to_string())
+        }
         Role::Shop { kind, payment, data } => {
             let config = Config { payment, data, ..config };
             match kind {
-                Kind::Cancels => {
-                    shops::cancels::serve(&config).await;
-                    Ok(())
-                }
-                Kind::ShipsAnyway => {
-                    shops::ships_anyway::serve(&config).await;
-                    Ok(())
-                }
-                Kind::Careful => shops::careful::serve(&config).await,
+                Kind::Cancels => Ok(hurried::serve(&config, Fate::Cancelled).await),
+                Kind::ShipsAnyway => Ok(hurried::serve(&config, Fate::Shipped).await),
+                Kind::Careful => careful::serve(&config).await,
             }
         }
     };
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("shop: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn serve(config: &Config) -> Result<(), String> {
-    let server = payment::Server::bind(config).await.map_err(|error| error.to_string())?;
-    println!("payment: listens on {}", server.address);
-    server.serve().await;
-    Ok(())
+    ended("shop", served)
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 use shop::config::Config;
-use shop::payment::{Server, state_of};
+use shop::payment::{self, state_of};
 use shop::proto::Order;
 use shop::proto::answer::State;
 use shop::proto::payment_client::PaymentClient;
-use shop::shop::{Book, Fate, Payment, cancels, careful, ships_anyway};
+use shop::shop::{Book, Fate, Payment, careful, hurried};
 use shop::{CARD_MAX, ORDERS, Ordered, Stock};
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tonic::{Code, Request};
 
 fn config(data: &Path) -> Config {
@@ -23,9 +23,10 @@ fn config(data: &Path) -> Config {
 
 /// A payment service, and the settings of a shop that asks it; their files are in this directory.
 async fn start(directory: &Path) -> (SocketAddr, Config) {
-    let server = Server::bind(&config(&directory.join("payment.db"))).await.unwrap();
-    let address = server.address;
-    tokio::spawn(server.serve());
+    let settings = config(&directory.join("payment.db"));
+    let listener = TcpListener::bind(&settings.listen).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move { payment::serve(listener, &settings).await });
     let payment = format!("http://{address}");
     (address, Config { payment, ..config(&directory.join("shop.db")) })
 }
@@ -40,8 +41,8 @@ async fn every_shop_serves_its_orders() {
         let directory = tempfile::tempdir().unwrap();
         let (_, settings) = start(directory.path()).await;
         match kind {
-            "cancels" => cancels::serve(&settings).await,
-            "ships anyway" => ships_anyway::serve(&settings).await,
+            "cancels" => hurried::serve(&settings, Fate::Cancelled).await,
+            "ships anyway" => hurried::serve(&settings, Fate::Shipped).await,
             _ => careful::serve(&settings).await.unwrap(),
         }
         let mut book = Book::new(&settings.data);

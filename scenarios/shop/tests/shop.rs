@@ -86,14 +86,14 @@ fn database(run: &Run<'_>, host: &str, directory: &Path) -> Result<Option<Connec
 
 #[bizarro::test]
 fn cancels(world: &mut World) {
-    describe(world, shops::cancels::main);
+    describe(world, shops::hurried::cancels);
     model(world, Nodes::CrashRecovery);
     world.must_break(&[GOODS_OR_MONEY]);
 }
 
 #[bizarro::test]
 fn ships_anyway(world: &mut World) {
-    describe(world, shops::ships_anyway::main);
+    describe(world, shops::hurried::ships_anyway);
     model(world, Nodes::CrashRecovery);
     world.must_break(&[ONLY_IF_PAID, GOODS_OR_MONEY]);
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder};
 use serde::de::DeserializeOwned;
 
-use crate::setting;
+use scenario_programs::setting;
+
 use crate::shard::{At, Committed, Got, Put};
 
 /// For one answer: a commit waits for as long as clocks may be wrong.

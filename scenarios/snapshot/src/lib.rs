@@ -3,10 +3,4 @@
 
 pub mod client;
 pub mod clock;
-pub mod disk;
 pub mod shard;
-
-/// How a setting of the environment is read: its value, or what stands for it.
-pub(crate) fn setting(name: &str, default: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| default.to_string())
-}

@@ -20,16 +20,15 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
 
+use scenario_programs::{disk, ended, setting};
+
 use crate::clock::Clock;
-use crate::{disk, setting};
 
 /// The longest request, and the longest name of a commit, in bytes.
 const BODY_MAX: usize = 4 << 10;
 const ID_MAX: usize = 64;
 /// Nobody reads what is further away than this.
 const FUTURE_MAX: Duration = Duration::from_secs(10);
-/// Before what did not work is tried again.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// `PUT /value`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -89,13 +88,7 @@ async fn run(clock: Clock) -> ExitCode {
         let listener = TcpListener::bind(setting("LISTEN", "0.0.0.0:8080")).await?;
         serve(clock, setting("DATA", "/var/lib/shard/versions.json").into(), listener).await
     };
-    match served.await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("shard: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    ended("shard", served.await)
 }
 
 /// Serves the value, for good.
@@ -107,14 +100,7 @@ pub async fn serve(
     file: PathBuf,
     listener: TcpListener,
 ) -> io::Result<()> {
-    let versions: Vec<Version> = loop {
-        match disk::make_directory(&file).and_then(|()| disk::read(&file)) {
-            Ok(None) => break Vec::new(),
-            Ok(Some(bytes)) => break serde_json::from_slice(&bytes)?,
-            Err(error) => eprintln!("shard: {error}"),
-        }
-        tokio::time::sleep(PAUSE).await;
-    };
+    let versions: Vec<Version> = disk::load("shard", &file).await?;
     let shard = Arc::new(Shard { clock, file, versions: Mutex::new(versions) });
     let app = Router::new()
         .route("/value", get(read).put(write))

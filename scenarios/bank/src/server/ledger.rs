@@ -13,7 +13,8 @@ use tonic::Status;
 
 use crate::proto::answer::Result as Verdict;
 use crate::proto::{Answer, Withdrawal};
-use crate::{ACCOUNT, OPENING, disk};
+use crate::{ACCOUNT, OPENING};
+use scenario_programs::disk;
 
 /// How long a key is remembered: longer than any teller asks.
 const TIME_TO_LIVE: Duration = Duration::from_secs(24 * 3600);
@@ -106,7 +107,7 @@ impl Ledger {
 
 /// Opens the database in this directory, and makes it where it is not there yet.
 fn open(directory: &Path) -> Result<Connection, Trouble> {
-    disk::make(directory).map_err(Trouble::Disk)?;
+    disk::make_directory(directory).map_err(Trouble::Disk)?;
     let mut database = Connection::open(directory.join(FILE))?;
     // FULL would not sync the directory after the journal is removed, which is what commits: after a power loss the journal
     // could be back, and undo a withdrawal that was answered (https://sqlite.org/pragma.html#pragma_synchronous).

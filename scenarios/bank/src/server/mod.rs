@@ -3,14 +3,12 @@
 mod ledger;
 
 use std::io;
-use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bizarro_remedy::idempotency::{HEADER, Key};
+use scenario_programs::{ended, grpc};
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
 use crate::config::Config;
@@ -19,73 +17,30 @@ use crate::proto::{Account, Answer, Money, Withdrawal};
 
 pub use ledger::{Ledger, balance_of};
 
-/// How long a request may take, its arrival included.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest message, in bytes.
-const MESSAGE_MAX: usize = 4096;
-
 /// The bank as a host's program: settings from the environment.
 #[tokio::main]
 pub async fn main() -> ExitCode {
-    match Server::bind(&Config::from_env()).await {
-        Ok(server) => {
-            println!("bank: listens on {}", server.address);
-            server.serve().await;
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            eprintln!("bank: cannot run: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    ended("bank", run(&Config::from_env()).await)
 }
 
-/// A bank that has its port.
-#[derive(Debug)]
-pub struct Server {
-    listener: TcpListener,
-    /// Where it listens.
-    pub address: SocketAddr,
-    ledger: Arc<Ledger>,
-    token: String,
+/// Serves for good, and says where.
+///
+/// # Errors
+/// The port is taken.
+pub async fn run(config: &Config) -> io::Result<()> {
+    let listener = TcpListener::bind(&config.listen).await?;
+    println!("bank: listens on {}", listener.local_addr()?);
+    serve(listener, config).await
 }
 
-impl Server {
-    /// Takes the port.
-    ///
-    /// # Errors
-    /// The port is taken.
-    pub async fn bind(config: &Config) -> io::Result<Server> {
-        let listener = TcpListener::bind(&config.listen).await?;
-        let address = listener.local_addr()?;
-        let ledger = Arc::new(Ledger::new(&config.data));
-        Ok(Server { listener, address, ledger, token: config.token.clone() })
-    }
-
-    /// Serves for good.
-    pub async fn serve(self) {
-        let bank =
-            BankServer::new(Service { ledger: self.ledger }).max_decoding_message_size(MESSAGE_MAX);
-        let expected = format!("Bearer {}", self.token);
-        let known = move |request: Request<()>| {
-            let shown = request.metadata().get("authorization").map(|value| value.as_bytes());
-            if shown == Some(expected.as_bytes()) {
-                Ok(request)
-            } else {
-                Err(Status::unauthenticated("who is this?"))
-            }
-        };
-        let bank = tonic::service::interceptor::InterceptedService::new(bank, known);
-        let server = tonic::transport::Server::builder()
-            .timeout(PATIENCE)
-            .http2_keepalive_interval(Some(PATIENCE))
-            .http2_keepalive_timeout(Some(PATIENCE))
-            .add_service(bank)
-            .serve_with_incoming(TcpListenerStream::new(self.listener));
-        if let Err(error) = server.await {
-            eprintln!("bank: {error}");
-        }
-    }
+/// Serves for good on this socket.
+///
+/// # Errors
+/// Those of the socket.
+pub async fn serve(listener: TcpListener, config: &Config) -> io::Result<()> {
+    let ledger = Arc::new(Ledger::new(&config.data));
+    let bank = BankServer::new(Service { ledger }).max_decoding_message_size(grpc::MESSAGE_MAX);
+    grpc::serve(listener, bank, &config.token).await.map_err(io::Error::other)
 }
 
 #[derive(Debug)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bizarro_remedy::idempotency::Key;
 
-use crate::disk;
+use scenario_programs::disk;
 
 /// The name of the book in the teller's directory.
 const FILE: &str = "book";
@@ -83,7 +83,7 @@ impl Book {
     /// # Errors
     /// The disk fails, or the book says what no teller writes.
     pub fn open(directory: &Path) -> io::Result<Book> {
-        disk::make(directory)?;
+        disk::make_directory(directory)?;
         let path = directory.join(FILE);
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;

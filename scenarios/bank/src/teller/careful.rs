@@ -7,7 +7,9 @@ use bizarro_remedy::idempotency::Key;
 use bizarro_remedy::outcome::Outcome;
 use bizarro_remedy::retry::{Backoff, Patience, Retry, Safe};
 
-use super::{Bank, Book, Entry, report};
+use scenario_programs::ended;
+
+use super::{Bank, Book, Entry};
 use crate::CUSTOMERS;
 use crate::config::Config;
 use crate::proto::answer::Result as Verdict;
@@ -22,7 +24,7 @@ const PATIENCE: Patience =
 /// The teller as a host's program: settings from the environment.
 #[tokio::main]
 pub async fn main() -> ExitCode {
-    report(serve(&Config::from_env()).await)
+    ended("teller", serve(&Config::from_env()).await)
 }
 
 /// Serves all customers that were not served yet.

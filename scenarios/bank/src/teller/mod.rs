@@ -2,10 +2,8 @@
 
 mod book;
 pub mod careful;
-pub mod gives_up;
 pub mod naive;
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use bizarro_remedy::idempotency::{HEADER, Key};
@@ -76,16 +74,6 @@ impl Bank {
         match self.withdraw(cents, Some(key)).await {
             Ok(verdict) => Outcome::Success(verdict),
             Err(status) => outcome::tonic::of_status(status),
-        }
-    }
-}
-
-fn report(served: Result<(), String>) -> ExitCode {
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("teller: {error}");
-            ExitCode::FAILURE
         }
     }
 }

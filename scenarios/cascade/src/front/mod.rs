@@ -5,7 +5,8 @@ pub mod steady;
 
 use std::time::Duration;
 
-use crate::http::setting;
+use scenario_programs::setting;
+
 use crate::node;
 
 /// Customers at a time. Two for each node: that is all that the nodes can do.

@@ -10,7 +10,9 @@ use axum::routing::get;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{WORK, report};
-use crate::http::{run, setting};
+use scenario_programs::setting;
+
+use crate::http::run;
 
 type Job = (u32, oneshot::Sender<String>);
 

@@ -15,7 +15,9 @@ use tower::ServiceBuilder;
 use tower::limit::GlobalConcurrencyLimitLayer;
 
 use super::{WORK, report};
-use crate::http::{run, setting};
+use scenario_programs::setting;
+
+use crate::http::run;
 
 /// Requests that it has at a time: one that it works on, and those that wait.
 pub const WAITING_MAX: usize = 4;

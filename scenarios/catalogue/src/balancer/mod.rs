@@ -12,7 +12,9 @@ use std::time::{Duration, Instant};
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use crate::http::{self, Reply, sealed, setting};
+use scenario_programs::setting;
+
+use crate::http::{self, Reply, sealed};
 use crate::product::DIGEST;
 
 /// How long a server may take.

@@ -13,7 +13,9 @@ use std::time::Duration;
 use axum::Router;
 use redb::{Database, ReadableTable, TableDefinition};
 
-use crate::http::{self, setting};
+use scenario_programs::setting;
+
+use crate::http;
 
 const VIEWS: TableDefinition<'_, u32, u64> = TableDefinition::new("views");
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use bizarro_remedy::outcome::{self, Outcome};
 use bizarro_remedy::retry::{Backoff, Patience, Retry, Safe};
+use scenario_programs::ended;
 use tonic::Status;
 
-use super::{Book, Fate, PATIENCE, Payment, report};
+use super::{Book, Fate, PATIENCE, Payment};
 use crate::config::Config;
 use crate::proto::answer::State;
 use crate::{ORDERS, Ordered, Stock};
@@ -23,7 +24,7 @@ const RETRY: Retry = Retry {
 /// The shop as a host's program: settings from the environment.
 #[tokio::main]
 pub async fn main() -> ExitCode {
-    report(serve(&Config::from_env()).await)
+    ended("shop", serve(&Config::from_env()).await)
 }
 
 /// Serves all orders that were not served yet.

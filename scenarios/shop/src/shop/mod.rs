@@ -1,11 +1,9 @@
 //! Shops: each has orders, asks for the payment, and ships.
 
 mod book;
-pub mod cancels;
 pub mod careful;
-pub mod ships_anyway;
+pub mod hurried;
 
-use std::process::ExitCode;
 use std::time::Duration;
 
 use tonic::transport::{Channel, Endpoint};
@@ -81,15 +79,5 @@ fn known(answer: Answer) -> Result<State, Status> {
     match State::try_from(answer.state) {
         Ok(state) if state != State::Unspecified => Ok(state),
         _ => Err(Status::unknown(format!("the payment service answered {}", answer.state))),
-    }
-}
-
-fn report(served: Result<(), String>) -> ExitCode {
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("shop: {error}");
-            ExitCode::FAILURE
-        }
     }
 }
