@@ -160,6 +160,9 @@ pub(crate) struct Build {
     /// Only tests of this package.
     #[arg(short, long, value_name = "NAME")]
     pub(crate) package: Vec<String>,
+    /// Only tests in this file of a tests directory; without --package, of the packages that `cargo test` would build.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) test: Vec<String>,
     /// Profile of the programs under test.
     #[arg(long, value_name = "NAME", default_value = "release")]
     pub(crate) profile: String,

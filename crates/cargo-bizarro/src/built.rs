@@ -93,15 +93,23 @@ struct Artifact {
 
 fn run_cargo(build: &Build, packages: &[&Package]) -> Result<Vec<Artifact>, Failure> {
     let mut command = cargo("test");
-    command.args(["--tests", "--no-run", "--message-format=json-render-diagnostics"]);
+    command.args(["--no-run", "--message-format=json-render-diagnostics"]);
     command.args(["--profile", &build.profile]);
-    match build.package.is_empty() {
-        true => packages.iter().for_each(|package| {
-            command.args(["--package", &package.name]);
-        }),
-        false => build.package.iter().for_each(|name| {
-            command.args(["--package", name]);
-        }),
+    let mut targets = build.test.iter().peekable();
+    let packages: Vec<&str> = match (build.package.is_empty(), targets.peek()) {
+        (false, _) => build.package.iter().map(String::as_str).collect(),
+        // Cargo looks for them, and builds libraries with the features that all tests together want.
+        (true, Some(_)) => Vec::new(),
+        (true, None) => packages.iter().map(|package| &*package.name).collect(),
+    };
+    for name in packages {
+        command.args(["--package", name]);
+    }
+    if targets.peek().is_none() {
+        command.arg("--tests");
+    }
+    for name in targets {
+        command.args(["--test", name]);
     }
     for names in &build.features {
         command.args(["--features", names]);
