@@ -161,6 +161,7 @@ impl Kernel {
     pub(crate) fn destroy_process(&mut self, host: HostId) {
         self.fingerprint.mix(0xdead_0000 | u64::from(host.0));
         self.forget_tasks(host);
+        self.net.process_is_gone(host.0);
         self.futexes.forget_host(host);
         let fds: Vec<i32> =
             self.hosts[usize::from(host.0)].process.descriptors.iter().map(|(fd, _)| fd).collect();
