@@ -461,6 +461,7 @@ agree! {
     proc_self_exe_and_cmdline
     proc_self_status
     proc_self_stat
+    proc_self_was_started_after_boot
     proc_self_maps
     proc_self_fd
     proc_self_fdinfo

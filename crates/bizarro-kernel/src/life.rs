@@ -25,6 +25,7 @@ impl Kernel {
         owner.crash_at = None;
         owner.cpus_busy.clear();
         owner.process = Process::new(pid, Fs::ROOT, now);
+        owner.process.started_after_boot = owner.clock.monotonic(now);
         if owner.spec.entry != 0 {
             // What the runtime of Rust does before `main` (std, since 2014): the program is a function of Rust, and nothing
             // runs before it that would.
