@@ -237,12 +237,11 @@ impl Nodes {
 
     /// The numbers of all nodes that there are.
     pub(super) fn numbers(&self) -> Vec<Ino> {
-        let numbers = |(group, nodes): (&u64, &Box<Group>)| {
+        let nodes = self.groups.iter().flat_map(|(group, nodes)| {
             let first = group * GROUP + FIRST;
-            let there = (first..).zip(&**nodes).filter(|(_, slot)| slot.is_some());
-            there.map(|(number, _)| Ino(number)).collect::<Vec<Ino>>()
-        };
-        self.groups.iter().flat_map(numbers).collect()
+            (first..).zip(&**nodes).filter(|(_, slot)| slot.is_some())
+        });
+        nodes.map(|(number, _)| Ino(number)).collect()
     }
 
     /// All nodes that there are.
