@@ -101,7 +101,10 @@ fn main() {
             ],
         },
     ];
-    let mut restarts = Lab::open("bench::restarts", restarts::ten_thousand);
+    let mut restarts = [
+        Lab::open("bench::fewer_restarts", restarts::thousand),
+        Lab::open("bench::restarts", restarts::ten_thousand),
+    ];
     let mut arguments = std::env::args().skip(1);
     let rounds = arguments.next().and_then(|text| text.parse().ok()).unwrap_or(5);
     let wanted = arguments.next().unwrap_or_default();
@@ -113,7 +116,8 @@ fn main() {
         println!("{}", measure(workload, rounds));
     }
     if "restarts".contains(&wanted) {
-        println!("restarts of a service of axum: {}", restarts::measure(&mut restarts));
+        let [fewer, more] = &mut restarts;
+        println!("restarts of a service of axum: {}", restarts::measure(fewer, more));
     }
     println!("{:<34} {:>14} {:>14}", "", "from the start", "forked");
     for matrix in matrices.iter_mut().filter(|matrix| matrix.name.contains(&wanted)) {

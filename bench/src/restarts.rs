@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::routing::get;
 use bizarro::prelude::*;
-use bizarro::{Event, Lab, RunRecord};
+use bizarro::{Event, Lab, Memory, RunRecord};
 
 /// The system calls of a life, at most: it takes about half as many until the service answers.
 const CALLS: u32 = 600;
@@ -86,17 +86,38 @@ fn describe(world: &mut World, seconds: u64) {
 
 /// A life takes a second to begin and a moment to end.
 const SECONDS: u64 = 14_000;
+/// Of the run that is compared with.
+const FEWER_SECONDS: u64 = SECONDS / 10;
 
-/// The world of [`measure`].
+/// A world of [`measure`].
+pub(crate) fn thousand(world: &mut World) {
+    describe(world, FEWER_SECONDS);
+}
+
+/// The other one.
 pub(crate) fn ten_thousand(world: &mut World) {
     describe(world, SECONDS);
 }
 
-/// Makes the run, and says what it cost.
-pub(crate) fn measure(lab: &mut Lab) -> String {
+/// What a run of many lives left behind.
+struct Lives {
+    count: usize,
+    memory: Memory,
+    record: RunRecord,
+}
+
+fn live(lab: &mut Lab, seconds: u64) -> Lives {
+    let plan = format!("at 1s for {seconds}s: crash-at-calls service {CALLS}");
+    let record = lab.run(&plan.parse().expect("a plan")).expect("a run");
+    Lives { count: lives(&record), memory: lab.memory(), record }
+}
+
+/// Makes a run of a thousand lives and one of ten thousand, and says what they cost.
+pub(crate) fn measure(fewer: &mut Lab, more: &mut Lab) -> String {
+    let fewer = live(fewer, FEWER_SECONDS);
     let begun = Instant::now();
     let done = AtomicBool::new(false);
-    let (record, memory) = thread::scope(|scope| {
+    let (lived, resident) = thread::scope(|scope| {
         let watch = scope.spawn(|| {
             let mut seen = Vec::new();
             while !done.load(Ordering::Relaxed) {
@@ -105,35 +126,44 @@ pub(crate) fn measure(lab: &mut Lab) -> String {
             }
             seen
         });
-        let plan = format!("at 1s for {SECONDS}s: crash-at-calls service {CALLS}");
-        let record = lab.run(&plan.parse().expect("a plan")).expect("a run");
+        let lived = live(more, SECONDS);
         done.store(true, Ordering::Relaxed);
-        (record, watch.join().expect("nothing panics there"))
+        (lived, watch.join().expect("nothing panics there"))
     });
     let took = begun.elapsed();
-    let quiet = lab.run(&"baseline".parse().expect("a plan")).expect("a run");
-    let same = printed(&record, 2) == printed(&quiet, 2);
+    let quiet = more.run(&"baseline".parse().expect("a plan")).expect("a run");
+    let same = printed(&lived.record, 2) == printed(&quiet, 2);
     // The beginning and the end of the process are not what is looked for.
     let part = |from: usize, to: usize| {
-        let part = &memory[memory.len() * from / 10..memory.len() * to / 10];
+        let part = &resident[resident.len() * from / 10..resident.len() * to / 10];
         part.iter().copied().max().unwrap_or(0) / 1024
     };
+    let held = |lived: &Lives| {
+        format!(
+            "the record of {} lives holds {} KiB, everything else of the simulator {} KiB",
+            lived.count,
+            lived.memory.record / 1024,
+            lived.memory.rest / 1024
+        )
+    };
+    let grown = |of: fn(&Memory) -> u64| {
+        let bytes = of(&lived.memory) as f64 - of(&fewer.memory) as f64;
+        bytes / (lived.count - fewer.count) as f64
+    };
     format!(
-        "{} lives in {:.1} s, {:.2} ms each; memory at most {} KiB in the second tenth, {} KiB in the ninth; in between \
-         the record of the run grew by {} KiB and its texts; the others saw {}",
-        lives(&record),
+        "{} lives in {:.1} s, {:.2} ms each; the others saw {}\n  {}\n  {}\n  a life adds {:.0} bytes to the record and {:.1} \
+         to everything else\n  resident memory of all processes is at most {} KiB in the second tenth, {} KiB in the ninth",
+        lived.count,
         took.as_secs_f64(),
-        took.as_secs_f64() * 1e3 / lives(&record) as f64,
+        took.as_secs_f64() * 1e3 / lived.count as f64,
+        if same { "the same as without" } else { "something else than without" },
+        held(&fewer),
+        held(&lived),
+        grown(|memory| memory.record),
+        grown(|memory| memory.rest),
         part(1, 2),
         part(8, 9),
-        kept(&record) / 1024 * 7 / 10,
-        if same { "the same as without" } else { "something else than without" },
     )
-}
-
-/// Bytes of what is kept of a run: its events and exchanges, without the texts in them.
-fn kept(record: &RunRecord) -> usize {
-    size_of_val(record.events.as_slice()) + size_of_val(record.exchanges.as_slice())
 }
 
 fn lives(record: &RunRecord) -> usize {

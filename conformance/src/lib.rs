@@ -19,6 +19,7 @@ macro_rules! tests {
     };
 }
 
+mod adjtimex;
 mod c;
 mod dir;
 mod epoll;
@@ -105,6 +106,7 @@ pub enum Family {
 const FILES: &[&[Test]] = &[
     futex::TESTS,
     time::TESTS,
+    adjtimex::TESTS,
     thread::TESTS,
     fd::TESTS,
     pipe::TESTS,

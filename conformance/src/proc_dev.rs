@@ -23,6 +23,7 @@ tests![ProcDev:
     proc_self_exe_and_cmdline,
     proc_self_status,
     proc_self_stat,
+    proc_self_was_started_after_boot,
     proc_self_maps,
     proc_self_fd,
     proc_self_fdinfo,
@@ -179,6 +180,22 @@ fn proc_self_stat(t: &mut Transcript) {
         "all others are numbers",
         fields[1..].iter().all(|field| field.parse::<i128>().is_ok()),
     );
+}
+
+fn proc_self_was_started_after_boot(t: &mut Transcript) {
+    let uptime = || c::now(libc::CLOCK_BOOTTIME).as_secs_f64();
+    let stat = text("/proc/self/stat");
+    let (_, after) = stat.rsplit_once(')').expect("a name in parentheses");
+    // Field 22 of proc_pid_stat(5), in hundredths of a second.
+    let field = after.split_whitespace().nth(19).expect("22 fields");
+    let started = field.parse::<f64>().expect("a number") / 100.0;
+    t.holds("it was not started before now", started <= uptime());
+    t.holds("it was started within the last hours", started > uptime() - 10_000.0);
+    let all = text("/proc/stat");
+    let booted = all.lines().find_map(|line| line.strip_prefix("btime ")).expect("btime");
+    let booted: f64 = booted.parse().expect("a number");
+    let now = c::now(libc::CLOCK_REALTIME).as_secs_f64();
+    t.holds("the machine was booted CLOCK_BOOTTIME ago", (booted + uptime() - now).abs() < 3.0);
 }
 
 fn proc_self_maps(t: &mut Transcript) {

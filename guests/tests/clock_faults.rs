@@ -339,3 +339,38 @@ fn a_day_with_a_leap_second_drift_and_no_time_is_replayed_identically() {
     let words: Vec<i64> = line.split(' ').map(|word| word.parse().unwrap()).collect();
     assert!(words[1] == i64::from(libc::TIME_INS) && words[2] < 100_000, "{line}");
 }
+
+/// Says at each start how long the machine has been up, and what time it is: in whole seconds.
+fn uptimes(world: &mut World) {
+    let up = || {
+        let uptime = std::fs::read_to_string("/proc/uptime").unwrap();
+        let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+        let mut shown = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the structure is of our own.
+        assert_eq!(unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut shown) }, 0);
+        assert_eq!(uptime as i64, shown.tv_sec);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+        println!("{} {} {}", shown.tv_sec, now.as_secs() % 1000, boot.trim());
+        sleep(secs(100));
+    };
+    world.host("a").program(up);
+    world.host("clock").workload(|| sleep(secs(50)));
+}
+
+/// clock_gettime(2): CLOCK_MONOTONIC counts from the boot. What a program keeps of it in a file means nothing after the next
+/// one, and a crash of a process is none.
+#[test]
+fn uptime_begins_anew_with_the_machine_and_not_with_the_process() {
+    let name = "uptime_begins_anew_with_the_machine_and_not_with_the_process";
+    let crashed = run(name, uptimes, "at 20s: crash a");
+    let (crashed, boot): (Vec<&str>, BTreeSet<&str>) =
+        lines(&crashed, "a").into_iter().map(|line| line.rsplit_once(' ').unwrap()).unzip();
+    assert_eq!(crashed, ["1000 600", "1021 621"]);
+    assert_eq!(boot.len(), 1);
+    let rebooted = run(name, uptimes, "at 20s for 15s: power-off a");
+    let (rebooted, boot): (Vec<&str>, BTreeSet<&str>) =
+        lines(&rebooted, "a").into_iter().map(|line| line.rsplit_once(' ').unwrap()).unzip();
+    assert_eq!(rebooted, ["1000 600", "5 635"]);
+    assert_eq!(boot.len(), 2);
+}

@@ -34,6 +34,11 @@ agree! {
     time_setitimer_fires_and_reports
     time_alarm_counts_seconds
     time_posix_timer
+    time_adjtimex_reads
+    time_adjtimex_reads_what_adjtime_has_left
+    time_adjtimex_refuses
+    time_clock_adjtime_is_of_the_realtime_clock
+    time_ntp_gettime_reads
     thread_join_returns_the_value
     thread_panic_is_caught_by_join
     thread_scope_borrows
@@ -456,6 +461,7 @@ agree! {
     proc_self_exe_and_cmdline
     proc_self_status
     proc_self_stat
+    proc_self_was_started_after_boot
     proc_self_maps
     proc_self_fd
     proc_self_fdinfo

@@ -104,7 +104,7 @@ type Strike = (Nanos, Effect);
 /// The last strike, and the [`Recovery`] from that.
 fn recovery(record: &RunRecord) -> Option<(Strike, Recovery)> {
     let (strike, injection) = record.events.iter().rev().find_map(|s| match &s.event {
-        Event::Struck { injection } => Some((s.at, injection)),
+        Event::Struck { injection } => Some((s.at, &**injection)),
         _ => None,
     })?;
     let exchanges = &record.exchanges;

@@ -319,13 +319,13 @@ fn missed(record: &RunRecord) -> Vec<Fault> {
     let removals = removals.cloned().map(Fault::Removal);
     let has_felt = |wanted: &Trouble| {
         let is_it =
-            |event: &Event| matches!(event, Event::Felt { trouble, .. } if trouble == wanted);
+            |event: &Event| matches!(event, Event::Felt { trouble, .. } if **trouble == *wanted);
         record.events.iter().any(|stamped| is_it(&stamped.event))
     };
     let began = |wanted: &&Incident| {
         let is_it = |event: &Event| match event {
             Event::Began { incident, trouble } => {
-                incident == *wanted && (!trouble.is_felt() || has_felt(trouble))
+                **incident == **wanted && (!trouble.is_felt() || has_felt(trouble))
             }
             _ => false,
         };
@@ -345,7 +345,7 @@ fn has_struck(record: &RunRecord, wanted: &Injection) -> bool {
             return wanted.covers(injection);
         }
         let between = record.group_id(&injection.at);
-        between.is_some_and(|at| wanted.covers(&Injection { at, ..injection.clone() }))
+        between.is_some_and(|at| wanted.covers(&Injection { at, ..(**injection).clone() }))
     })
 }
 

@@ -91,8 +91,10 @@ pub struct Process {
     pub dumpable: bool,
     /// PR_SET_NO_NEW_PRIVS.
     pub no_new_privileges: bool,
-    /// When it was started.
+    /// When it was started, in true time.
     pub started: Nanos,
+    /// What CLOCK_BOOTTIME showed then.
+    pub started_after_boot: Nanos,
     /// Files that it has mapped and shares with other mappings.
     pub shared: SharedMaps,
     /// Ends of the output lines: what was written to stdout and stderr since the last newline.
@@ -146,6 +148,10 @@ pub struct Host {
     pub(crate) watched: bool,
     /// How many it has made, where an incident waits for one.
     pub(crate) counted_calls: Option<u64>,
+    /// It has no power.
+    pub(crate) is_off: bool,
+    /// How many times it has started anew after a loss of power.
+    pub(crate) boots: u32,
     /// Its power has failed, and this is left of its disk as soon as the memory of its process was looked at.
     pub power_lost: Option<Left>,
     /// Calls that reach its disk take so much longer.
@@ -227,6 +233,8 @@ impl Host {
             crash_at: None,
             watched: spec.slowdown > 1,
             counted_calls: None,
+            is_off: false,
+            boots: 0,
             power_lost: None,
             disk_delay: None,
             next_pid: FIRST_PID,
@@ -268,6 +276,7 @@ impl Process {
             dumpable: true,
             no_new_privileges: false,
             started: now,
+            started_after_boot: Nanos::ZERO,
             shared: SharedMaps::default(),
             partial_output: [Vec::new(), Vec::new()],
         }

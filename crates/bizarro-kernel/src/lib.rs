@@ -17,6 +17,7 @@ mod life;
 pub mod memory;
 pub mod net;
 pub mod object;
+pub mod parts;
 pub mod procview;
 pub mod seams;
 pub mod shared;

@@ -25,6 +25,7 @@ impl Kernel {
         owner.crash_at = None;
         owner.cpus_busy.clear();
         owner.process = Process::new(pid, Fs::ROOT, now);
+        owner.process.started_after_boot = owner.clock.monotonic(now);
         if owner.spec.entry != 0 {
             // What the runtime of Rust does before `main` (std, since 2014): the program is a function of Rust, and nothing
             // runs before it that would.
@@ -161,6 +162,7 @@ impl Kernel {
     pub(crate) fn destroy_process(&mut self, host: HostId) {
         self.fingerprint.mix(0xdead_0000 | u64::from(host.0));
         self.forget_tasks(host);
+        self.net.process_is_gone(host.0);
         self.futexes.forget_host(host);
         let fds: Vec<i32> =
             self.hosts[usize::from(host.0)].process.descriptors.iter().map(|(fd, _)| fd).collect();

@@ -137,6 +137,12 @@ impl Objects {
         })
     }
 
+    /// Places for which there is memory.
+    #[cfg(test)]
+    pub(crate) fn places(&self) -> usize {
+        self.slots.len()
+    }
+
     /// Closes the description and gives what it was.
     pub fn close(&mut self, id: ObjId) -> Option<Object> {
         let slot = self.slots.get_mut(id.index as usize)?;

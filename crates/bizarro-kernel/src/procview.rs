@@ -64,6 +64,9 @@ impl ProcView<'_> {
         for (n, byte) in id.iter_mut().enumerate() {
             *byte = (self.host.0 as u8).wrapping_mul(31).wrapping_add(n as u8 * 17) ^ 0x5a;
         }
+        for (byte, boots) in id.iter_mut().zip(host.boots.to_le_bytes()) {
+            *byte ^= boots;
+        }
         HostFacts {
             hostname: host.name().clone(),
             release: RELEASE.into(),
@@ -107,7 +110,7 @@ impl ProcView<'_> {
             memory_stack: 132 << 10,
             memory_data: 4 << 20,
             memory_text: 2 << 20,
-            started: process.started,
+            started: process.started_after_boot,
             user_time: self.kernel.now - process.started,
             limits,
             pending: process.signals.pending.set(),

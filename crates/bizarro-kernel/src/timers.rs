@@ -110,6 +110,12 @@ impl Timers {
         Some(timer)
     }
 
+    /// How many there are, with those that will find nothing to do.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.heap.len()
+    }
+
     /// Whether nothing will happen that a program could wait for.
     #[inline]
     pub fn is_idle(&self) -> bool {

@@ -1,5 +1,6 @@
 //! What happened in a run, one value per thing that a reader may want to see.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -22,6 +23,8 @@ pub enum Stream {
 }
 
 /// An event with the virtual time and the host at which it happened.
+///
+/// A run may have very many, and most of them say little: what is large in an event stands elsewhere.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Stamped {
     /// True virtual time, not the host's own clock.
@@ -88,19 +91,19 @@ pub enum Event {
     /// A planned fault struck.
     Struck {
         /// Which one.
-        injection: Injection,
+        injection: Box<Injection>,
     },
     /// A planned incident began, and took effect.
     Began {
         /// As the plan has it.
-        incident: Incident,
+        incident: Box<Incident>,
         /// What went wrong, with the names of hosts for `@it`.
-        trouble: Trouble,
+        trouble: Box<Trouble>,
     },
     /// A planned incident that lasted is over.
     Healed {
         /// As the plan has it.
-        incident: Incident,
+        incident: Box<Incident>,
     },
     /// The program has come to what it calls so.
     Milestone {
@@ -111,7 +114,7 @@ pub enum Event {
     /// is asked too often, which is said each time.
     Felt {
         /// What is wrong.
-        trouble: Trouble,
+        trouble: Box<Trouble>,
         /// Index of the host that the packet or message is for.
         to: u16,
         /// Which message it is: `GET /leader #2 reply`; empty for a packet.
@@ -156,7 +159,7 @@ pub enum Event {
     /// [`Messages::Captured`](crate::Messages::Captured).
     Packet {
         /// It.
-        packet: Packet,
+        packet: Box<Packet>,
     },
     /// The program asked for something that is not simulated.
     Unsupported {
@@ -198,4 +201,14 @@ pub enum OpOutcome {
     Fail,
     /// It may have taken effect, or may yet.
     Unknown,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_small() {
+        assert!(size_of::<Stamped>() <= 80, "{}", size_of::<Stamped>());
+    }
 }

@@ -151,9 +151,9 @@ pub struct Exchange {
     /// Bytes of the reply.
     pub reply_bytes: u64,
     /// System calls that the server's process began between the request's arrival and the reply, with the one that sent
-    /// it; up to the end of the run where there was no reply.
+    /// it; up to the end of that process, or of the run, where there was no reply.
     pub server_calls: u32,
-    /// How many times the server wrote to its disk between the request's arrival and the reply.
+    /// How many times the server wrote to its disk between the request's arrival and the reply, or that end.
     pub server_disk_writes: u32,
     /// How many times the client wrote to its disk between the reply's arrival and its next request.
     pub client_disk_writes: u32,

@@ -33,7 +33,7 @@ pub use plan::{
     RandomFaults, Removal, Schedule, SpecError, Survivors, TaskName, Times, Trouble, Way,
 };
 pub use record::{Ending, FORMAT, Property, PropertyKind, RunRecord, Stats};
-pub use serve::{Command, DIED_IDLE, Done, GoOn, ServeRequest, Trace};
+pub use serve::{Command, DIED_IDLE, Done, GoOn, Memory, ServeRequest, Trace};
 pub use time::Nanos;
 pub use topology::{SwitchSpec, ZoneSpec};
 pub use world::{

@@ -58,13 +58,23 @@ pub enum Trace {
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct GoOn;
 
+/// Bytes of the simulator's own memory that were in use when a run ended, as its allocator counts them. What guests have is
+/// not among them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Memory {
+    /// What happened: the run's events and exchanges.
+    pub record: u64,
+    /// Everything else: the hosts, their disks and the network as they were in the end, the images of processes.
+    pub rest: u64,
+}
+
 /// The run is over.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub enum Done {
     /// One of the [`Command::branches`], by its place there, ended with this wait status. [`GoOn`] is waited for.
     Branch(u32, i32),
-    /// The run's process ended with this wait status, or would have if it ended with the run.
-    Ended(i32),
+    /// The run's process ended with this wait status, or would have if it ended with the run, which had left so much.
+    Ended(i32, Memory),
     /// The simulator made no run: an errno.
     Refused(i32),
 }

@@ -22,6 +22,8 @@ struct State {
     top: usize,
     /// Up to here there are pages.
     populated: usize,
+    /// Bytes of the blocks in use.
+    used: usize,
     free: [usize; CLASSES],
 }
 
@@ -41,7 +43,7 @@ impl Default for OwnHeap {
 impl OwnHeap {
     /// An empty heap; the range is reserved on first use.
     pub const fn new() -> OwnHeap {
-        OwnHeap(UnsafeCell::new(State { top: 0, populated: 0, free: [0; CLASSES] }))
+        OwnHeap(UnsafeCell::new(State { top: 0, populated: 0, used: 0, free: [0; CLASSES] }))
     }
 }
 
@@ -58,6 +60,19 @@ pub fn start_page() {
 #[cfg(not(feature = "shared-object"))]
 pub fn start_page() {}
 
+/// Bytes of the blocks in use.
+#[cfg(feature = "shared-object")]
+pub fn used() -> u64 {
+    // SAFETY: as above.
+    unsafe { (*crate::OWN_HEAP.0.get()).used as u64 }
+}
+
+/// Only the shared object has this heap.
+#[cfg(not(feature = "shared-object"))]
+pub fn used() -> u64 {
+    0
+}
+
 fn class(layout: Layout) -> usize {
     layout.size().max(layout.align()).max(16).next_power_of_two().trailing_zeros() as usize
 }
@@ -69,6 +84,7 @@ unsafe impl GlobalAlloc for OwnHeap {
         let class = class(layout);
         // SAFETY: one kernel thread, and no reference outlives this function.
         let state = unsafe { &mut *self.0.get() };
+        state.used += 1 << class;
         if state.free[class] != 0 {
             let block = state.free[class];
             // SAFETY: a free block's first word links to the next free one.
@@ -104,6 +120,7 @@ unsafe impl GlobalAlloc for OwnHeap {
         let class = class(layout);
         // SAFETY: one kernel thread, and no reference outlives this function.
         let state = unsafe { &mut *self.0.get() };
+        state.used -= 1 << class;
         // SAFETY: the block is at least sixteen bytes and nobody uses it any more.
         unsafe { *block.cast::<usize>() = state.free[class] };
         state.free[class] = block as usize;

@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
+use bizarro_kernel::parts::Parts;
 use bizarro_kernel::seams::Observer;
 use bizarro_record::{Assertion, Event, Messages, Nanos, Property, Stamped, Stream};
 
@@ -23,7 +23,7 @@ pub enum Forward {
 /// Collects what happens.
 pub struct Recorder {
     /// Events in order.
-    pub events: Vec<Stamped>,
+    pub events: Parts<Stamped>,
     /// Properties by name.
     pub properties: BTreeMap<String, Property>,
     /// Operations of histories so far.
@@ -42,7 +42,7 @@ impl Recorder {
     /// An empty recorder. `trace_fd`: a descriptor of the real kernel for a line per system call, or -1.
     pub fn new(trace_fd: i32, messages: Messages, forward: Forward) -> Box<Recorder> {
         Box::new(Recorder {
-            events: Vec::new(),
+            events: Parts::default(),
             properties: BTreeMap::new(),
             operations: 0,
             exiting: None,

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use core::sync::atomic::AtomicBool;
 use core::sync::atomic::Ordering::Relaxed;
 
-use bizarro_record::{Command, DIED_IDLE, Done, RunRequest, ServeRequest, Trace};
+use bizarro_record::{Command, DIED_IDLE, Done, Memory, RunRequest, ServeRequest, Trace};
 
 use crate::{guest_heap, own_heap, raw, touched, world};
 
@@ -47,7 +47,7 @@ pub fn serve(request: &[u8]) -> Result<(), i32> {
                     busy.store(false, Relaxed);
                     continue;
                 }
-                status if busy.swap(false, Relaxed) => Done::Ended(status),
+                status if busy.swap(false, Relaxed) => Done::Ended(status, Memory::default()),
                 _ => raw::exit(DIED_IDLE),
             },
             Err(_) => {
@@ -87,9 +87,9 @@ fn make_runs(serve: &ServeRequest, supervisor: Supervisor, busy: &AtomicBool) ->
         };
         busy.store(true, Relaxed);
         let branches = core::mem::take(&mut command.branches);
-        let status = world::run(request(serve, command), branches, supervisor);
+        let (status, memory) = world::run(request(serve, command), branches, supervisor);
         busy.store(false, Relaxed);
-        supervisor.send(&Done::Ended(status << 8));
+        supervisor.send(&Done::Ended(status << 8, memory));
     }
     raw::exit(USED_UP)
 }

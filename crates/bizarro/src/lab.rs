@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bizarro_explore::{Runner, RunnerError};
-use bizarro_record::{Injection, Messages, Plan, RunRecord};
+use bizarro_record::{Injection, Memory, Messages, Plan, RunRecord};
 
 use crate::guest;
 use crate::mistake::render;
@@ -66,6 +66,11 @@ impl Lab {
     /// Where no world process can be started, with the reason.
     pub fn run(&mut self, plan: &Plan) -> Result<RunRecord, RunnerError> {
         self.runner.run(plan)
+    }
+
+    /// What the simulator's own memory held when the last run ended that [`Lab::run`] made: nothing before one was made.
+    pub fn memory(&self) -> Memory {
+        self.runner.memory
     }
 
     /// Makes a run for each fault: that of `plan` with the fault as its last. They are forked from one run where their

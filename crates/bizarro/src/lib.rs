@@ -139,7 +139,9 @@ pub use bizarro_check;
 pub use {
     bizarro_fault::{Network, Nodes, Timing},
     bizarro_macros::test,
-    bizarro_record::{Ending, Event, Exchange, Injection, LeapHandling, Nanos, Plan, RunRecord},
+    bizarro_record::{
+        Ending, Event, Exchange, Injection, LeapHandling, Memory, Nanos, Plan, RunRecord,
+    },
     explore::Explore,
     host::Host,
     incident::Incidents,

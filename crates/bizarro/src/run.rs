@@ -118,7 +118,7 @@ impl<'r> Run<'r> {
     /// The faults that struck, and when.
     pub fn faults(&self) -> Vec<(Nanos, &'r Injection)> {
         let struck = self.record.events.iter().filter_map(|stamped| match &stamped.event {
-            Event::Struck { injection } => Some((stamped.at, injection)),
+            Event::Struck { injection } => Some((stamped.at, &**injection)),
             _ => None,
         });
         struck.collect()

@@ -3,13 +3,14 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, ErrorKind};
+use std::net::UdpSocket;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use bizarro::prelude::*;
-use bizarro::{Ending, Event, Lab, Plan, RunRecord};
+use bizarro::{Ending, Event, Lab, Nanos, Plan, RunRecord};
 
 const FOLDER: &str = "/var/lib/store";
 const MOST: u64 = 8;
@@ -249,6 +250,60 @@ fn a_misplaced_write_is_found_by_who_looks() {
     }
 }
 
+/// Keeps the highest number that it was told, and says it.
+fn mirror() {
+    let socket = UdpSocket::bind("0.0.0.0:9").expect("the port is free");
+    let (mut highest, mut number) = (0, [0; 8]);
+    loop {
+        let (_, from) = socket.recv_from(&mut number).expect("a number");
+        highest = u64::from_le_bytes(number).max(highest);
+        socket.send_to(&highest.to_le_bytes(), from).expect("it is sent");
+    }
+}
+
+/// Gives out numbers, each once. Care: none is given out that is not known elsewhere, too.
+fn numbering(manner: Manner) -> Result<(), Error> {
+    let path = Path::new("/var/lib/highest");
+    let socket = UdpSocket::bind("0.0.0.0:10")?;
+    sleep(Duration::from_millis(10));
+    socket.connect(("mirror", 9))?;
+    let elsewhere = |number: u64| -> Result<u64, Error> {
+        let mut highest = [0; 8];
+        socket.send(&number.to_le_bytes())?;
+        socket.recv(&mut highest)?;
+        Ok(u64::from_le_bytes(highest))
+    };
+    let own = std::fs::read_to_string(path).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let mut highest = if manner == Manner::Careful { elsewhere(own)?.max(own) } else { own };
+    while highest < MOST {
+        highest += 1;
+        let mut file = File::create(path)?;
+        std::io::Write::write_all(&mut file, highest.to_string().as_bytes())?;
+        file.sync_all()?;
+        File::open("/var/lib")?.sync_all()?;
+        if manner == Manner::Careful {
+            elsewhere(highest)?;
+        }
+        println!("{highest}");
+        bizarro::milestone(manner.name());
+        sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+#[test]
+fn what_is_only_on_a_lost_disk_is_lost() {
+    let mut lab = Lab::open("troubles::what_is_only_on_a_lost_disk_is_lost", |world| {
+        world.host("mirror").program(mirror);
+        world.host("careful").workload(|| numbering(Manner::Careful));
+        world.host("naive").workload(|| numbering(Manner::Naive));
+    });
+    let seen = both(&mut lab, "after \"HOST\" #5: disk-lost HOST");
+    assert_eq!(seen.careful(), ["1", "2", "3", "4", "5", "6", "7", "8"]);
+    let naive = seen.naive();
+    assert_eq!(naive.iter().filter(|number| *number == "5").count(), 2, "{naive:?}");
+}
+
 #[test]
 fn a_lost_disk_is_as_it_was_made() {
     let mut lab = Lab::open("troubles::a_lost_disk_is_as_it_was_made", describe);
@@ -267,4 +322,40 @@ fn a_host_is_killed_again_and_again() {
     let found = lines.iter().filter(|line| line.starts_with("found ")).count();
     assert!(found > 2, "{lines:?}");
     assert_eq!(last(&lines), ALL);
+}
+
+/// Takes eight steps. Care: one that was taken is not taken again.
+fn job(manner: Manner) -> Result<(), Error> {
+    let (path, new) = (Path::new("/var/lib/steps"), Path::new("/var/lib/steps.new"));
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    let mut taken: u64 = text.parse().unwrap_or(0);
+    while taken < MOST {
+        sleep(Duration::from_millis(100));
+        taken += 1;
+        if manner == Manner::Careful {
+            std::fs::write(new, taken.to_string())?;
+            std::fs::rename(new, path)?;
+        }
+    }
+    println!("done");
+    Ok(())
+}
+
+#[test]
+fn what_is_begun_anew_in_each_life_never_ends() {
+    let mut lab = Lab::open("troubles::what_is_begun_anew_in_each_life_never_ends", |world| {
+        world.host("careful").workload(|| job(Manner::Careful));
+        world.host("naive").workload(|| job(Manner::Naive));
+    });
+    let seen = both(&mut lab, "at 50ms for 1m: crash-loop HOST 250ms");
+    let done = |record: &RunRecord, host: &str| {
+        let host = record.hosts.iter().position(|name| name == host).expect("a host") as u16;
+        let its = record.events.iter().filter(|stamped| stamped.host == host);
+        let is_done = |event: &Event| matches!(event, Event::Output { line, .. } if line == "done");
+        its.filter(|stamped| is_done(&stamped.event)).map(|stamped| stamped.at).collect::<Vec<_>>()
+    };
+    let (careful, naive) = (done(&seen.careful, "careful"), done(&seen.naive, "naive"));
+    assert!(careful[0] < Nanos::from_secs(10), "{careful:?}");
+    // Only when nobody kills it any more.
+    assert!(naive[0] > Nanos::from_secs(60), "{naive:?}");
 }

@@ -107,9 +107,11 @@ fn disloyal(run: &Run<'_>) -> BTreeSet<String> {
         })
     });
     let of_troubles = run.record().events.iter().flat_map(|stamped| match &stamped.event {
-        Event::Began { trouble: Trouble::Lie { way, .. }, .. } => vec![way.from.clone()],
-        Event::Began { trouble: Trouble::Link { .. }, .. } => Vec::new(),
-        Event::Began { trouble, .. } => trouble.hosts().into_iter().map(str::to_string).collect(),
+        Event::Began { trouble, .. } => match &**trouble {
+            Trouble::Lie { way, .. } => vec![way.from.clone()],
+            Trouble::Link { .. } => Vec::new(),
+            trouble => trouble.hosts().into_iter().map(str::to_string).collect(),
+        },
         Event::Crashed | Event::PowerFailed { .. } | Event::Paused { .. } => {
             vec![run.hosts()[usize::from(stamped.host)].clone()]
         }

@@ -83,7 +83,7 @@ pub(crate) fn faults_written_out(record: &RunRecord) -> Plan {
     if plan.faults.take().is_some() {
         let named = std::mem::take(&mut plan.injections);
         let struck = record.events.iter().filter_map(|stamped| match &stamped.event {
-            Event::Struck { injection } => Some(injection),
+            Event::Struck { injection } => Some(&**injection),
             _ => None,
         });
         // In the order in which they struck. What never struck changed nothing.

@@ -155,7 +155,7 @@ impl Wire {
             Step::PostRequest | Step::ValidateReply | Step::UpdateClient => PLAYER,
             _ => BOARD,
         };
-        let injection = Injection::once(id.clone(), step, effect);
+        let injection = Box::new(Injection::once(id.clone(), step, effect));
         self.event(host, Event::Struck { injection });
         Some(effect)
     }

@@ -10,7 +10,7 @@
 //! | CLOCK_TAI | CLOCK_REALTIME plus whole seconds |
 //!
 //! Between two changes all of them are straight lines over true time, so a change ends one line and begins the next
-//! at the same place: CLOCK_MONOTONIC never goes back and never jumps. What waits for a clock is kept as what the clock
+//! at the same place: CLOCK_MONOTONIC never goes back and never jumps, as long as the host has power. What waits for a clock is kept as what the clock
 //! will show ([`Due`]), never as true time: a change moves its true time, which [`crate::kernel`] looks up again.
 //!
 //! A frozen host (a stopped virtual machine) has no running clock at all. CLOCK_BOOTTIME stands still, too: the guest's
@@ -26,6 +26,8 @@ use bizarro_record::{ClockSpec, Nanos};
 
 /// What CLOCK_MONOTONIC shows when the world starts: machines have been up for a while.
 pub const BOOT: Nanos = Nanos::from_secs(1000);
+/// What it shows when a program starts on a host that lost its power: a machine takes a while to come so far.
+pub const BOOTED: Nanos = Nanos::from_secs(5);
 /// The timer tick, which the coarse clocks step with: CONFIG_HZ=250.
 pub const TICK: Nanos = Nanos::from_millis(4);
 /// TAI is ahead of UTC by this many seconds since 2017.
@@ -317,10 +319,24 @@ impl HostClock {
         self.follow_timex(now);
     }
 
-    /// The host starts anew after a loss of power: what adjtimex(2) was told is forgotten.
-    pub fn rebooted(&mut self, now: Nanos) {
+    /// The host has lost its power: what adjtimex(2) was told is forgotten.
+    ///
+    /// DIVERGENCE: CLOCK_REALTIME goes on by the same oscillator. A machine has another one for the time without power,
+    /// which counts seconds.
+    pub fn lost_power(&mut self, now: Nanos) {
         self.timex = Timex::default();
         self.follow_timex(now);
+    }
+
+    /// The host has started anew after a loss of power: CLOCK_MONOTONIC and the others that count from there show
+    /// [`BOOTED`].
+    pub fn rebooted(&mut self, now: Nanos) {
+        self.turn(now);
+        let before = (self.monotonic >> FRACTION) as u64;
+        self.wall = self.wall.saturating_add(before as i64 - BOOTED.0 as i64);
+        let fraction = self.monotonic & ((1 << FRACTION) - 1);
+        self.monotonic = u128::from(BOOTED.0) << FRACTION | fraction;
+        self.raw = u128::from(BOOTED.0) << FRACTION;
     }
 }
 

@@ -149,3 +149,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_boot_begins_the_monotonic_clock_anew_and_no_other() {
+    for spec in [
+        ClockSpec { offset: -7, ..ClockSpec::default() },
+        ClockSpec { drift_ppb: 123_456, offset: 3_000_000_000, ..ClockSpec::default() },
+        ClockSpec { resolution: Nanos::from_millis(10), ..ClockSpec::default() },
+    ] {
+        let mut clock = clock(spec);
+        clock.timex.set_frequency(50 << 16).unwrap();
+        clock.follow_timex(SECOND);
+        let (before, tai) = (clock.realtime(DAY), clock.tai(DAY));
+        clock.lost_power(DAY);
+        clock.rebooted(DAY);
+        assert_eq!(clock.monotonic(DAY), super::BOOTED);
+        assert_eq!(clock.raw(DAY), super::BOOTED);
+        let near = |shown: Nanos, before: Nanos| shown.0.abs_diff(before.0) <= 10_000_000;
+        assert!(near(clock.realtime(DAY), before) && near(clock.tai(DAY), tai));
+        assert_eq!(clock.timex.frequency(), 0);
+        // And all of them go on from there.
+        let after = clock.monotonic(DAY + SECOND);
+        assert!(near(after, super::BOOTED + SECOND), "{after}");
+        assert!(near(clock.realtime(DAY + SECOND), before + SECOND));
+    }
+}

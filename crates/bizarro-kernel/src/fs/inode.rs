@@ -153,12 +153,21 @@ impl Inode {
 
 /// All inodes of a host, by number.
 ///
-/// A copy shares the nodes until one of the two changes them: every run begins with a copy of the same disks.
+/// A copy shares the nodes until one of the two changes them: every run begins with a copy of the same disks. Numbers are not
+/// used again, and those of nodes that have gone cost nothing: a program may make very many files.
 #[derive(Clone, Default)]
 pub(super) struct Nodes {
-    /// A number is a position plus [`FIRST`]; freed positions stay empty, which costs eight bytes each.
-    table: Vec<Option<Rc<Inode>>>,
+    /// The nodes whose positions, which are their numbers without [`FIRST`], are the same but for the last six bits.
+    groups: BTreeMap<u64, Box<Group>>,
+    /// The position of the next node.
+    next: u64,
 }
+
+/// Nodes with adjacent numbers.
+type Group = [Option<Rc<Inode>>; GROUP as usize];
+
+/// Positions of a group.
+const GROUP: u64 = 64;
 
 /// The number of the first inode, which is the root directory's: 2, as on ext4.
 const FIRST: u64 = 2;
@@ -169,19 +178,20 @@ impl Nodes {
 
     /// The number that the next node will get.
     pub(super) fn next(&self) -> Ino {
-        Ino(self.table.len() as u64 + FIRST)
+        Ino(self.next + FIRST)
     }
 
     /// Keeps `inode` under a new number.
     pub(super) fn add(&mut self, inode: Inode) -> Ino {
         let ino = self.next();
-        self.table.push(Some(Rc::new(inode)));
+        self.put(ino, inode);
         ino
     }
 
     /// The node, unless it is gone or not in the table.
     pub(super) fn find(&self, ino: Ino) -> Option<&Inode> {
-        self.table.get(index(ino))?.as_deref()
+        let (group, place) = position(ino);
+        self.groups.get(&group)?[place].as_deref()
     }
 
     /// The node. It is our mistake to ask for one that nobody kept.
@@ -191,44 +201,116 @@ impl Nodes {
 
     /// The node, to be changed.
     pub(super) fn get_mut(&mut self, ino: Ino) -> &mut Inode {
-        match self.table.get_mut(index(ino)) {
-            Some(Some(inode)) => Rc::make_mut(inode),
-            _ => panic!("inode {} is gone", ino.0),
-        }
+        let (group, place) = position(ino);
+        let slot = self.groups.get_mut(&group).and_then(|group| group[place].as_mut());
+        slot.map_or_else(|| panic!("inode {} is gone", ino.0), Rc::make_mut)
     }
 
     /// Forgets the node and gives it back.
     pub(super) fn remove(&mut self, ino: Ino) -> Inode {
-        match self.table[index(ino)].take() {
-            Some(inode) => Rc::unwrap_or_clone(inode),
-            None => panic!("inode {} is gone already", ino.0),
+        let (number, place) = position(ino);
+        let group = self.groups.get_mut(&number);
+        let Some((group, inode)) = group.and_then(|group| {
+            let inode = group[place].take()?;
+            Some((group, inode))
+        }) else {
+            panic!("inode {} is gone already", ino.0)
+        };
+        if group.iter().all(Option::is_none) {
+            self.groups.remove(&number);
         }
+        Rc::unwrap_or_clone(inode)
     }
 
     /// Keeps `inode` under a number that is free.
     pub(super) fn put(&mut self, ino: Ino, inode: Inode) {
         self.skip_to(Ino(ino.0 + 1));
-        self.table[index(ino)] = Some(Rc::new(inode));
+        let (group, place) = position(ino);
+        let empty = || Box::new([const { None }; GROUP as usize]);
+        self.groups.entry(group).or_insert_with(empty)[place] = Some(Rc::new(inode));
     }
 
     /// Gives no number below `next` to a node any more.
     pub(super) fn skip_to(&mut self, next: Ino) {
-        let length = self.table.len().max(index(next));
-        self.table.resize(length, None);
+        self.next = self.next.max(next.0.saturating_sub(FIRST));
     }
 
     /// The numbers of all nodes that there are.
     pub(super) fn numbers(&self) -> Vec<Ino> {
-        let there = (FIRST..).zip(&self.table).filter(|(_, slot)| slot.is_some());
-        there.map(|(number, _)| Ino(number)).collect()
+        let nodes = self.groups.iter().flat_map(|(group, nodes)| {
+            let first = group * GROUP + FIRST;
+            (first..).zip(&**nodes).filter(|(_, slot)| slot.is_some())
+        });
+        nodes.map(|(number, _)| Ino(number)).collect()
     }
 
     /// All nodes that there are.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Inode> {
-        self.table.iter_mut().filter_map(|slot| slot.as_mut().map(Rc::make_mut))
+        let slots = self.groups.values_mut().flat_map(|group| &mut **group);
+        slots.filter_map(|slot| slot.as_mut().map(Rc::make_mut))
+    }
+
+    /// Groups for which there is memory.
+    #[cfg(test)]
+    pub(super) fn groups(&self) -> usize {
+        self.groups.len()
     }
 }
 
-fn index(ino: Ino) -> usize {
-    usize::try_from(ino.0.wrapping_sub(FIRST)).unwrap_or(usize::MAX)
+/// The group of a number, and its place there.
+fn position(ino: Ino) -> (u64, usize) {
+    let position = ino.0.wrapping_sub(FIRST);
+    (position / GROUP, (position % GROUP) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fs::types::Cred;
+
+    fn node(mode: u32) -> Inode {
+        let by = By { cred: Cred { uid: 0, gid: 0 }, umask: 0, now: Realtime(0) };
+        let home = Home { parent: Nodes::ROOT, name: [].into() };
+        Inode::new(Body::Fifo(0), mode, by, MountId::DISK, home)
+    }
+
+    #[test]
+    fn numbers_go_up_and_nodes_that_have_gone_cost_nothing() {
+        let mut nodes = Nodes::default();
+        for number in 0..10 {
+            assert_eq!(nodes.add(node(number)), Ino(FIRST + u64::from(number)));
+        }
+        for _ in 0..10_000 {
+            let made = nodes.add(node(99));
+            assert_eq!(nodes.remove(made).mode, 99);
+        }
+        assert_eq!(nodes.next(), Ino(FIRST + 10_010));
+        assert!(nodes.groups() <= 2, "{}", nodes.groups());
+        let late = nodes.add(node(77));
+        nodes.get_mut(late).mode += 1;
+        assert_eq!(nodes.get(late).mode, 78);
+        let there: Vec<u64> = nodes.numbers().into_iter().map(|ino| ino.0).collect();
+        assert_eq!(there, [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 10_012]);
+        let modes: Vec<u32> = nodes.iter_mut().map(|inode| inode.mode).collect();
+        assert_eq!(modes, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 78]);
+        for absent in [0, 1, 12, 10_011, 10_013, u64::MAX] {
+            assert!(nodes.find(Ino(absent)).is_none(), "{absent}");
+        }
+    }
+
+    #[test]
+    fn a_number_may_be_taken_and_others_skipped() {
+        let mut nodes = Nodes::default();
+        nodes.put(Ino(200), node(1));
+        nodes.put(Ino(200), node(2));
+        nodes.skip_to(Ino(100));
+        assert_eq!(nodes.next(), Ino(201));
+        nodes.skip_to(Ino(500));
+        assert_eq!(nodes.add(node(3)), Ino(500));
+        assert_eq!(nodes.remove(Ino(200)).mode, 2);
+        assert_eq!(nodes.numbers(), [Ino(500)]);
+        let copy = nodes.clone();
+        nodes.get_mut(Ino(500)).mode = 4;
+        assert_eq!((nodes.get(Ino(500)).mode, copy.get(Ino(500)).mode), (4, 3));
+    }
 }

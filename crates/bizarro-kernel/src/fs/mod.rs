@@ -101,6 +101,12 @@ impl Fs {
         self.clock = now;
     }
 
+    /// Groups of inodes for which there is memory.
+    #[cfg(test)]
+    pub(crate) fn inode_groups(&self) -> usize {
+        self.nodes.groups()
+    }
+
     /// The root directory.
     pub const ROOT: Ino = Nodes::ROOT;
 

@@ -101,7 +101,8 @@ impl Kernel {
         let change = self.hosts[index].disk().writes() + 1;
         self.observer.event(self.now, host.0, 0, Event::PowerFailed { change });
         self.hosts[index].life = Life::Down;
-        self.hosts[index].clock.rebooted(self.now);
+        self.hosts[index].is_off = true;
+        self.hosts[index].clock.lost_power(self.now);
         // Nobody reads any more what it was about to print.
         self.hosts[index].process.partial_output = Default::default();
         self.with_net(|net, cx| net.host_powered_off(cx, host.0));

@@ -3,6 +3,7 @@
 //! A kind of trouble is two places here: what happens when it begins ([`Kernel::begin_trouble`]) and what is well again
 //! when it is over ([`Kernel::end_trouble`]).
 
+use alloc::boxed::Box;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -223,7 +224,8 @@ impl Kernel {
         }
         self.incidents.planned[index].state = State::Lasting(trouble.clone());
         self.fingerprint.mix(0xbad0_0000 | index as u64);
-        let event = Event::Began { incident, trouble: trouble.clone() };
+        let event =
+            Event::Began { incident: Box::new(incident), trouble: Box::new(trouble.clone()) };
         self.observer.event(self.now, host.0, 0, event);
         if let Some(lasts) = lasts {
             self.timers.push(self.now + lasts, Timer::Heal(index));
@@ -237,7 +239,7 @@ impl Kernel {
         let State::Lasting(trouble) = core::mem::replace(&mut planned.state, State::Over) else {
             return;
         };
-        let incident = planned.incident.clone();
+        let incident = Box::new(planned.incident.clone());
         let hosts = trouble.hosts();
         let host = hosts.first().and_then(|name| self.hosts_called(name).first().copied());
         let host = host.unwrap_or(HostId(0));

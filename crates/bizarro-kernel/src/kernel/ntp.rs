@@ -1,11 +1,11 @@
 //! The time daemons of hosts: they ask other hosts for the time, over the network as it is, and set their own clock.
 //!
-//! A daemon is not part of the host's program: it goes on when that crashes, and stands still when the host does. At
-//! each poll it asks all of its servers; a second later it takes what most of them agree on
-//! ([`crate::clock::ntp::agreed`]). An offset of 128 ms or more is stepped at once; a smaller one is given to the kernel's loop
-//! ([`crate::clock::timex`]), which learns the drift from it. Then it says how far the clock may be from the truth:
-//! half of the way, the servers' own error, and the offset that is not yet worked off. Where too few answer, nothing is done,
-//! and the maximum error grows.
+//! A daemon is not part of the host's program: it goes on when that crashes, stands still when the host does or has no
+//! power, and starts again with the host. At each poll it asks all of its servers; a second later it takes what most of
+//! them agree on ([`crate::clock::ntp::agreed`]). An offset of 128 ms or more is stepped at once; a smaller one is given to
+//! the kernel's loop ([`crate::clock::timex`]), which learns the drift from it. Then it says how far the clock may be from
+//! the truth: half of the way, the servers' own error, and the offset that is not yet worked off. Where too few answer,
+//! nothing is done, and the maximum error grows.
 //!
 //! A server serves its own CLOCK_REALTIME. One without a daemon of its own is taken for a reference clock and claims no
 //! error: where its clock is wrong, it lies. One whose own daemon has lost touch does not answer.
@@ -89,7 +89,8 @@ impl Kernel {
 
     fn ask_for_the_time(&mut self, host: HostId) {
         let now = self.now;
-        let is_away = self.hosts[usize::from(host.0)].stands_still();
+        let owner = &self.hosts[usize::from(host.0)];
+        let is_away = owner.stands_still() || owner.is_off;
         let owner = &mut self.hosts[usize::from(host.0)];
         let Some(follower) = owner.time.follower.as_mut() else { return };
         if !owner.time.poll.is_some_and(|poll| owner.clock.is_due(poll, now)) {
@@ -115,7 +116,8 @@ impl Kernel {
     }
 
     fn tell_the_time(&mut self, host: HostId, server: u16, asked: Nanos, round: u32) {
-        if self.hosts[usize::from(server)].stands_still() {
+        let asked_host = &self.hosts[usize::from(server)];
+        if asked_host.stands_still() || asked_host.is_off {
             return;
         }
         let (now, owner) = (self.now, &mut self.hosts[usize::from(server)]);
@@ -134,7 +136,8 @@ impl Kernel {
     }
 
     fn decide_the_time(&mut self, host: HostId, round: u32) {
-        if self.hosts[usize::from(host.0)].stands_still() {
+        let owner = &self.hosts[usize::from(host.0)];
+        if owner.stands_still() || owner.is_off {
             return;
         }
         let (now, owner) = (self.now, &mut self.hosts[usize::from(host.0)]);

@@ -90,6 +90,7 @@ impl Kernel {
             Timer::Heal(index) => self.heal(index),
             Timer::Restart(host) => {
                 if self.hosts[usize::from(host.0)].life == Life::Down {
+                    self.boot(host);
                     self.net.host_powered_on(host.0);
                     self.commands.push_back(Command::Start(host));
                 }

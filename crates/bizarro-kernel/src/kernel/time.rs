@@ -118,6 +118,20 @@ impl Kernel {
         Ok(())
     }
 
+    /// A host is about to start its program again. Where it had lost its power, it is a machine that has just been booted.
+    pub(super) fn boot(&mut self, host: HostId) {
+        let (now, owner) = (self.now, &mut self.hosts[usize::from(host.0)]);
+        if !core::mem::take(&mut owner.is_off) {
+            return;
+        }
+        owner.boots += 1;
+        owner.clock.rebooted(now);
+        if owner.time.follower.is_some() {
+            owner.time.poll = Some(owner.clock.after(now, Nanos::ZERO));
+        }
+        self.clock_changed(host, Change::Rate);
+    }
+
     /// From now on the oscillator of a host is this much too fast, in parts per billion.
     pub fn drift_clock(&mut self, host: HostId, ppb: i64) {
         let now = self.now;

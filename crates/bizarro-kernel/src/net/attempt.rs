@@ -26,6 +26,9 @@ impl Exchanges {
     /// The how-manieth attempt each exchange is, from 1, in the order of their requests.
     pub(super) fn attempts(&self) -> impl Iterator<Item = u32> {
         let mut failed: BTreeMap<(u32, NonZeroU64), Tries> = BTreeMap::new();
+        let ended = self.conversations.iter();
+        let ended = ended.filter_map(|known| Some((known.number, known.broken?)));
+        let broken: BTreeMap<u32, Nanos> = ended.collect();
         self.records.iter().zip(0..).map(move |(record, number)| {
             let Some(body) = record.body else { return 1 };
             let call = (record.name, body);
@@ -35,21 +38,27 @@ impl Exchanges {
                 Some(tries) if tries.over <= record.requested => tries.count + 1,
                 _ => 1,
             };
-            if let Some(over) = self.over_without_success(record, number) {
+            if let Some(over) = self.over_without_success(record, number, &broken) {
                 failed.insert(call, Tries { count, over });
             }
             count
         })
     }
 
-    /// When an exchange was over, if that was without success.
-    fn over_without_success(&self, record: &Record, number: u32) -> Option<Nanos> {
+    /// When an exchange was over, if that was without success. `broken`: when connections of which something is left were
+    /// given up.
+    fn over_without_success(
+        &self,
+        record: &Record,
+        number: u32,
+        broken: &BTreeMap<u32, Nanos>,
+    ) -> Option<Nanos> {
         match record.completed {
             Some(_) if !record.is_refused => None,
             Some(completed) => Some(completed),
             None => {
-                let of_stream = self.broken_streams.get(&number).copied();
-                of_stream.or_else(|| self.broken_at(record.connection))
+                let given_up = self.given_up.get(&number);
+                given_up.or_else(|| broken.get(&record.connection)).copied()
             }
         }
     }

@@ -6,6 +6,7 @@
 //! itself, as those of HTTP/1 and datagrams do; over HTTP/2 nothing is repeated, and of an encrypted connection only bytes
 //! that its server refuses.
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -127,7 +128,7 @@ impl Net {
     fn show_burst(&self, cx: &mut Cx<'_>, client: u16, server: u16, label: String) {
         let bursts = self.bursts.list.iter().filter(|burst| burst.ends.is_way(client, server));
         for Burst { way, copies, .. } in bursts {
-            let trouble = Trouble::Burst { way: way.clone(), copies: *copies };
+            let trouble = Box::new(Trouble::Burst { way: way.clone(), copies: *copies });
             cx.show(client, Event::Felt { trouble, to: server, label: label.clone() });
         }
     }

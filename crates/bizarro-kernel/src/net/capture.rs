@@ -1,5 +1,6 @@
 //! Packets for an observer that wants their bytes.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::net::SocketAddr;
 
@@ -63,7 +64,7 @@ impl Cx<'_> {
         };
         let address = |end: Endpoint| SocketAddr::new(end.ip, end.port);
         let (source, destination) = (address(source), address(destination));
-        let packet = Packet { source, destination, arrives, payload };
+        let packet = Box::new(Packet { source, destination, arrives, payload });
         self.show(host, Event::Packet { packet });
     }
 }

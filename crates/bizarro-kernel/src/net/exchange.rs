@@ -12,13 +12,13 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::num::NonZeroU64;
-use core::ops::{Index, IndexMut};
 
 use bizarro_record::{Exchange, ExchangeId, Nanos, Step};
 
 use super::addr::Endpoint;
 use super::conversation::{Conversation, Mode, Turns};
 use super::protocol::http2::Span;
+use crate::parts::Parts;
 
 /// Where the exchanges of a connection, or of two UDP endpoints, are told apart.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,6 +140,8 @@ pub(super) struct Record {
     ordinal: u32,
     pub(super) connection: u32,
     on_connection: u32,
+    /// The one before it on its connection.
+    pub(super) previous: Option<u32>,
     pub(super) requested: Nanos,
     delivered: Option<Nanos>,
     replied: Option<Nanos>,
@@ -160,48 +162,6 @@ pub(super) struct Record {
     is_deadly: bool,
 }
 
-/// The exchanges of a run by number. In parts that never move: a run may have very many, and a list that grows is
-/// copied each time.
-#[derive(Default)]
-pub(super) struct Records(Vec<Vec<Record>>);
-
-impl Records {
-    const PART: usize = 1 << 10;
-
-    /// Adds one and gives its number.
-    fn push(&mut self, record: Record) -> u32 {
-        match self.0.last_mut() {
-            Some(part) if part.len() < Records::PART => part.push(record),
-            _ => {
-                // Most runs have few: only the first part grows.
-                let room = if self.0.is_empty() { 0 } else { Records::PART };
-                let mut part = Vec::with_capacity(room);
-                part.push(record);
-                self.0.push(part);
-            }
-        }
-        let before = (self.0.len() - 1) * Records::PART;
-        (before + self.0.last().map_or(0, Vec::len) - 1) as u32
-    }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Record> {
-        self.0.iter().flatten()
-    }
-}
-
-impl Index<usize> for Records {
-    type Output = Record;
-    fn index(&self, number: usize) -> &Record {
-        &self.0[number / Records::PART][number % Records::PART]
-    }
-}
-
-impl IndexMut<usize> for Records {
-    fn index_mut(&mut self, number: usize) -> &mut Record {
-        &mut self.0[number / Records::PART][number % Records::PART]
-    }
-}
-
 /// All exchanges of one client, server and name.
 struct Name {
     /// With the ordinal of the exchange that was last asked about.
@@ -218,10 +178,16 @@ pub(super) struct Exchanges {
     hosts: Vec<String>,
     names: Vec<Name>,
     by_name: BTreeMap<(u16, u16), BTreeMap<String, u32>>,
-    pub(super) records: Records,
+    pub(super) records: Parts<Record>,
+    /// Conversations that go on, in places that are used again.
     pub(super) conversations: Vec<Conversation>,
-    /// Exchanges whose streams were given up, and when; the others of their connections were not.
-    pub(super) broken_streams: BTreeMap<u32, Nanos>,
+    /// Places that are free.
+    pub(super) unused: Vec<u32>,
+    /// How many conversations there have been.
+    conversed: u32,
+    /// Exchanges that were given up, and when: with their streams, while the others of their connections were not, or with
+    /// connections of which nothing is left.
+    pub(super) given_up: BTreeMap<u32, Nanos>,
     /// Conversations in datagrams, by their two ends, the smaller first.
     flows: BTreeMap<(Endpoint, Endpoint), Connection>,
     /// Per host: requests that it has and has not answered.
@@ -240,9 +206,11 @@ impl Exchanges {
             hosts,
             names: Vec::new(),
             by_name: BTreeMap::new(),
-            records: Records::default(),
+            records: Parts::default(),
             conversations: Vec::new(),
-            broken_streams: BTreeMap::new(),
+            unused: Vec::new(),
+            conversed: 0,
+            given_up: BTreeMap::new(),
             flows: BTreeMap::new(),
             pieces: Vec::new(),
         }
@@ -278,7 +246,10 @@ impl Exchanges {
         client_end: Endpoint,
         mode: Mode,
     ) -> Connection {
-        self.conversations.push(Conversation {
+        self.conversed += 1;
+        let conversation = Conversation {
+            number: self.conversed,
+            ends: 0,
             client,
             server,
             protocol,
@@ -286,9 +257,15 @@ impl Exchanges {
             turn_name: None,
             client_end,
             exchanges: 0,
+            last: None,
             mode,
             broken: None,
-        });
+        };
+        if let Some(place) = self.unused.pop() {
+            self.conversations[place as usize] = conversation;
+            return Connection(place);
+        }
+        self.conversations.push(conversation);
         Connection(self.conversations.len() as u32 - 1)
     }
 
@@ -329,17 +306,19 @@ impl Exchanges {
     }
 
     pub(super) fn begin(&mut self, connection: Connection, name: u32, now: Nanos) -> u32 {
+        let new = self.records.len() as u32;
         let conversation = &mut self.conversations[connection.0 as usize];
         conversation.exchanges += 1;
-        let on_connection = conversation.exchanges;
+        let previous = conversation.last.replace(new);
         self.completed[usize::from(conversation.client)] = None;
         let names = &mut self.names[name as usize];
         names.count += 1;
         self.records.push(Record {
             name,
             ordinal: names.count,
-            connection: connection.0 + 1,
-            on_connection,
+            connection: conversation.number,
+            on_connection: conversation.exchanges,
+            previous,
             requested: now,
             delivered: None,
             replied: None,
@@ -354,7 +333,8 @@ impl Exchanges {
             is_refused: false,
             asked: 0,
             is_deadly: false,
-        })
+        });
+        new
     }
 
     pub(super) fn answered(&mut self, exchange: u32, now: Nanos) {
@@ -494,8 +474,29 @@ impl Exchanges {
         self.records.iter().zip(self.attempts()).map(exchange).collect()
     }
 
-    /// When the connection of this number, from 1, was given up.
-    pub(super) fn broken_at(&self, connection: u32) -> Option<Nanos> {
-        self.conversations.get(connection as usize - 1)?.broken
+    /// The process of `host` is gone: it answers nothing any more.
+    pub(super) fn process_is_gone(&mut self, host: u16) {
+        self.serving[usize::from(host)].clear();
+    }
+
+    /// How long the tables are, without what the record is made of.
+    #[cfg(test)]
+    pub(super) fn lengths(&self) -> Vec<(&'static str, usize)> {
+        alloc::vec![
+            ("conversations", self.conversations.len()),
+            ("unused conversations", self.unused.len()),
+            ("flows", self.flows.len()),
+            ("requests being served", self.serving.iter().map(Vec::len).sum()),
+        ]
+    }
+
+    /// Forgets the exchanges: nothing follows.
+    pub(super) fn forget(&mut self) {
+        self.serving.iter_mut().for_each(Vec::clear);
+        self.completed.fill(None);
+        self.records = Parts::default();
+        self.names = Vec::new();
+        self.by_name = BTreeMap::new();
+        self.given_up = BTreeMap::new();
     }
 }

@@ -27,6 +27,7 @@
 //! struck there: the receiver's table of headers (HPACK) is wrong from then on, and the connection goes down with it;
 //! nothing is older than it and it has no body.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use bizarro_record::{Effect, Event, Injection, Nanos, Step};
@@ -140,7 +141,9 @@ impl Net {
         };
         for end in [id, peer] {
             if let Some((_, tcp)) = self.tcp(end) {
-                tcp.connection = connection;
+                let before = core::mem::replace(&mut tcp.connection, connection);
+                self.exchanges.joined(connection);
+                self.exchanges.left(before);
             }
         }
         (connection, side)
@@ -461,7 +464,8 @@ impl Net {
 
     fn show_strike(&mut self, cx: &mut Cx<'_>, mark: Mark, host: u16, step: Step, effect: Effect) {
         let at = self.exchanges.id(mark).clone();
-        cx.show(host, Event::Struck { injection: Injection::once(at, step, effect) });
+        let injection = Box::new(Injection::once(at, step, effect));
+        cx.show(host, Event::Struck { injection });
     }
 }
 

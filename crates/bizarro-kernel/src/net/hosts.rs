@@ -25,11 +25,14 @@ impl Net {
     /// The host lost its power: everything that it knew is gone, nothing is sent, and what arrives is lost.
     pub fn host_powered_off(&mut self, cx: &mut Cx<'_>, host: u16) {
         for id in self.sockets.filter(|socket| socket.base.host == host) {
-            let Some(Socket { proto: Proto::Unix(unix), .. }) = self.sockets.remove(id) else {
-                continue;
-            };
-            for message in unix.rx {
-                cx.released.extend(message.rights);
+            match self.sockets.remove(id).map(|socket| socket.proto) {
+                Some(Proto::Unix(unix)) => {
+                    for message in unix.rx {
+                        cx.released.extend(message.rights);
+                    }
+                }
+                Some(Proto::Tcp(tcp)) => self.exchanges.left(tcp.connection),
+                Some(Proto::Udp(_) | Proto::Netlink(_)) | None => {}
             }
         }
         let gone = &mut self.hosts[usize::from(host)];

@@ -4,6 +4,7 @@
 //! is said can be read and is wrong; of HTTP/2 to the content of DATA frames; of any other protocol to the bytes. Nothing
 //! can be said in the name of a program that encrypts: there a change ends the connection.
 
+use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -90,7 +91,7 @@ impl Net {
             return false;
         };
         if !core::mem::replace(&mut traitor.is_felt, true) {
-            let trouble = Trouble::Traitor { host: traitor.name.clone() };
+            let trouble = Box::new(Trouble::Traitor { host: traitor.name.clone() });
             cx.show(host, Event::Felt { trouble, to: host, label: String::new() });
         }
         true
@@ -137,7 +138,8 @@ impl Net {
             }
             let label = self.exchanges.label(mark);
             let way = self.liars.list[at].way.clone();
-            let trouble = Trouble::Lie { way, lie, one_in: self.liars.list[at].one_in };
+            let one_in = self.liars.list[at].one_in;
+            let trouble = Box::new(Trouble::Lie { way, lie, one_in });
             cx.show(from, Event::Felt { trouble, to, label });
             if lie == Lie::Withhold {
                 return Told::Withheld;

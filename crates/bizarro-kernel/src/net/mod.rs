@@ -311,6 +311,18 @@ impl Net {
         self.exchanges.all()
     }
 
+    /// All exchanges, as above, which are forgotten: the run is over.
+    pub fn take_exchanges(&mut self) -> Vec<Exchange> {
+        let all = self.exchanges.all();
+        self.exchanges.forget();
+        all
+    }
+
+    /// Tells the network that the process of `host` is gone, for the counts in [`Exchange`].
+    pub fn process_is_gone(&mut self, host: u16) {
+        self.exchanges.process_is_gone(host);
+    }
+
     /// Tells the network that a process of `host` begins a system call, for the counts in [`Exchange`].
     #[inline]
     pub fn call_begun(&mut self, host: u16) {
@@ -320,6 +332,22 @@ impl Net {
     /// Tells the network that `host` wrote to its disk, for the counts in [`Exchange`].
     pub fn disk_written(&mut self, host: u16) {
         self.exchanges.disk_written(host);
+    }
+
+    /// How long the tables are, without what the record is made of.
+    #[cfg(test)]
+    pub(crate) fn lengths(&self) -> Vec<(&'static str, usize)> {
+        let hosts = |of: fn(&Host) -> usize| self.hosts.iter().map(of).sum();
+        let mut lengths = self.exchanges.lengths();
+        lengths.extend([
+            ("sockets", self.sockets.places()),
+            ("ports of TCP", hosts(|host| host.ports_tcp.len())),
+            ("ports of UDP", hosts(|host| host.ports_udp.len())),
+            ("names of Unix sockets", hosts(|host| host.paths.len() + host.names.len())),
+            ("barriers", self.barriers.len()),
+            ("asked in vain", self.asked_in_vain.len()),
+        ]);
+        lengths
     }
 
     fn socket_of(&self, id: SockId) -> Result<&Socket, Errno> {

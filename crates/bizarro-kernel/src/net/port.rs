@@ -97,6 +97,12 @@ impl Ports {
         }
     }
 
+    /// Uses that are known, and ends of TIME_WAIT that will come.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.entries.len() + self.endings.len()
+    }
+
     /// Forgets everything: the host lost its power.
     pub(super) fn clear(&mut self) {
         self.entries.clear();

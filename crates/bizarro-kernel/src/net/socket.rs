@@ -122,6 +122,12 @@ impl Slab {
         Some(socket)
     }
 
+    /// Places for which there is memory.
+    #[cfg(test)]
+    pub(super) fn places(&self) -> usize {
+        self.slots.len()
+    }
+
     /// All sockets for which `choose` says so, in the order of their places.
     pub(super) fn filter(&self, mut choose: impl FnMut(&Socket) -> bool) -> Vec<SockId> {
         let mut chosen = Vec::new();

@@ -60,6 +60,7 @@ fn settimeofday(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysRe
 }
 
 fn clock_adjtime(k: &mut Kernel, memory: &mut dyn GuestMemory, a: &Args) -> SysResult {
+    memory.read(a.addr(1), &mut [0; LENGTH])?;
     match a.int(0) {
         libc::CLOCK_REALTIME => adjust(k, memory, a.addr(1)),
         // LINUX: the other clocks of the machine exist, but are not steered.

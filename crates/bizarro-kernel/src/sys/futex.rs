@@ -74,6 +74,12 @@ pub struct Futexes {
 }
 
 impl Futexes {
+    /// Addresses at which somebody waits.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.queues.len()
+    }
+
     /// Forgets all waiters of a host whose process has ended.
     pub(crate) fn forget_host(&mut self, host: HostId) {
         self.queues.retain(|key, _| key.host != host);

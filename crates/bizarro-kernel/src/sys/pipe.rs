@@ -81,6 +81,12 @@ impl Pipes {
         id
     }
 
+    /// Places for which there is memory.
+    #[cfg(test)]
+    pub(crate) fn places(&self) -> usize {
+        self.slots.len()
+    }
+
     fn get(&self, id: PipeId) -> &Pipe {
         &self.slots[id.0 as usize]
     }

@@ -183,6 +183,7 @@ pub(crate) fn busy(turns: u64, disturbed: Option<u64>) -> RunRecord {
         show(60_000, 0, Event::Sent { message: answer, to: 1, bytes: 64, label });
         if is_struck {
             let injection = Injection::once(id.clone(), Step::DeliverReply, Effect::Lost);
+            let injection = Box::new(injection);
             show(0, 0, Event::Struck { injection });
             show(0, 1, Event::Dropped { message: answer });
             let line = "no answer, trying again".to_string();

@@ -47,7 +47,7 @@ fn everything() -> RunRecord {
     let mut record = sample::busy(2, Some(1));
     let text = "t".to_string();
     let backtrace = "main at src/main.rs:1".to_string();
-    let incident: Incident = "at 3s: pause board".parse().unwrap();
+    let incident: Box<Incident> = Box::new("at 3s: pause board".parse().unwrap());
     let all = [
         Event::Started { incarnation: 1 },
         Event::Exited { status: 1, backtrace: backtrace.clone() },
@@ -55,7 +55,7 @@ fn everything() -> RunRecord {
         Event::Panicked { message: text.clone(), backtrace: backtrace.clone() },
         Event::Crashed,
         Event::PowerFailed { change: 9 },
-        Event::Began { incident: incident.clone(), trouble: incident.trouble.clone() },
+        Event::Began { incident: incident.clone(), trouble: Box::new(incident.trouble.clone()) },
         Event::Healed { incident },
         Event::Milestone { name: text.clone() },
         Event::Paused { until: Nanos(9) },
@@ -64,7 +64,7 @@ fn everything() -> RunRecord {
         Event::Unsupported { call: text.clone() },
         Event::Removed { server: 1, effect: Effect::Refused },
         Event::Felt {
-            trouble: "loss a<>b 1/3".parse().expect("a trouble"),
+            trouble: Box::new("loss a<>b 1/3".parse().expect("a trouble")),
             to: 1,
             label: text.clone(),
         },

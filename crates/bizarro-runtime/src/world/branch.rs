@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 
 use bizarro_fault::PlanDecider;
 use bizarro_kernel::seams::{Decider, Queue, Turn};
-use bizarro_record::{Deviation, Done, Effect, ExchangeId, Incident, Injection, Nanos, Step};
+use bizarro_record::{
+    Deviation, Done, Effect, ExchangeId, Incident, Injection, Memory, Nanos, Step,
+};
 
 use super::{WORLD, run};
 use crate::runner::{self, Supervisor};
@@ -130,7 +132,7 @@ impl Decider for Branching {
         }
         if was_waiting && self.waiting.is_empty() {
             // Nobody wants to know how this run ends.
-            self.supervisor.send(&Done::Ended(0));
+            self.supervisor.send(&Done::Ended(0, Memory::default()));
             raw::exit(runner::USED_UP);
         }
         self.plan.fault(now, exchange, step)

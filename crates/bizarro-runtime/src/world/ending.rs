@@ -83,7 +83,7 @@ fn exit_status(kernel: &Kernel, ending: &Ending) -> i32 {
     }
 }
 
-/// The run as it was.
+/// The run as it was. Nothing is left of what happened in it.
 fn record(world: &mut World, ending: Ending) -> RunRecord {
     let mut stats = world.kernel.stats;
     stats.virtual_time = world.kernel.now;
@@ -98,9 +98,9 @@ fn record(world: &mut World, ending: Ending) -> RunRecord {
         ending,
         hosts: world.kernel.hosts.iter().map(|host| host.name().clone()).collect(),
         groups: world.request.world.hosts.iter().map(|host| host.group_name().into()).collect(),
-        exchanges: world.kernel.net.exchanges(),
+        exchanges: world.kernel.net.take_exchanges(),
         properties: world.recorder.properties.values().cloned().collect(),
-        events: world.recorder.events.clone(),
+        events: core::mem::take(&mut world.recorder.events).into_vec(),
         files: kept_files(world),
         deviations: world.kernel.decider.deviations(),
         stats,

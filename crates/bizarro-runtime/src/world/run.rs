@@ -8,7 +8,7 @@ use bizarro_kernel::fs::Fs;
 use bizarro_kernel::host::HostId;
 use bizarro_kernel::kernel::{Command, Kernel, Next};
 use bizarro_kernel::seams::Decider;
-use bizarro_record::{Ending, Hooks, Injection, RunRequest, WorldSpec};
+use bizarro_record::{Ending, Hooks, Injection, Memory, RunRequest, WorldSpec};
 
 use super::branch::{Branching, is_branch};
 use super::ending::{finish, write_ending};
@@ -21,7 +21,7 @@ use crate::outside::RealFiles;
 use crate::recorder::{Forward, Handle, Recorder};
 use crate::runner::Supervisor;
 use crate::switch::{self, Context};
-use crate::{foreign, guest_heap, image, raw, trap, vdso, watchdog};
+use crate::{foreign, guest_heap, image, own_heap, raw, trap, vdso, watchdog};
 
 /// Waits for a child of the real kernel; gives its wait status.
 pub fn wait_for(pid: usize) -> i32 {
@@ -35,8 +35,9 @@ pub fn wait_for(pid: usize) -> i32 {
     }
 }
 
-/// Makes a run in this process, which may have made others, and the branches that begin as it does; gives its status.
-pub fn run(request: RunRequest, branches: Vec<Injection>, supervisor: Supervisor) -> i32 {
+/// Makes a run in this process, which may have made others, and the branches that begin as it does; gives its status, and
+/// what it had left.
+pub fn run(request: RunRequest, branches: Vec<Injection>, supervisor: Supervisor) -> (i32, Memory) {
     let hosts = request.world.hosts.len();
     let limit = request.spin_limit_ms;
     create(request, Forward::Nothing, |plan| Branching::decider(plan, branches, supervisor));
@@ -46,14 +47,18 @@ pub fn run(request: RunRequest, branches: Vec<Injection>, supervisor: Supervisor
     } else {
         start_trap(Images::PerHost);
     }
-    let status = write_ending(run_tasks());
+    let ending = run_tasks();
+    let held = own_heap::used();
+    let status = write_ending(ending);
+    let rest = own_heap::used();
+    let memory = Memory { record: held.saturating_sub(rest), rest };
     if is_branch() {
         raw::exit(status);
     }
     free_memory(0..hosts as u16);
     // SAFETY: nobody has a reference to the world: all guests have gone, and this is the root task.
     unsafe { drop(Box::from_raw(core::ptr::replace(&raw mut WORLD, core::ptr::null_mut()))) };
-    status
+    (status, memory)
 }
 
 /// The hosts' disks before the run. Those of the world that this process ran last are kept: making them anew takes

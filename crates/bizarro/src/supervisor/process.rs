@@ -15,7 +15,8 @@ use bizarro_record::{DIED_IDLE, RunRecord, Trace, WorldSpec};
 
 use super::launch::{Group, Launch, memory_file};
 use super::protocol::{
-    Command, Done, GoOn, Hello, WORLD_ENV, WORLD_WITHOUT_HOOKS, fd, read_record, write_frame,
+    Command, Done, GoOn, Hello, Memory, WORLD_ENV, WORLD_WITHOUT_HOOKS, fd, read_record,
+    write_frame,
 };
 use super::settings::HOOKS;
 use super::watchdog::{FrameReader, Waited};
@@ -62,6 +63,8 @@ pub(crate) struct Ran {
     pub(crate) record: Result<RunRecord, String>,
     /// Its system calls, where they were asked for.
     pub(crate) trace: String,
+    /// What the simulator held when it ended; nothing where it died.
+    pub(crate) memory: Memory,
     /// Whether the world process can make another run.
     pub(crate) process: Afterwards,
 }
@@ -160,8 +163,10 @@ impl WorldProcess {
         let said_before = self.output.metadata()?.len();
         // A world process that is gone cannot take the command; waiting for its answer tells why.
         let _ = write_frame(&mut self.commands, command);
+        let mut memory = Memory::default();
         let (record, process) = match self.results.next(limit)? {
-            Waited::Frame(Done::Ended(status)) => {
+            Waited::Frame(Done::Ended(status, left)) => {
+                memory = left;
                 (self.record(status, said_before), Afterwards::Ready)
             }
             Waited::Frame(Done::Branch(..)) => {
@@ -194,7 +199,7 @@ impl WorldProcess {
             Trace::On => read_all(&self.trace, 0)?,
             Trace::Off => String::new(),
         };
-        Ok(Ran { record, trace, process })
+        Ok(Ran { record, trace, memory, process })
     }
 
     /// Makes the branches of a run, each in at most `limit` of real time, and hands each record to `each` with its place
@@ -221,7 +226,7 @@ impl WorldProcess {
                         return Ok(Afterwards::Gone);
                     }
                 }
-                Waited::Frame(Done::Ended(_) | Done::Refused(_)) => return Ok(Afterwards::Ready),
+                Waited::Frame(Done::Ended(..) | Done::Refused(_)) => return Ok(Afterwards::Ready),
                 Waited::Closed | Waited::TimedOut => {
                     self.group.kill()?;
                     return Ok(Afterwards::Gone);

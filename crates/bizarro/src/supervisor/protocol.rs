@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 
-pub(crate) use bizarro_record::{Command, Done, GoOn};
+pub(crate) use bizarro_record::{Command, Done, GoOn, Memory};
 use bizarro_record::{RunRecord, WorldSpec};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -106,10 +106,13 @@ mod tests {
         };
         let mut bytes = Vec::new();
         write_frame(&mut bytes, &command).unwrap();
-        write_frame(&mut bytes, &Done::Ended(139)).unwrap();
+        write_frame(&mut bytes, &Done::Ended(139, Memory { record: 1, rest: 2 })).unwrap();
 
         assert_eq!(take_frame(&mut bytes).unwrap(), Some(command));
-        assert_eq!(take_frame(&mut bytes).unwrap(), Some(Done::Ended(139)));
+        assert_eq!(
+            take_frame(&mut bytes).unwrap(),
+            Some(Done::Ended(139, Memory { record: 1, rest: 2 }))
+        );
         assert!(bytes.is_empty());
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bizarro_explore::{Runner, RunnerError};
 use bizarro_fault::SystemModel;
 use bizarro_record::{
-    Ending, FORMAT, Injection, Messages, Nanos, Plan, RunRecord, Stats, Trace, WorldSpec,
+    Ending, FORMAT, Injection, Memory, Messages, Nanos, Plan, RunRecord, Stats, Trace, WorldSpec,
 };
 
 use super::build_id::build_id;
@@ -50,6 +50,8 @@ pub(crate) struct WorldRunner {
     test: Arc<TestCase>,
     process: Option<WorldProcess>,
     last: Option<Plan>,
+    /// What the simulator held when the last run ended that was made by itself.
+    pub(crate) memory: Memory,
 }
 
 impl TestCase {
@@ -136,7 +138,7 @@ fn difference(here: &WorldSpec, there: &WorldSpec) -> String {
 
 impl WorldRunner {
     pub(crate) fn new(test: Arc<TestCase>) -> WorldRunner {
-        WorldRunner { test, process: None, last: None }
+        WorldRunner { test, process: None, last: None, memory: Memory::default() }
     }
 
     /// Makes a run; gives its record and, where it was asked for, a line for each system call.
@@ -189,6 +191,7 @@ impl WorldRunner {
         if ran.process == Afterwards::Ready {
             self.process = Some(process);
         }
+        self.memory = ran.memory;
         let record = self.completed(plan, ran.record)?;
         Ok((record, ran.trace))
     }

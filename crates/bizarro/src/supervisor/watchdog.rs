@@ -94,7 +94,7 @@ pub(crate) fn is_readable(pipe: &impl AsFd, limit: Duration) -> io::Result<bool>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::supervisor::protocol::{Done, write_frame};
+    use crate::supervisor::protocol::{Done, Memory, write_frame};
     use std::io::Write;
 
     fn pipe() -> (FrameReader, File) {
@@ -113,11 +113,11 @@ mod tests {
     fn a_frame_may_come_in_pieces() {
         let (mut reader, mut writer) = pipe();
         let mut bytes = Vec::new();
-        write_frame(&mut bytes, &Done::Ended(1)).unwrap();
+        write_frame(&mut bytes, &Done::Ended(1, Memory { record: 1, rest: 2 })).unwrap();
         writer.write_all(&bytes[..5]).unwrap();
         assert_eq!(next(&mut reader, 20), "TimedOut");
         writer.write_all(&bytes[5..]).unwrap();
-        assert_eq!(next(&mut reader, 5000), "Frame(Ended(1))");
+        assert_eq!(next(&mut reader, 5000), "Frame(Ended(1, Memory { record: 1, rest: 2 }))");
     }
 
     #[test]

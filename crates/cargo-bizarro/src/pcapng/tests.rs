@@ -50,7 +50,7 @@ fn record_between(
         let at = Nanos::from_micros(micros);
         let (source, destination) = (ends[usize::from(host)], ends[1 - usize::from(host)]);
         let arrives = (!lost).then_some(at + Nanos(LATENCY));
-        let packet = Packet { source, destination, arrives, payload };
+        let packet = Box::new(Packet { source, destination, arrives, payload });
         Stamped { at, host, tid: 0, event: Event::Packet { packet } }
     };
     RunRecord {

@@ -34,6 +34,7 @@ pub enum Defect {
     NoSync,
     NoSyncOfTheDirectory,
     NoChecksum,
+    RenameBeforeSync,
 }
 
 /// FNV-1a (Fowler, Noll, Vo), of a record's number and place.
@@ -89,6 +90,31 @@ pub fn log(defect: Defect) -> Result<(), Error> {
     go_on(12, found, |number| {
         file.write_all(&record(number))?;
         if defect != Defect::NoSync { file.sync_data() } else { Ok(()) }
+    })
+}
+
+/// All records in a file that is written anew for each commit, under another name, and then put in the place of the old
+/// one. Whoever writes so needs no checksum: what has the name is whole.
+pub fn replaced_file(defect: Defect) -> Result<(), Error> {
+    std::fs::create_dir_all(FOLDER)?;
+    File::open("/var/lib")?.sync_all()?;
+    let (path, new) = (Path::new(FOLDER).join("records"), Path::new(FOLDER).join("records.new"));
+    let bytes = match std::fs::read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        read => read?,
+    };
+    let found = recover(&bytes, Defect::NoChecksum)?;
+    go_on(12, found, |number| {
+        let mut file = File::create(&new)?;
+        file.write_all(&(1..=number).flat_map(record).collect::<Vec<u8>>())?;
+        if defect == Defect::RenameBeforeSync {
+            std::fs::rename(&new, &path)?;
+            file.sync_all()?;
+        } else {
+            file.sync_all()?;
+            std::fs::rename(&new, &path)?;
+        }
+        File::open(FOLDER)?.sync_all()
     })
 }
 

@@ -6,7 +6,7 @@ mod thousand;
 
 use bizarro::prelude::*;
 use bizarro::{Ending, Event, Lab, Plan, RunRecord};
-use guests::{Defect, Fjall, fjall, log, mapped_log, redb, sqlite};
+use guests::{Defect, Fjall, fjall, log, mapped_log, redb, replaced_file, sqlite};
 
 /// What is wrong with a run in which the power failed; `None` where it did not fail.
 fn wrong(record: &RunRecord) -> Option<Result<(), String>> {
@@ -169,6 +169,31 @@ fn sqlite_with_a_write_ahead_log_may_lose_commits_unless_it_is_fully_synchronous
         },
         " were committed, ",
     );
+}
+
+#[test]
+fn a_file_that_is_replaced_holds() {
+    holds(
+        "a_file_that_is_replaced_holds",
+        |world| {
+            world.host("db").workload(|| replaced_file(Defect::None));
+        },
+        4,
+    );
+}
+
+/// What has the name may be empty, or a part of what was written: both are seen.
+#[test]
+fn a_file_that_is_renamed_before_it_is_synced_may_be_empty_or_torn() {
+    let name = "a_file_that_is_renamed_before_it_is_synced_may_be_empty_or_torn";
+    let mut lab = Lab::open(&format!("power::{name}"), |world| {
+        world.host("db").workload(|| replaced_file(Defect::RenameBeforeSync));
+    });
+    let (runs, failures) = everywhere(&mut lab, 8);
+    assert!(runs > 100, "{runs} runs");
+    for expected in [" were committed, 0 are there", "ended with status 1"] {
+        assert!(failures.iter().any(|what| what.contains(expected)), "{expected}: {failures:#?}");
+    }
 }
 
 #[test]

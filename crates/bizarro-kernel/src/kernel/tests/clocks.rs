@@ -4,6 +4,7 @@ use bizarro_record::{ClockSpec, LeapHandling, LeapSecond, Nanos};
 
 use super::{BUFFER, World};
 use crate::host::HostId;
+use crate::kernel::{BOOT_AFTER, Command, Left, RESTART_AFTER};
 
 const SECOND: Nanos = Nanos::from_secs(1);
 const HOST: HostId = HostId(0);
@@ -224,4 +225,58 @@ fn coarse_clocks_step_with_the_timer_tick() {
     let fine = world.clock(task, libc::CLOCK_REALTIME);
     let coarse = world.clock(task, libc::CLOCK_REALTIME_COARSE);
     assert_eq!(fine - coarse, Nanos::from_millis(2));
+}
+
+/// What the clocks of a host show, whether or not somebody runs on it.
+fn shown(world: &World) -> (Nanos, Nanos) {
+    let (clock, now) = (&world.kernel.hosts[0].clock, world.kernel.now);
+    (clock.monotonic(now), clock.realtime(now))
+}
+
+/// Lets as much time pass as a host needs to start again, and starts its program.
+fn start_again(world: &mut World) -> crate::task::TaskId {
+    world.pass(Nanos::from_secs(60));
+    assert_eq!(world.kernel.take_command(), Some(Command::TearDown(HOST)));
+    assert_eq!(world.kernel.take_command(), Some(Command::Start(HOST)));
+    world.start(0)
+}
+
+#[test]
+fn a_crash_leaves_the_clocks_as_they_are_and_a_boot_begins_uptime_anew() {
+    let mut world = World::new(&[ClockSpec::default()], &[]);
+    world.start(0);
+    world.pass(Nanos::from_secs(100));
+    let (monotonic, realtime) = shown(&world);
+    world.kernel.crash_host(HOST, Some(RESTART_AFTER));
+    let task = start_again(&mut world);
+    let minute = Nanos::from_secs(60);
+    assert_eq!(world.clock(task, libc::CLOCK_MONOTONIC), monotonic + minute);
+    assert_eq!(world.clock(task, libc::CLOCK_REALTIME), realtime + minute);
+
+    world.kernel.power_off(HOST, Left::Nothing, Some(BOOT_AFTER));
+    let task = start_again(&mut world);
+    // The rest of the minute is that since the boot.
+    let up = crate::clock::BOOTED + minute - BOOT_AFTER;
+    for clock in [libc::CLOCK_MONOTONIC, libc::CLOCK_MONOTONIC_RAW, libc::CLOCK_BOOTTIME] {
+        assert_eq!(world.clock(task, clock), up);
+    }
+    assert_eq!(world.clock(task, libc::CLOCK_REALTIME), realtime + minute + minute);
+    assert_eq!(world.kernel.hosts[0].process.started_after_boot, up);
+    // What waits counts from there, too.
+    let woken = world.sleep(&[(task, SECOND)]);
+    assert_eq!(woken, [(task, world.kernel.now)]);
+    assert_eq!(world.clock(task, libc::CLOCK_MONOTONIC), up + SECOND);
+}
+
+#[test]
+fn a_clock_that_drifts_does_so_without_power_too() {
+    let mut world = World::new(&[ClockSpec { drift_ppb: 1_000_000, ..ClockSpec::default() }], &[]);
+    world.start(0);
+    world.pass(SECOND);
+    let realtime = shown(&world).1;
+    world.kernel.power_off(HOST, Left::Nothing, Some(BOOT_AFTER));
+    let task = start_again(&mut world);
+    let gained = world.clock(task, libc::CLOCK_REALTIME).0 - realtime.0;
+    // A minute, and a thousandth of it.
+    assert!(gained.abs_diff(60_060_000_000) <= 2, "{gained}");
 }

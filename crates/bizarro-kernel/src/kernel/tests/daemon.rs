@@ -7,6 +7,7 @@ use bizarro_record::{ClockSpec, Nanos, NtpSpec};
 
 use super::World;
 use crate::host::HostId;
+use crate::kernel::Left;
 
 const HOUR: Nanos = Nanos::from_secs(3600);
 
@@ -97,4 +98,20 @@ fn a_frozen_machine_is_behind_until_its_daemon_asks_again() {
     assert!(wrong < -3_599_000_000 && bound < 1_000_000, "{wrong} µs wrong, {bound} µs claimed");
     world.pass(Nanos::from_secs(66));
     assert!(error(&world, 1).0.abs() < 1000);
+}
+
+#[test]
+fn a_daemon_starts_again_with_its_host() {
+    let spec = ClockSpec { offset: -3_000_000_000, ..drifting(200) };
+    let mut world = World::new(&[ClockSpec::default(), follows(&[0], spec)], &[]);
+    world.pass(HOUR);
+    world.start(1);
+    world.kernel.power_off(HostId(1), Left::Nothing, Some(HOUR));
+    world.pass(Nanos::from_secs(3590));
+    // It has not asked while there was no power, and knows nothing when that is back.
+    let off = error(&world, 1).0;
+    assert!(off.abs() > 100_000, "{off} µs wrong");
+    world.pass(Nanos::from_secs(15));
+    let (wrong, bound) = error(&world, 1);
+    assert!(wrong.abs() <= bound && bound < 100_000, "{wrong} µs wrong, {bound} µs claimed");
 }

@@ -5,6 +5,7 @@ extern crate std;
 mod adjtime;
 mod clocks;
 mod daemon;
+mod lives;
 mod memory;
 mod standstill;
 

@@ -17,6 +17,7 @@
 mod adversary;
 mod stream;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -298,6 +299,7 @@ impl Condition {
         if !self.is_felt {
             self.is_felt = true;
             let trouble = Trouble::Link { way: self.way.clone(), trouble: self.trouble };
+            let trouble = Box::new(trouble);
             cx.show(from, Event::Felt { trouble, to, label: String::new() });
         }
     }

@@ -22,6 +22,10 @@ pub(super) use turns::Turns;
 
 /// What two hosts send each other on one connection.
 pub(super) struct Conversation {
+    /// From 1 for the first of the run.
+    pub(super) number: u32,
+    /// How many sockets hold it.
+    pub(super) ends: u32,
     pub(super) client: u16,
     pub(super) server: u16,
     /// `tcp:8080`: the name of exchanges of unknown protocols.
@@ -32,6 +36,8 @@ pub(super) struct Conversation {
     /// The first sender, of datagrams.
     pub(super) client_end: Endpoint,
     pub(super) exchanges: u32,
+    /// The exchange that began last.
+    pub(super) last: Option<u32>,
     pub(super) mode: Mode,
     /// When one side gave the connection up, whoever it was first.
     pub(super) broken: Option<Nanos>,
@@ -164,10 +170,39 @@ impl Exchanges {
         }
     }
 
-    /// The connection is gone: what was kept for reading its messages is dropped.
+    /// One side is gone for good: what was kept for reading messages is dropped.
     pub(super) fn over(&mut self, connection: Connection) {
         if let Some(conversation) = self.conversations.get_mut(connection.0 as usize) {
             conversation.mode = Mode::Turns(Turns::default());
         }
+        self.left(connection);
+    }
+
+    /// A socket belongs to the connection from now on.
+    pub(super) fn joined(&mut self, connection: Connection) {
+        if let Some(conversation) = self.conversations.get_mut(connection.0 as usize) {
+            conversation.ends += 1;
+        }
+    }
+
+    /// A socket of the connection is gone. With the last of them everything is forgotten but when it was given up, as far
+    /// as that matters to exchanges.
+    pub(super) fn left(&mut self, connection: Connection) {
+        let Some(conversation) = self.conversations.get_mut(connection.0 as usize) else { return };
+        conversation.ends -= 1;
+        if conversation.ends > 0 {
+            return;
+        }
+        let mut rest = conversation.last.take();
+        while let (Some(exchange), Some(at)) = (rest, conversation.broken) {
+            let record = &self.records[exchange as usize];
+            if record.completed.is_none() {
+                self.given_up.entry(exchange).or_insert(at);
+            }
+            rest = record.previous;
+        }
+        conversation.broken = None;
+        conversation.mode = Mode::Turns(Turns::default());
+        self.unused.push(connection.0);
     }
 }

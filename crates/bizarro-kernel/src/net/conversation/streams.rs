@@ -112,7 +112,7 @@ impl Exchanges {
             }
             What::Reset { stream } => {
                 if let Some(stream) = streams.open.remove(&stream) {
-                    self.broken_streams.insert(stream.exchange, now);
+                    self.given_up.insert(stream.exchange, now);
                 }
                 return nobodys(used);
             }
@@ -266,7 +266,7 @@ impl Exchanges {
         }
         if is_broken {
             self.records[exchange as usize].is_refused = true;
-            self.broken_streams.insert(exchange, now);
+            self.given_up.insert(exchange, now);
         }
         if let Some(streams) = self.streams(connection)
             && (is_broken || streams.open.get(&number).is_some_and(Stream::is_over))

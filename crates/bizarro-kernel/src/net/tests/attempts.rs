@@ -96,3 +96,27 @@ fn a_request_that_was_reset_is_made_again_and_half_a_request_is_not() {
     w.send("at last", body).unwrap();
     assert_eq!(attempts(&w), [1, 1, 2]);
 }
+
+#[test]
+fn what_was_given_up_is_known_when_nothing_is_left_of_its_connection() {
+    let request = &post("/a", "1", "body").as_bytes()[1..].to_vec();
+    let mut w = World::with_fault("a>b POST /other #1 deliver-reply=lost");
+    w.connected(0, 1);
+    for attempt in 0..50 {
+        let (client, server) = (format!("{attempt}"), format!("{attempt} server"));
+        connect(&mut w, &client);
+        w.send(&client, request).unwrap();
+        w.settle();
+        w.recv(&server).unwrap();
+        w.close(&client);
+        w.settle();
+        w.close(&server);
+        w.settle();
+    }
+    assert_eq!(attempts(&w), (1..=50).collect::<Vec<u32>>());
+    let connections: Vec<u32> =
+        w.net.exchanges().iter().map(|exchange| exchange.connection).collect();
+    assert_eq!(connections, (1..=50).collect::<Vec<u32>>());
+    let places = w.net.lengths().into_iter().find(|(name, _)| *name == "conversations");
+    assert_eq!(places, Some(("conversations", 1)));
+}
