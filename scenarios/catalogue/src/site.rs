@@ -10,7 +10,6 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::get;
-
 use scenario_programs::setting;
 
 use crate::http::{self, sealed};

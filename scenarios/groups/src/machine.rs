@@ -10,9 +10,8 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::routing::put;
 use reqwest::Client;
-use tokio::net::TcpListener;
-
 use scenario_programs::http::only_with;
+use tokio::net::TcpListener;
 
 use crate::http::{self, Patience};
 use crate::store::Store;

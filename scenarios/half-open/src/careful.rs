@@ -14,13 +14,12 @@ use bizarro_remedy::quorum::client::{Register, Transport};
 use bizarro_remedy::quorum::register::{Replica, Reply, Request};
 use bizarro_remedy::quorum::{Ballot, Mandate, Verdict};
 use reqwest::Client;
+use scenario_programs::http::only_with;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
-
-use scenario_programs::http::only_with;
 
 use crate::http::{self, Patience};
 use crate::site::{Candidacy, Site, Value, load, save};

@@ -10,10 +10,9 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use bizarro_remedy::quorum::{Ballot, Verdict};
 use reqwest::Client;
+use scenario_programs::http::only_with;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
-
-use scenario_programs::http::only_with;
 
 use crate::http::{self, Patience};
 use crate::site::{Candidacy, Site, Value, load, save};

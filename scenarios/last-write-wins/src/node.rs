@@ -11,11 +11,10 @@ use axum::extract::{DefaultBodyLimit, Query, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use scenario_programs::{disk, ended, setting};
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
-
-use scenario_programs::{disk, ended, setting};
 
 use crate::register::{Got, ID_MAX, Put, Register};
 

@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 
 use bizarro_remedy::lease::{Drift, Lease, Token};
 use reqwest::{Client, StatusCode};
-
 use scenario_programs::setting;
 
 use crate::registry::{Grant, Held, Wanted, now};

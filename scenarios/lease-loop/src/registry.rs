@@ -13,11 +13,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use bizarro_remedy::lease::{Answer, Table, Token};
+use scenario_programs::{disk, ended, setting};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
-
-use scenario_programs::{disk, ended, setting};
 
 use crate::{BODY_MAX, TTL};
 

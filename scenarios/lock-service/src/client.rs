@@ -9,7 +9,9 @@ use serde::de::DeserializeOwned;
 
 use crate::server::{Granted, Held, Release, Wanted};
 use crate::store::{Reading, Write};
-use crate::{LOCK, PAUSE, setting};
+use scenario_programs::setting;
+
+use crate::{LOCK, PAUSE};
 
 /// How long to wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(20);

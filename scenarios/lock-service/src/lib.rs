@@ -15,9 +15,12 @@ pub mod locks;
 pub mod raft;
 pub mod server;
 pub mod store;
-mod web;
 
 use std::time::Duration;
+
+use axum::Router;
+use scenario_programs::http;
+use tokio::net::TcpListener;
 
 /// How long a lock is granted for.
 pub const TTL: Duration = Duration::from_secs(5);
@@ -26,7 +29,10 @@ pub const LOCK: &str = "file";
 /// How long to wait before what did not work is tried again.
 pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
-/// How a setting of the environment is read: its value, or what stands for it.
-pub(crate) fn setting(name: &str, default: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| default.to_string())
+/// How long the head of a request may take, and then its body.
+const SLOWEST: Duration = Duration::from_secs(2);
+
+/// HTTP as lock servers and store serve it: a request's body has so many bytes at most.
+async fn serve_http(listener: TcpListener, app: Router, body_max: usize) {
+    http::serve(listener, http::whole(app, SLOWEST, body_max), SLOWEST).await;
 }

@@ -19,12 +19,13 @@ use bizarro_remedy::lease::Token;
 use openraft::BasicNode;
 use openraft::error::{InitializeError, RaftError};
 use openraft::raft::{AppendEntriesRequest, InstallSnapshotRequest, VoteRequest};
+use scenario_programs::setting;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
 use crate::locks::{Command, Reply};
 use crate::raft::{Disk, Log, Machine, Peers, Raft, Types, View, config};
-use crate::{PAUSE, TTL, setting, web};
+use crate::{PAUSE, TTL, serve_http};
 
 /// The longest request, in bytes: a part of a snapshot.
 const BODY_MAX: usize = 1 << 20;
@@ -106,7 +107,7 @@ pub async fn main() -> ExitCode {
 /// disk as soon as it can.
 pub async fn serve(site: Site, listener: TcpListener) {
     let servers = Servers { node: Arc::default(), site: Arc::new(site) };
-    tokio::spawn(web::serve(listener, router(&servers), BODY_MAX));
+    tokio::spawn(serve_http(listener, router(&servers), BODY_MAX));
     loop {
         if let Err(error) = live(&servers).await {
             eprintln!("lock server {}: {error}", servers.site.me);

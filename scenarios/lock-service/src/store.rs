@@ -11,10 +11,11 @@ use axum::routing::get;
 use axum::{Json, Router, extract::Query};
 use bizarro_remedy::lease::{Fence, Token};
 use redb::{Database, Error, ReadableTable as _, TableDefinition};
+use scenario_programs::setting;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
-use crate::{PAUSE, database, setting, web};
+use crate::{PAUSE, database, serve_http};
 
 /// The longest request, in bytes.
 const BODY_MAX: usize = 16 << 10;
@@ -89,7 +90,7 @@ pub async fn serve(guard: Guard, path: PathBuf, listener: TcpListener) {
         tokio::time::sleep(PAUSE).await;
     }
     let app = Router::new().route("/file", get(read).put(write)).with_state(store);
-    web::serve(listener, app, BODY_MAX).await;
+    serve_http(listener, app, BODY_MAX).await;
 }
 
 struct Store {

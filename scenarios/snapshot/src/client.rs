@@ -4,9 +4,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder};
-use serde::de::DeserializeOwned;
-
 use scenario_programs::setting;
+use serde::de::DeserializeOwned;
 
 use crate::shard::{At, Committed, Got, Put};
 

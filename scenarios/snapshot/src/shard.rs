@@ -16,11 +16,10 @@ use axum::routing::get;
 use axum::{Json, Router};
 use bizarro_remedy::clock::kernel::KernelClock;
 use bizarro_remedy::clock::{IntervalClock, Unbounded, commit_wait};
+use scenario_programs::{disk, ended, setting};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::Mutex;
-
-use scenario_programs::{disk, ended, setting};
 
 use crate::clock::Clock;
 

@@ -9,12 +9,12 @@ use bizarro_remedy::idempotency::sqlite::{self, Once};
 use bizarro_remedy::idempotency::{Fingerprint, Key, Reply};
 use prost::Message;
 use rusqlite::{Connection, OptionalExtension, Transaction};
+use scenario_programs::disk;
 use tonic::Status;
 
 use crate::proto::answer::Result as Verdict;
 use crate::proto::{Answer, Withdrawal};
 use crate::{ACCOUNT, OPENING};
-use scenario_programs::disk;
 
 /// How long a key is remembered: longer than any teller asks.
 const TIME_TO_LIVE: Duration = Duration::from_secs(24 * 3600);

@@ -10,7 +10,6 @@ use std::thread;
 use std::time::Duration;
 
 use bizarro_remedy::idempotency::Key;
-
 use scenario_programs::disk;
 
 /// The name of the book in the teller's directory.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use bizarro_remedy::idempotency::Key;
 use bizarro_remedy::outcome::Outcome;
 use bizarro_remedy::retry::{Backoff, Patience, Retry, Safe};
-
 use scenario_programs::ended;
 
 use super::{Bank, Book, Entry};

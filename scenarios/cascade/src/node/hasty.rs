@@ -7,11 +7,10 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use scenario_programs::setting;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{WORK, report};
-use scenario_programs::setting;
-
 use crate::http::run;
 
 type Job = (u32, oneshot::Sender<String>);

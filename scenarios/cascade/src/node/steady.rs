@@ -10,13 +10,12 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{BoxError, Router};
+use scenario_programs::setting;
 use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower::limit::GlobalConcurrencyLimitLayer;
 
 use super::{WORK, report};
-use scenario_programs::setting;
-
 use crate::http::run;
 
 /// Requests that it has at a time: one that it works on, and those that wait.

@@ -11,7 +11,6 @@ use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use axum::response::Response;
-
 use scenario_programs::setting;
 
 use crate::http::{self, Reply, sealed};

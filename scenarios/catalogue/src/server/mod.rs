@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use axum::Router;
 use redb::{Database, ReadableTable, TableDefinition};
-
 use scenario_programs::setting;
 
 use crate::http;
