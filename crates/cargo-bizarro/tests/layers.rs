@@ -75,6 +75,8 @@ struct Package {
     name: String,
     directory: PathBuf,
     dependencies: Vec<Dependency>,
+    /// Whether `cargo test` leaves its library out.
+    is_untested: bool,
 }
 
 struct Dependency {
@@ -111,10 +113,14 @@ fn workspace() -> Vec<Package> {
 fn package(value: &Value) -> Package {
     let manifest = Path::new(text(&value["manifest_path"]));
     let dependencies = value["dependencies"].as_array().expect("a list of dependencies");
+    let targets = value["targets"].as_array().expect("a list of targets");
     Package {
         name: text(&value["name"]).to_string(),
         directory: manifest.parent().expect("a manifest is in a directory").to_path_buf(),
         dependencies: dependencies.iter().map(dependency).collect(),
+        is_untested: targets
+            .iter()
+            .any(|target| target["kind"][0] == "lib" && target["test"] == false),
     }
 }
 
@@ -214,6 +220,22 @@ fn the_simulator_uses_nothing_that_brings_time_randomness_or_files() {
     for package in packages.iter().filter(|package| row(&NO_STD, &package.name).is_some()) {
         let library = fs::read_to_string(package.directory.join("src/lib.rs")).unwrap();
         assert!(library.lines().any(|line| line == "#![no_std]"), "{} is not no_std", package.name);
+    }
+}
+
+/// Building a library for tests that it does not have takes time; leaving out those that it has would tell nobody.
+#[test]
+fn libraries_that_are_not_tested_have_no_tests() {
+    let packages = workspace();
+    let untested: Vec<&Package> = packages.iter().filter(|package| package.is_untested).collect();
+    assert!(!untested.is_empty(), "there is none any more: this test can go");
+    for package in untested {
+        let mut files = Vec::new();
+        rust_files(&package.directory.join("src"), &mut files);
+        for file in files {
+            let has_tests = fs::read_to_string(&file).unwrap().contains("#[cfg(test)]");
+            assert!(!has_tests, "{} has tests and its package says test = false", file.display());
+        }
     }
 }
 
