@@ -1,7 +1,10 @@
 //! What each layer adds to a call: around a service that is ready at once, and around a call over the loopback device.
 
 use std::convert::Infallible;
-use std::time::Duration;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use bizarro_remedy::deadline::{KeepLayer, SendLayer, Wire};
 use bizarro_remedy::idempotency::{FilterLayer, HEADER, Key, KeyLayer, Keys, Memory};
@@ -51,17 +54,27 @@ fn policy<R, E>() -> Policy<impl Fn(&Result<Response<R>, E>) -> Kind + Clone> {
     Policy::new(judge::<R, E>, BACKOFF, SECOND, TpsBudget::default())
 }
 
-/// Calls a service again and again.
-fn calls<S>(c: &mut Criterion, name: &str, service: S, mut request: impl FnMut() -> Request<Body>)
+/// Calls a service again and again, from a task of the runtime, as a server does: what it spawns is its own thread's.
+fn calls<S, F>(c: &mut Criterion, name: &str, service: S, request: F)
 where
-    S: Service<Request<Body>, Response = Response<Body>> + Clone,
+    S: Service<Request<Body>, Response = Response<Body>> + Clone + Send + 'static,
     S::Error: std::fmt::Debug,
+    S::Future: Send,
+    F: Fn() -> Request<Body> + Clone + Send + 'static,
 {
     let runtime = runtime();
     c.bench_function(name, |bencher| {
-        bencher.to_async(&runtime).iter(|| {
-            let (service, request) = (service.clone(), request());
-            async move { service.oneshot(request).await.expect("it never fails") }
+        bencher.iter_custom(|times| {
+            let (service, request) = (service.clone(), request.clone());
+            let timed = runtime.spawn(async move {
+                let begun = Instant::now();
+                for _ in 0..times {
+                    let answered = service.clone().oneshot(request()).await;
+                    black_box(answered.expect("it never fails"));
+                }
+                begun.elapsed()
+            });
+            runtime.block_on(timed).expect("it ends")
         });
     });
 }
@@ -77,9 +90,9 @@ fn ready_at_once(c: &mut Criterion) {
     calls(c, "ready/retry", ServiceBuilder::new().layer(retry).service(ready()), request);
     let filter = FilterLayer::new(Memory::new(1 << 24), Keys::Needed, SECOND, 1 << 10);
     let filtered = ServiceBuilder::new().layer(filter).service(ready());
-    let mut number = 0_u64;
+    let number = Arc::new(AtomicU64::new(0));
     calls(c, "ready/filter by key", filtered, move || {
-        number += 1;
+        let number = number.fetch_add(1, Ordering::Relaxed);
         let key: Key = number.to_string().parse().expect("digits");
         let mut request = request();
         request.headers_mut().insert(HEADER, key.to_header());

@@ -85,7 +85,7 @@ pub(crate) enum Command {
         build: Build,
     },
     /// Repeat one run and tell its story.
-    Replay(Replay),
+    Replay(Box<Replay>),
     /// Run an unmodified program, dynamically linked, as the only host of a world.
     Exec(Exec),
     /// Say whether a history, of any system, keeps a promise.
@@ -161,8 +161,8 @@ pub(crate) struct Build {
     #[arg(short, long, value_name = "NAME")]
     pub(crate) package: Vec<String>,
     /// Only tests in this file of a tests directory; without --package, of the packages that `cargo test` would build.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) test: Vec<String>,
+    #[arg(long = "test", value_name = "NAME")]
+    pub(crate) targets: Vec<String>,
     /// Profile of the programs under test.
     #[arg(long, value_name = "NAME", default_value = "release")]
     pub(crate) profile: String,

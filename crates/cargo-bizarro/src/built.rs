@@ -95,7 +95,7 @@ fn run_cargo(build: &Build, packages: &[&Package]) -> Result<Vec<Artifact>, Fail
     let mut command = cargo("test");
     command.args(["--no-run", "--message-format=json-render-diagnostics"]);
     command.args(["--profile", &build.profile]);
-    let mut targets = build.test.iter().peekable();
+    let mut targets = build.targets.iter().peekable();
     let packages: Vec<&str> = match (build.package.is_empty(), targets.peek()) {
         (false, _) => build.package.iter().map(String::as_str).collect(),
         // Cargo looks for them, and builds libraries with the features that all tests together want.

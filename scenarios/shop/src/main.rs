@@ -61,9 +61,15 @@ async fn main() -> ExitCode {
         Role::Shop { kind, payment, data } => {
             let config = Config { payment, data, ..config };
             match kind {
-                Kind::Cancels => Ok(hurried::serve(&config, Fate::Cancelled).await),
-                Kind::ShipsAnyway => Ok(hurried::serve(&config, Fate::Shipped).await),
                 Kind::Careful => careful::serve(&config).await,
+                Kind::Cancels => {
+                    hurried::serve(&config, Fate::Cancelled).await;
+                    Ok(())
+                }
+                Kind::ShipsAnyway => {
+                    hurried::serve(&config, Fate::Shipped).await;
+                    Ok(())
+                }
             }
         }
     };
