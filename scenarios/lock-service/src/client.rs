@@ -5,12 +5,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bizarro_remedy::lease::{Drift, Expired, Lease, Token};
 use reqwest::{Client as Http, RequestBuilder, StatusCode};
+use scenario_programs::setting;
 use serde::de::DeserializeOwned;
 
 use crate::server::{Granted, Held, Release, Wanted};
 use crate::store::{Reading, Write};
-use scenario_programs::setting;
-
 use crate::{LOCK, PAUSE};
 
 /// How long to wait for an answer.

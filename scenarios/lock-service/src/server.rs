@@ -8,10 +8,8 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::http::header::AUTHORIZATION;
-use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
@@ -19,6 +17,7 @@ use bizarro_remedy::lease::Token;
 use openraft::BasicNode;
 use openraft::error::{InitializeError, RaftError};
 use openraft::raft::{AppendEntriesRequest, InstallSnapshotRequest, VoteRequest};
+use scenario_programs::http::only_with;
 use scenario_programs::setting;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -179,9 +178,10 @@ fn router(servers: &Servers) -> Router {
         .route("/raft/append", post(append))
         .route("/raft/vote", post(vote))
         .route("/raft/snapshot", post(snapshot))
-        .route_layer(from_fn_with_state(servers.clone(), servers_only));
+        .with_state(servers.clone());
     let locks = Router::new().route("/locks/{lock}", post(acquire).delete(release));
-    raft.merge(locks).with_state(servers.clone())
+    // Raft's messages are for lock servers only: who sends them decides who leads.
+    only_with(raft, &servers.site.secret).merge(locks.with_state(servers.clone()))
 }
 
 /// A status, and why.
@@ -189,15 +189,6 @@ type Refusal = (StatusCode, String);
 
 fn unavailable(why: impl ToString) -> Refusal {
     (StatusCode::SERVICE_UNAVAILABLE, why.to_string())
-}
-
-/// Raft's messages are for lock servers only: who sends them decides who leads.
-async fn servers_only(State(servers): State<Servers>, request: Request, next: Next) -> Response {
-    let expected = format!("Bearer {}", servers.site.secret);
-    match request.headers().get(AUTHORIZATION) {
-        Some(shown) if *shown == *expected => next.run(request).await,
-        _ => StatusCode::UNAUTHORIZED.into_response(),
-    }
 }
 
 async fn append(
