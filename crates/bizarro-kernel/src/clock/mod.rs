@@ -10,8 +10,9 @@
 //! | CLOCK_TAI | CLOCK_REALTIME plus whole seconds |
 //!
 //! Between two changes all of them are straight lines over true time, so a change ends one line and begins the next
-//! at the same place: CLOCK_MONOTONIC never goes back and never jumps, as long as the host has power. What waits for a clock is kept as what the clock
-//! will show ([`Due`]), never as true time: a change moves its true time, which [`crate::kernel`] looks up again.
+//! at the same place: CLOCK_MONOTONIC never goes back and never jumps, as long as the host has power. What waits for a
+//! clock is kept as what the clock will show ([`Due`]), never as true time: a change moves its true time, which
+//! [`crate::kernel`] looks up again.
 //!
 //! A frozen host (a stopped virtual machine) has no running clock at all. CLOCK_BOOTTIME stands still, too: the guest's
 //! kernel was not suspended and cannot know how long it was away. CLOCK_REALTIME is behind afterwards, until somebody
